@@ -1,0 +1,1 @@
+// Holds the precompiled header (cmake/pch.h) that all rooms reuse.

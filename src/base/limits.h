@@ -1,0 +1,44 @@
+// Every queue, loop, buffer, body and retry has a named limit. Those that an operator may set have
+// their default here; the configuration's reference page shows them.
+#pragma once
+#include <chrono>
+#include <cstddef>
+
+namespace holdfast::limits {
+using namespace std::chrono_literals;
+
+// What a client may send.
+inline constexpr std::size_t request_line_bytes = 8 * 1024;    // 414 beyond
+inline constexpr std::size_t header_block_bytes = 64 * 1024;   // 431 beyond
+inline constexpr std::size_t header_count = 100;               // 431 beyond
+inline constexpr std::size_t request_body_bytes = 32U << 20U;  // 413 beyond; server.max_body
+inline constexpr std::size_t json_depth = 64;                  // 400 beyond
+inline constexpr std::size_t json_nodes = 1'000'000;           // 400 beyond
+inline constexpr std::size_t client_request_id_bytes = 128;    // longer ones are replaced
+inline constexpr std::chrono::seconds head_timeout = 10s;      // 408 beyond
+inline constexpr std::chrono::seconds body_grace = 10s;        // then at least body_min_rate
+inline constexpr std::size_t body_min_rate = 1024;             // bytes a second, 408 below
+inline constexpr std::chrono::seconds idle_timeout = 75s;      // between requests on a connection
+inline constexpr std::size_t connections_per_thread =
+    10'000;  // the oldest idle one is closed beyond
+inline constexpr std::size_t client_backlog_bytes =
+    256 * 1024;  // unread answer bytes held per client
+inline constexpr std::chrono::seconds client_write_timeout =
+    30s;  // a reader slower than that is cut
+
+// What an upstream may send.
+inline constexpr std::size_t response_header_bytes = 64 * 1024;
+inline constexpr std::size_t response_buffer_bytes = 8U
+                                                     << 20U;  // whole answers held for validation
+inline constexpr std::size_t stream_event_bytes = 1U << 20U;  // one server-sent event
+inline constexpr std::size_t held_back_bytes = 1U << 20U;     // events before content
+
+// Upstream connections.
+inline constexpr std::size_t idle_connections_per_origin = 256;
+inline constexpr std::chrono::seconds upstream_idle = 30s;
+
+// Attempts.
+inline constexpr std::size_t targets_per_model = 16;
+inline constexpr std::size_t targets_total = 1024;
+
+}  // namespace holdfast::limits
