@@ -1,0 +1,57 @@
+// A provider as its operator configured it: `providers.NAME`.
+#pragma once
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+#include "net/origin.h"
+
+namespace holdfast::provider {
+
+enum class Kind { openai, openai_compatible, llama_cpp };
+// Whether the provider is asked for usage in streams (stream_options.include_usage): some refuse
+// the field.
+enum class UsageAsk { ask, never };
+
+struct Timeouts {  // each may be set for a provider and again for a target
+  std::chrono::milliseconds connect{5'000};
+  std::chrono::milliseconds headers{60'000};  // from the sent request to the answer's head
+  std::chrono::milliseconds first_content{
+      60'000};                               // from the sent request to the first content (streams)
+  std::chrono::milliseconds idle{30'000};    // between two pieces of the answer
+  std::chrono::milliseconds total{600'000};  // of one attempt
+};
+
+// The local engine's own part: `kind: llama_cpp`.
+enum class Standby { warm, cold };
+enum class Frame { none, user_assistant };
+struct EngineSettings {
+  std::string
+      binary;  // llama-server; default: "llama-server" beside the holdfast binary, or in PATH
+  std::string model;  // path of a GGUF file, relative to the configuration's folder
+  Standby standby = Standby::warm;
+  Frame frame = Frame::none;  // user_assistant: for base models without a chat template
+  int threads = 0;            // 0: the machine's cores
+  int parallel = 4;           // requests decoded together
+  int context = 0;            // tokens of context per slot; 0: 2048
+  std::chrono::milliseconds start_timeout{120'000};  // from the spawn to ready
+  std::chrono::milliseconds idle_stop{600'000};  // cold: stopped after so long without a request
+};
+
+struct Settings {
+  std::string name;
+  Kind kind = Kind::openai;
+  net::BaseUrl base;  // openai: https://api.openai.com/v1 unless set; llama_cpp: set by the engine
+  Secret key;         // empty: no Authorization header
+  std::string organization;         // openai: OpenAI-Organization
+  std::string project;              // openai: OpenAI-Project
+  std::string owner, host, region;  // whose model, on whose machines, where; free words
+  bool private_network = false;     // network: private -- the address may be in a private range
+  UsageAsk usage = UsageAsk::ask;
+  Timeouts timeouts;
+  EngineSettings engine;  // llama_cpp only
+};
+
+}  // namespace holdfast::provider

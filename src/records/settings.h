@@ -1,0 +1,12 @@
+// `records`: what is kept of what happened.
+#pragma once
+#include <chrono>
+#include <cstdint>
+
+namespace holdfast::records {
+struct Settings {
+  std::chrono::hours keep{24 * 30};        // older attempts are deleted
+  std::uint64_t max_bytes = 1ULL << 30U;   // of the records' database; the oldest go first
+  std::chrono::milliseconds fsync{1'000};  // power loss costs at most this much
+};
+}  // namespace holdfast::records

@@ -1,0 +1,36 @@
+// The whole configuration, read: `server`, `admin` and every room's own section.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "identity/settings.h"
+#include "provider/settings.h"
+#include "records/settings.h"
+#include "routing/settings.h"
+
+namespace holdfast::server {
+
+struct Listen {
+  std::string address;  // IPv4 or IPv6, no brackets
+  std::uint16_t port = 0;
+  bool operator==(const Listen&) const = default;
+};
+
+struct Settings {
+  Listen applications{"127.0.0.1", 8080};                         // server.listen
+  Listen administration{"127.0.0.1", 8081};                       // admin.listen
+  int threads = 0;                                                // server.threads; 0: one per core
+  std::uint64_t max_body = limits::request_body_bytes;            // server.max_body
+  std::uint64_t response_buffer = limits::response_buffer_bytes;  // server.response_buffer
+  std::chrono::milliseconds drain_timeout{30'000};                // server.drain_timeout
+  std::vector<std::string> cors_origins;  // server.cors_origins; empty: CORS off
+  std::vector<identity::KeySettings> keys;
+  records::Settings records;
+  std::vector<provider::Settings> providers;   // in the file's order
+  std::vector<routing::ModelSettings> models;  // in the file's order
+};
+
+}  // namespace holdfast::server
