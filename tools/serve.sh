@@ -144,7 +144,8 @@ serve_url() {
 }
 
 serve_greet() {
-  local applications administration
+  local applications administration python
+  printf -v python '%q' "$HF_ROOT/.venv/bin/python"
   { read -r applications && read -r administration; } <"$HF_STATE/urls"
   cat <<TEXT
 
@@ -159,7 +160,7 @@ curl -s $applications/v1/chat/completions -H 'content-type: application/json' \\
 
 Or with Python and the official SDK:
 
-$HF_ROOT/.venv/bin/python - <<'PY'
+$python - <<'PY'
 from openai import OpenAI
 
 client = OpenAI(base_url="$applications/v1", api_key="unused")
