@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -21,6 +22,8 @@ struct Origin {
   std::uint16_t port = 443;
   std::string ca_file;         // PEM; empty: the system's roots
   std::optional<Proxy> proxy;  // never set for loopback
+  // Whether the address may be a private one (`network: private`); loopback hosts need no leave.
+  bool private_allowed = false;
   // What Host says: the port is left out when it is the scheme's own; IPv6 in brackets.
   std::string authority() const;
   // Names the connections that may serve this origin: two origins with equal keys share a pool.
