@@ -12,24 +12,20 @@ build_preset() {
     run_logged "$directory/configure.log" "configuring the preset $preset failed" \
       "the log above names what is missing" cmake --preset "$preset"
   fi
-  if build_is_done "$directory" "${2:-all}"; then return 0; fi
-  say "build: compiling $preset${2:+ ($2)}"
-  # -k 0 would hide the first error under the rest.
+  say "build: $preset${2:+ ($2)}"
   if ! nice -n 5 cmake --build "$directory" --parallel "$(nproc)" "${target[@]}" </dev/null |
     build_progress "$preset"; then
     die "the preset $preset did not build" "mend the error above"
   fi
 }
 
-# True when ninja has nothing to do; much faster to read than a build is to start.
-build_is_done() { ninja -C "$1" -n "$2" 2>/dev/null | grep -q 'no work to do'; }
-
-# Shows ninja's status lines every ten steps and everything else in full.
+# Shows ninja's status lines every ten steps and everything else in full. (Looking for new source
+# files is a step of its own, number 0 of 2.)
 build_progress() {
   local line
   while IFS= read -r line; do
     if [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
-      if ((BASH_REMATCH[1] % 10 == 0 || BASH_REMATCH[1] == BASH_REMATCH[2])); then
+      if ((BASH_REMATCH[1] > 0 && BASH_REMATCH[1] % 10 == 0 || BASH_REMATCH[1] == BASH_REMATCH[2])); then
         say "build: $1 ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}"
       fi
     elif [[ $line != 'ninja: Entering directory'* && $line != 'ninja: no work to do.' ]]; then

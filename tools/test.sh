@@ -35,6 +35,9 @@ verb_test() {
     >build/test-summary
   printf '\n'
   cat build/test-summary
+  if ((hf_passed + hf_failed + hf_skipped == 0)); then
+    die "no test ran (filter: '$filter')" "try another filter"
+  fi
   ((hf_failed == 0))
 }
 
