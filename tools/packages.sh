@@ -2,15 +2,16 @@
 # Debian packages: third_party/packages.txt names them, this file installs what is missing.
 # Sourced by ./dev.
 
+# as_root COMMAND...: need_root has been asked before, since output is often redirected here.
 as_root() {
-  if ((EUID == 0)); then
-    "$@"
-  elif have sudo; then
-    sudo "$@"
-  else
-    die "installing Debian packages needs root, and there is no sudo" \
-      "run this once as root, or: apt-get install sudo"
-  fi
+  if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+# need_root WHY: asks sudo for its password now, where it can be seen.
+need_root() {
+  if ((EUID == 0)); then return 0; fi
+  have sudo || die "$1 needs root, and there is no sudo" "run this once as root"
+  sudo -v || die "$1 needs root, and sudo refused" "run this once as root"
 }
 
 hf_apt_updated=no
@@ -18,6 +19,7 @@ hf_apt_updated=no
 apt_update_once() {
   [[ $hf_apt_updated == no ]] || return 0
   hf_apt_updated=yes
+  need_root "reading the package lists"
   say "packages: reading the package lists"
   # A broken third-party list is no reason to stop; what is really missing shows below.
   as_root apt-get update -qq >"$HF_CACHE/apt-update.log" 2>&1 </dev/null ||
@@ -65,6 +67,7 @@ packages_need() {
   mapfile -t missing < <(packages_missing "$@")
   ((${#missing[@]} > 0)) || return 0
   need_disk "$HF_CACHE" 500
+  need_root "installing ${missing[*]}"
   apt_update_once
   say "packages: installing ${#missing[@]}: ${missing[*]}"
   if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
