@@ -13,6 +13,7 @@ verb_fuzz() {
   fi
   each=$((seconds * 2 / ${#targets[@]}))
   if ((each < 2)); then each=2; fi
+  if ((each > seconds)); then each=$seconds; fi
   say "fuzz: ${#targets[@]} targets, $each s each, two at a time"
   mkdir -p build/fuzz/artifacts
   while ((index < ${#targets[@]})); do
