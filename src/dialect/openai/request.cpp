@@ -1,0 +1,448 @@
+#include "dialect/openai/request.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "dialect/json_scan.h"
+
+namespace holdfast::dialect::openai {
+namespace {
+
+constexpr std::size_t model_name_bytes = 256;
+constexpr std::int64_t most_tokens = 2'147'483'647;
+constexpr std::int64_t most_choices = 128;
+
+enum Place : JsonTag {
+  p_model = 1,
+  p_stream,
+  p_stream_options,
+  p_include_usage,
+  p_messages,
+  p_message,
+  p_role,
+  p_content,
+  p_part,
+  p_part_type,
+  p_tools,
+  p_parallel_tools,
+  p_format,
+  p_format_type,
+  p_n,
+  p_max_tokens,
+  p_max_completion_tokens,
+  p_stop,
+  p_stop_item,
+  p_reasoning,
+  p_logprobs,
+  p_input,
+  p_prompt,
+  p_metadata,
+  p_forbidden,
+  p_seed,
+  p_prediction,
+  p_web_search,
+  p_audio,
+  p_functions,
+  p_temperature,
+  p_top_p,
+};
+
+struct Field {
+  std::string_view name;
+  Place place;
+};
+
+constexpr Field root_fields[] = {
+    {"model", p_model},
+    {"stream", p_stream},
+    {"stream_options", p_stream_options},
+    {"messages", p_messages},
+    {"tools", p_tools},
+    {"parallel_tool_calls", p_parallel_tools},
+    {"response_format", p_format},
+    {"n", p_n},
+    {"max_tokens", p_max_tokens},
+    {"max_completion_tokens", p_max_completion_tokens},
+    {"stop", p_stop},
+    {"reasoning_effort", p_reasoning},
+    {"logprobs", p_logprobs},
+    {"input", p_input},
+    {"prompt", p_prompt},
+    {"metadata", p_metadata},
+    {"seed", p_seed},
+    {"prediction", p_prediction},
+    {"web_search_options", p_web_search},
+    {"audio", p_audio},
+    {"functions", p_functions},
+    {"temperature", p_temperature},
+    {"top_p", p_top_p},
+};
+
+// Fields by which other gateways let a caller send a request, and its credentials, elsewhere.
+constexpr std::string_view forbidden_fields[] = {
+    "api_base",   "base_url",      "api_key",     "api_version", "custom_llm_provider",
+    "extra_body", "extra_headers", "extra_query", "headers",     "litellm_params",
+    "model_list", "user_config"};
+
+Place find_place(std::string_view key) {
+  for (const Field& field : root_fields)
+    if (field.name == key) return field.place;
+  return Place{};
+}
+
+bool is_forbidden(std::string_view key) {
+  return std::find(std::begin(forbidden_fields), std::end(forbidden_fields), key) !=
+         std::end(forbidden_fields);
+}
+
+class RequestVisitor final : public JsonVisitor {
+ public:
+  explicit RequestVisitor(ScannedRequest& out) : out_(out) {}
+
+  JsonTag member(JsonTag parent, std::string_view key) override {
+    switch (parent) {
+      case root_tag:
+        if (const Place place = find_place(key)) return place;
+        return check_forbidden(key, "");
+      case p_metadata:
+        return check_forbidden(key, "metadata.");
+      case p_stream_options:
+        out_.stream_options_empty = false;
+        return key == "include_usage" ? p_include_usage : no_tag;
+      case p_message:
+        if (key == "content") return p_content;
+        return key == "role" ? p_role : no_tag;
+      case p_part:
+        return key == "type" ? p_part_type : no_tag;
+      case p_format:
+        return key == "type" ? p_format_type : no_tag;
+      default:
+        return no_tag;
+    }
+  }
+
+  JsonTag element(JsonTag parent) override {
+    switch (parent) {
+      case p_messages:
+        ++messages_;
+        return p_message;
+      case p_content:
+        return p_part;
+      case p_tools:
+        ++tools_;
+        return no_tag;
+      case p_stop:
+        ++stops_;
+        return p_stop_item;
+      default:
+        return no_tag;
+    }
+  }
+
+  void begin(JsonTag tag, JsonKind kind, std::size_t offset) override {
+    if (tag == root_tag && kind == JsonKind::object) out_.root_at = offset + 1;
+  }
+
+  void value(JsonTag tag, JsonKind kind, std::size_t begin, std::size_t end) override {
+    const std::string_view raw = out_.body.substr(begin, end - begin);
+    switch (tag) {
+      case root_tag:
+        if (kind != JsonKind::object) refuse("the body must be a JSON object", "");
+        break;
+      case p_model:
+        if (!expect(kind, JsonKind::string, "model")) break;
+        out_.model = unescape_json_string(raw);
+        out_.model_at = {begin, end};
+        has_model_ = true;
+        break;
+      case p_stream:
+        if (nullable(kind, JsonKind::boolean, "stream")) out_.stream = raw == "true";
+        break;
+      case p_stream_options:
+        if (kind != JsonKind::null) expect(kind, JsonKind::object, "stream_options");
+        out_.stream_options_at = Span{begin, end};
+        break;
+      case p_include_usage:
+        if (nullable(kind, JsonKind::boolean, "stream_options.include_usage"))
+          out_.include_usage = raw == "true";
+        out_.include_usage_at = Span{begin, end};
+        break;
+      case p_messages:
+        if (expect(kind, JsonKind::array, "messages") && messages_ == 0)
+          refuse("messages must not be empty", "messages", "empty_array");
+        has_messages_ = true;
+        break;
+      case p_message:
+        expect(kind, JsonKind::object, fmt::format("messages[{}]", messages_ - 1));
+        break;
+      case p_role:
+        expect(kind, JsonKind::string, fmt::format("messages[{}].role", messages_ - 1));
+        break;
+      case p_content:
+        if (kind != JsonKind::string && kind != JsonKind::array && kind != JsonKind::null)
+          refuse(fmt::format("messages[{0}].content must be a string or an array", messages_ - 1),
+                 fmt::format("messages[{}].content", messages_ - 1), "invalid_type");
+        break;
+      case p_part:
+        break;
+      case p_part_type:
+        note_part(raw);
+        break;
+      case p_tools:
+        if (nullable(kind, JsonKind::array, "tools") && tools_ > 0) out_.features |= Feature::tools;
+        break;
+      case p_functions:
+        if (nullable(kind, JsonKind::array, "functions")) out_.features |= Feature::tools;
+        break;
+      case p_parallel_tools:
+        if (nullable(kind, JsonKind::boolean, "parallel_tool_calls") && raw == "true")
+          out_.features |= Feature::parallel_tools;
+        break;
+      case p_format:
+        nullable(kind, JsonKind::object, "response_format");
+        break;
+      case p_format_type:
+        if (raw == "\"json_schema\"") out_.features |= Feature::json_schema;
+        if (raw == "\"json_object\"") out_.features |= Feature::json_object;
+        break;
+      case p_n:
+        if (const auto n = integer(kind, raw, "n", most_choices); n && *n > 1)
+          out_.features |= Feature::many;
+        break;
+      case p_max_tokens:
+        integer(kind, raw, "max_tokens", most_tokens);
+        break;
+      case p_max_completion_tokens:
+        integer(kind, raw, "max_completion_tokens", most_tokens);
+        break;
+      case p_stop:
+        note_stop(kind, begin, end);
+        break;
+      case p_stop_item:
+        expect(kind, JsonKind::string, "stop");
+        break;
+      case p_reasoning:
+        note(kind, Feature::reasoning);
+        break;
+      case p_logprobs:
+        if (raw != "false" && raw != "0") note(kind, Feature::logprobs);
+        break;
+      case p_input:
+        has_input_ = kind != JsonKind::null;
+        break;
+      case p_prompt:
+        has_prompt_ = true;
+        break;
+      case p_metadata:
+        nullable(kind, JsonKind::object, "metadata");
+        break;
+      case p_seed:
+        note(kind, Feature::seed);
+        break;
+      case p_prediction:
+        note(kind, Feature::prediction);
+        break;
+      case p_web_search:
+        note(kind, Feature::web_search);
+        break;
+      case p_audio:
+        note(kind, Feature::audio);
+        break;
+      case p_temperature:
+        nullable(kind, JsonKind::number, "temperature");
+        break;
+      case p_top_p:
+        nullable(kind, JsonKind::number, "top_p");
+        break;
+      default:
+        break;
+    }
+  }
+
+  // What is wrong with the request as a whole.
+  std::optional<RequestProblem> finish() {
+    if (!problem_ && !has_model_) missing("model");
+    if (!problem_ && out_.model.empty())
+      refuse("model must not be empty", "model", "invalid_value");
+    if (!problem_ && out_.model.size() > model_name_bytes)
+      refuse(fmt::format("model is longer than {} bytes", model_name_bytes), "model",
+             "invalid_value");
+    if (!problem_ && out_.endpoint == Endpoint::chat_completions && !has_messages_)
+      missing("messages");
+    if (!problem_ && out_.endpoint == Endpoint::completions && !has_prompt_) missing("prompt");
+    if (!problem_ && out_.endpoint == Endpoint::embeddings && !has_input_) missing("input");
+    if (out_.endpoint == Endpoint::embeddings) out_.stream = false;
+    if (out_.stream) out_.features |= Feature::stream;
+    return std::move(problem_);
+  }
+
+ private:
+  void refuse(std::string message, std::string param, std::string code = "invalid_type") {
+    if (!problem_)
+      problem_ = RequestProblem{400, std::move(message), std::move(code), std::move(param)};
+  }
+  void missing(const char* field) {
+    refuse(fmt::format("missing required parameter: '{}'", field), field,
+           "missing_required_parameter");
+  }
+  bool expect(JsonKind kind, JsonKind wanted, const std::string& name) {
+    if (kind == wanted) return true;
+    refuse(fmt::format("{} must be {}, not {}", name, to_string(wanted), to_string(kind)), name);
+    return false;
+  }
+  // Whether the value is there: null counts as absent.
+  bool nullable(JsonKind kind, JsonKind wanted, const std::string& name) {
+    return kind != JsonKind::null && expect(kind, wanted, name);
+  }
+  void note(JsonKind kind, Feature feature) {
+    if (kind != JsonKind::null) out_.features |= feature;
+  }
+  std::optional<std::int64_t> integer(JsonKind kind, std::string_view raw, const char* name,
+                                      std::int64_t most) {
+    if (!nullable(kind, JsonKind::number, name)) return std::nullopt;
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), number);
+    if (error == std::errc{} && end == raw.data() + raw.size() && number >= 1 && number <= most)
+      return number;
+    refuse(fmt::format("{} must be an integer from 1 to {}", name, most), name, "invalid_value");
+    return std::nullopt;
+  }
+  JsonTag check_forbidden(std::string_view key, std::string_view prefix) {
+    if (!is_forbidden(key)) return no_tag;
+    const std::string name = fmt::format("{}{}", prefix, key);
+    refuse(fmt::format("{} is not accepted: where a request goes is decided by this gateway's "
+                       "configuration alone",
+                       name),
+           name, "unsupported_parameter");
+    return no_tag;
+  }
+  void note_part(std::string_view raw) {
+    if (raw == "\"image_url\"") out_.features |= Feature::images;
+    if (raw == "\"input_audio\"") out_.features |= Feature::audio;
+    if (raw == "\"file\"") out_.features |= Feature::files;
+  }
+  void note_stop(JsonKind kind, std::size_t begin, std::size_t end) {
+    if (kind != JsonKind::null && kind != JsonKind::string && kind != JsonKind::array)
+      return refuse("stop must be a string or an array of strings", "stop");
+    note(kind, Feature::stop);
+    out_.stop_at = Span{begin, end};
+    out_.stop_is_null = kind == JsonKind::null;
+    out_.stop_is_array = kind == JsonKind::array;
+    out_.stop_is_empty = stops_ == 0;
+  }
+
+  ScannedRequest& out_;
+  std::optional<RequestProblem> problem_;
+  std::size_t messages_ = 0, tools_ = 0, stops_ = 0;
+  bool has_model_ = false, has_messages_ = false, has_input_ = false, has_prompt_ = false;
+};
+
+struct Edit {
+  Span at;
+  std::string text;
+};
+
+void edit_usage(const ScannedRequest& request, std::vector<Edit>& edits) {
+  if (request.include_usage_at) {
+    edits.push_back({*request.include_usage_at, "true"});
+  } else if (!request.stream_options_at) {
+    edits.push_back(
+        {{request.root_at, request.root_at}, R"("stream_options":{"include_usage":true},)"});
+  } else if (request.stream_options_empty) {
+    edits.push_back({*request.stream_options_at, R"({"include_usage":true})"});
+  } else {
+    const std::size_t inside = request.stream_options_at->begin + 1;
+    edits.push_back({{inside, inside}, R"("include_usage":true,)"});
+  }
+}
+
+void edit_stop(const ScannedRequest& request, const std::vector<std::string>& stop,
+               std::vector<Edit>& edits) {
+  std::string list;
+  for (const std::string& text : stop) {
+    if (!list.empty()) list.push_back(',');
+    list.append(quote_json_string(text));
+  }
+  if (!request.stop_at) {
+    edits.push_back({{request.root_at, request.root_at}, fmt::format("\"stop\":[{}],", list)});
+  } else if (request.stop_is_null) {
+    edits.push_back({*request.stop_at, fmt::format("[{}]", list)});
+  } else if (request.stop_is_array) {
+    const std::size_t inside = request.stop_at->begin + 1;
+    if (!request.stop_is_empty) list.push_back(',');
+    edits.push_back({{inside, inside}, list});
+  } else {
+    const std::size_t begin = request.stop_at->begin;
+    edits.push_back({{begin, begin}, fmt::format("[{},", list)});
+    edits.push_back({{request.stop_at->end, request.stop_at->end}, "]"});
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::chat_completions:
+      return "chat_completions";
+    case Endpoint::completions:
+      return "completions";
+    case Endpoint::embeddings:
+      return "embeddings";
+  }
+  return "";
+}
+
+std::string_view path_of(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::chat_completions:
+      return "/chat/completions";
+    case Endpoint::completions:
+      return "/completions";
+    case Endpoint::embeddings:
+      return "/embeddings";
+  }
+  return "";
+}
+
+std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint,
+                                                           std::string_view body) {
+  ScannedRequest out;
+  out.body = body;
+  out.endpoint = endpoint;
+  RequestVisitor visitor(out);
+  const auto scanned = scan_json(body, visitor);
+  if (!scanned)
+    return std::unexpected(
+        RequestProblem{400,
+                       fmt::format("the body is not acceptable JSON: {} (byte {})",
+                                   scanned.error().message, scanned.error().offset),
+                       "invalid_json", ""});
+  if (auto problem = visitor.finish()) return std::unexpected(std::move(*problem));
+  return out;
+}
+
+std::string splice(const ScannedRequest& request, const Changes& changes) {
+  std::vector<Edit> edits;
+  edits.push_back({request.model_at, quote_json_string(changes.model)});
+  if (changes.ask_usage) edit_usage(request, edits);
+  if (changes.stop != nullptr && !changes.stop->empty()) edit_stop(request, *changes.stop, edits);
+  std::sort(edits.begin(), edits.end(),
+            [](const Edit& a, const Edit& b) { return a.at.begin < b.at.begin; });
+  std::size_t added = 0;
+  for (const Edit& edit : edits) added += edit.text.size();
+  std::string out;
+  out.reserve(request.body.size() + added);
+  std::size_t from = 0;
+  for (const Edit& edit : edits) {
+    out.append(request.body, from, edit.at.begin - from);
+    out.append(edit.text);
+    from = edit.at.end;
+  }
+  out.append(request.body, from);
+  return out;
+}
+
+}  // namespace holdfast::dialect::openai

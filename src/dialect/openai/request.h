@@ -1,0 +1,63 @@
+// Reads a request of OpenAI's dialect without taking it apart: one validating pass that finds the
+// few fields by which the gateway decides, and the places where its permitted changes go.
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialect/features.h"
+
+namespace holdfast::dialect::openai {
+
+enum class Endpoint : std::uint8_t { chat_completions, completions, embeddings };
+std::string_view to_string(Endpoint endpoint);
+// The path below a provider's base URL: "/chat/completions" ...
+std::string_view path_of(Endpoint endpoint);
+
+// Why a request is refused, in the terms of the dialect's error object.
+struct RequestProblem {
+  int status = 400;
+  std::string message;
+  std::string code;   // empty: null
+  std::string param;  // empty: null
+};
+
+// Bytes [begin, end) of the body.
+struct Span {
+  std::size_t begin = 0, end = 0;
+};
+
+struct ScannedRequest {
+  std::string_view body;  // the client's bytes; they outlive the scan
+  Endpoint endpoint = Endpoint::chat_completions;
+  std::string model;  // unescaped
+  Span model_at;      // the value, quotes included
+  bool stream = false;
+  bool include_usage = false;  // the client itself asks for usage in the stream
+  std::optional<Span> stream_options_at;
+  bool stream_options_empty = true;  // null or {}
+  std::optional<Span> include_usage_at;
+  std::optional<Span> stop_at;
+  bool stop_is_null = false, stop_is_array = false, stop_is_empty = false;
+  std::size_t root_at = 0;  // right behind the opening brace
+  Features features = 0;
+};
+
+// Checks and reads `body`.
+//   errors   what is wrong, for the client; the text names the field and never quotes a prompt
+std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint,
+                                                           std::string_view body);
+
+// The permitted changes.
+struct Changes {
+  std::string_view model;  // replaces the model
+  bool ask_usage = false;  // streams: stream_options.include_usage becomes true
+  const std::vector<std::string>* stop = nullptr;  // added to the client's own stop strings
+};
+// The body with the changes put in place; every other byte stays as it was.
+std::string splice(const ScannedRequest& request, const Changes& changes);
+
+}  // namespace holdfast::dialect::openai

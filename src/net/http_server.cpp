@@ -1,0 +1,541 @@
+#include "net/http_server.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace holdfast::net {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr std::size_t read_buffer_bytes = 8 * 1024;
+constexpr std::size_t body_read_bytes = 64 * 1024;
+constexpr std::size_t write_piece_bytes = limits::client_backlog_bytes;
+constexpr auto client_poll_interval = 250ms;
+constexpr auto linger_time = 2s;
+constexpr std::size_t linger_bytes = 1U << 20U;
+constexpr int listen_backlog = 4096;
+
+HeadProblem cut_off() {
+  return {499, "the connection closed before the request's body was complete"};
+}
+
+}  // namespace
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 100:
+      return "Continue";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 402:
+      return "Payment Required";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 411:
+      return "Length Required";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 422:
+      return "Unprocessable Content";
+    case 426:
+      return "Upgrade Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Status";
+  }
+}
+
+AnswerHeaders& AnswerHeaders::add(std::string_view name, std::string_view value) {
+  lines_.append(name).append(": ");
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    lines_.push_back(byte < 0x20 || byte == 0x7f ? ' ' : c);
+  }
+  lines_.append("\r\n");
+  return *this;
+}
+
+struct Exchange::Connection {
+  Connection(HttpServer& owner, asio::ip::tcp::socket socket)
+      : server(owner), stream(std::move(socket), owner.watchdog_) {}
+
+  std::string_view unread() const { return std::string_view(buffer).substr(begin, end - begin); }
+  // Room for more bytes behind what is unread.
+  std::span<char> room() {
+    if (begin > 0 && begin == end) begin = end = 0;
+    if (end == buffer.size()) {
+      if (begin > 0) {
+        std::memmove(buffer.data(), buffer.data() + begin, end - begin);
+        end -= begin;
+        begin = 0;
+      } else {
+        buffer.resize(std::max(read_buffer_bytes, buffer.size() * 2));
+      }
+    }
+    return {buffer.data() + end, buffer.size() - end};
+  }
+
+  HttpServer& server;
+  TcpStream stream;
+  std::string buffer;
+  std::size_t begin = 0, end = 0;
+  std::list<std::unique_ptr<Connection>>::iterator self;
+  std::optional<std::list<Connection*>::iterator> idle;
+  bool used = false;  // a request has come over it
+};
+
+Exchange::Exchange(Connection& connection, RequestHead head)
+    : connection_(connection),
+      head_(std::move(head)),
+      keep_alive_(head_.keep_alive && !connection.server.stopping_),
+      body_pending_(head_.framing != BodyFraming::none) {}
+
+Task<Result<void>> Exchange::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto piece = bytes.substr(0, write_piece_bytes);
+    const Deadline deadline = connection_.server.clock_.now() + limits::client_write_timeout;
+    auto sent = co_await connection_.stream.write(piece, deadline);
+    if (!sent) {
+      left_ = true;
+      keep_alive_ = false;
+      co_return fail(ErrorCode::cancelled, "the client left");
+    }
+    bytes_sent_ += piece.size();
+    bytes.remove_prefix(piece.size());
+  }
+  co_return Result<void>{};
+}
+
+Task<std::expected<std::string_view, HeadProblem>> Exchange::read_body(std::size_t max_bytes) {
+  if (!body_pending_) co_return std::string_view{};
+  const bool chunked = head_.framing == BodyFraming::chunked;
+  const HeadProblem too_large{413, fmt::format("the body is larger than {} bytes", max_bytes)};
+  if (!chunked && head_.content_length > max_bytes) co_return std::unexpected(too_large);
+
+  Connection& connection = connection_;
+  if (!chunked && connection.end - connection.begin >= head_.content_length) {
+    const auto length = static_cast<std::size_t>(head_.content_length);
+    const auto body = connection.unread().substr(0, length);
+    connection.begin += length;
+    body_pending_ = false;
+    co_return body;
+  }
+  if (head_.expect_continue && connection.begin == connection.end) {
+    auto sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n");
+    if (!sent) co_return std::unexpected(cut_off());
+  }
+  // The head's views point into the connection's buffer, so the body is gathered beside it.
+  ChunkedDecoder decoder;
+  std::string scratch;
+  std::string_view input = connection.unread();
+  connection.begin = connection.end;
+  const MonoTime started = connection.server.clock_.now();
+  while (true) {
+    if (chunked) {
+      while (!input.empty() && !decoder.done()) {
+        auto piece = decoder.next(input);
+        if (!piece) co_return std::unexpected(std::move(piece).error());
+        if (body_.size() + piece->size() > max_bytes) co_return std::unexpected(too_large);
+        body_.append(*piece);
+      }
+      if (decoder.done()) break;
+    } else {
+      body_.append(input);
+      if (body_.size() == head_.content_length) break;
+    }
+    if (scratch.empty()) scratch.resize(body_read_bytes);
+    const std::uint64_t want = chunked ? scratch.size() : head_.content_length - body_.size();
+    const std::span<char> room(
+        scratch.data(), static_cast<std::size_t>(std::min<std::uint64_t>(want, scratch.size())));
+    const auto earned = std::chrono::seconds(body_.size() / limits::body_min_rate);
+    const Deadline deadline = started + limits::body_grace + earned;
+    auto got = co_await connection.stream.read_some(room, deadline);
+    if (!got && got.error().code == ErrorCode::deadline_exceeded)
+      co_return std::unexpected(HeadProblem{408, "the request's body came too slowly"});
+    if (!got) {
+      left_ = true;
+      co_return std::unexpected(cut_off());
+    }
+    if (*got == 0)
+      co_return std::unexpected(
+          HeadProblem{400, "the connection was half-closed before the body was complete"});
+    input = std::string_view(scratch).substr(0, *got);
+  }
+  surplus_.assign(input.data(), chunked ? input.size() : 0);  // the next pipelined request
+  body_pending_ = false;
+  co_return std::string_view(body_);
+}
+
+namespace {
+std::string head_lines(int status, const AnswerHeaders& headers, bool keep_alive,
+                       int minor_version) {
+  std::string out;
+  out.reserve(headers.lines().size() + 128);
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  out.append(headers.lines());
+  if (!keep_alive)
+    out.append("connection: close\r\n");
+  else if (minor_version == 0)
+    out.append("connection: keep-alive\r\n");
+  return out;
+}
+}  // namespace
+
+Task<Result<void>> Exchange::answer(int status, const AnswerHeaders& headers,
+                                    std::string_view body) {
+  HF_CHECK(!begun_);
+  begun_ = ended_ = true;
+  if (body_pending_ || connection_.server.stopping_) keep_alive_ = false;
+  std::string out = head_lines(status, headers, keep_alive_, head_.minor_version);
+  if (status != 204) fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", body.size());
+  out.append("\r\n");
+  if (head_.method == Method::head) body = {};
+  if (body.size() <= 64 * 1024) {
+    out.append(body);
+    body = {};
+  }
+  auto sent = co_await send(out);
+  if (!sent || body.empty()) co_return sent;
+  sent = co_await send(body);
+  co_return sent;
+}
+
+void Exchange::begin(int status, const AnswerHeaders& headers,
+                     std::optional<std::uint64_t> length) {
+  HF_CHECK(!begun_);
+  begun_ = true;
+  chunked_ = !length && head_.minor_version >= 1;
+  if (body_pending_ || connection_.server.stopping_ || (!length && !chunked_)) keep_alive_ = false;
+  pending_ = head_lines(status, headers, keep_alive_, head_.minor_version);
+  if (length)
+    fmt::format_to(std::back_inserter(pending_), "content-length: {}\r\n", *length);
+  else if (chunked_)
+    pending_.append("transfer-encoding: chunked\r\n");
+  pending_.append("\r\n");
+}
+
+void Exchange::append_piece(std::string_view piece) {
+  if (piece.empty() || head_.method == Method::head) return;
+  if (chunked_) fmt::format_to(std::back_inserter(pending_), "{:x}\r\n", piece.size());
+  pending_.append(piece);
+  if (chunked_) pending_.append("\r\n");
+}
+
+Task<Result<void>> Exchange::write(std::string_view piece) {
+  HF_CHECK(begun_ && !ended_);
+  append_piece(piece);
+  auto sent = co_await send(pending_);
+  pending_.clear();
+  co_return sent;
+}
+
+Task<Result<void>> Exchange::end(std::string_view last_piece) {
+  HF_CHECK(begun_ && !ended_);
+  append_piece(last_piece);
+  if (chunked_ && head_.method != Method::head) pending_.append("0\r\n\r\n");
+  ended_ = true;
+  auto sent = co_await send(pending_);
+  pending_.clear();
+  co_return sent;
+}
+
+Exchange::ClientWatch::ClientWatch(Exchange& exchange, std::function<void()> on_left)
+    : exchange_(exchange), on_left_(std::move(on_left)) {
+  arm();
+}
+
+void Exchange::ClientWatch::arm() {
+  HttpServer& server = exchange_.connection_.server;
+  server.watchdog_.arm(*this, server.clock_.now() + client_poll_interval);
+}
+
+void Exchange::ClientWatch::expire() {
+  if (!exchange_.connection_.stream.peer_closed()) return arm();
+  exchange_.left_ = true;
+  exchange_.keep_alive_ = false;
+  on_left_();
+}
+
+HttpServer::HttpServer(asio::io_context& loop, Watchdog& watchdog, const Clock& clock,
+                       Handler& handler, asio::ip::tcp::acceptor acceptor,
+                       HttpServerOptions options)
+    : loop_(loop),
+      watchdog_(watchdog),
+      clock_(clock),
+      handler_(handler),
+      acceptor_(std::move(acceptor)),
+      accept_pause_(loop),
+      options_(options) {}
+
+HttpServer::~HttpServer() = default;
+
+void HttpServer::start() { asio::co_spawn(loop_, accept_loop(), asio::detached); }
+
+Task<void> HttpServer::accept_loop() {
+  while (acceptor_.is_open()) {
+    boost::system::error_code error;
+    auto socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
+    if (error == asio::error::operation_aborted || stopping_) break;
+    if (!error) {
+      adopt(std::move(socket));
+      continue;
+    }
+    if (error == asio::error::connection_aborted) continue;
+    // Out of descriptors or memory: those that are here finish, the queue waits.
+    log::warning("cannot accept connections: {}; trying again in 100 ms", error.message());
+    accept_pause_.expires_after(100ms);
+    co_await accept_pause_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  }
+}
+
+void HttpServer::adopt(asio::ip::tcp::socket socket) {
+  boost::system::error_code error;
+  socket.non_blocking(true, error);
+  socket.set_option(asio::ip::tcp::no_delay(true), error);
+  if (connections_.size() >= options_.max_connections) {
+    if (idle_.empty()) {
+      log::warning("{} connections are open and busy: one more was closed", connections_.size());
+      return;
+    }
+    idle_.front()->stream.close();
+    mark_idle(*idle_.front(), false);
+  }
+  connections_.push_back(std::make_unique<Connection>(*this, std::move(socket)));
+  Connection& connection = *connections_.back();
+  connection.self = std::prev(connections_.end());
+  asio::co_spawn(loop_, serve(connection), asio::detached);
+}
+
+void HttpServer::stop_accepting() {
+  if (stopping_) return;
+  boost::system::error_code error;
+  acceptor_.non_blocking(true, error);
+  while (true) {  // what the kernel has queued for us would be reset by closing the listener
+    asio::ip::tcp::socket socket(loop_);
+    acceptor_.accept(socket, error);
+    if (error) break;
+    adopt(std::move(socket));
+  }
+  stopping_ = true;
+  acceptor_.close(error);
+  accept_pause_.cancel();
+  // Connections that have not sent a request yet are given the chance to: only used ones close.
+  const auto idle = idle_;
+  for (Connection* connection : idle)
+    if (connection->used) connection->stream.cancel();
+}
+
+void HttpServer::close_all() {
+  for (const auto& connection : connections_) connection->stream.close();
+}
+
+void HttpServer::mark_idle(Connection& connection, bool idle) {
+  if (idle && !connection.idle) {
+    connection.idle = idle_.insert(idle_.end(), &connection);
+  } else if (!idle && connection.idle) {
+    idle_.erase(*connection.idle);
+    connection.idle.reset();
+  }
+}
+
+Task<void> HttpServer::serve(Connection& connection) {
+  try {
+    bool more = true;
+    while (more) more = co_await serve_one(connection);
+  } catch (const std::exception& bug) {
+    ++internal_errors_;
+    log::error("internal error while serving a request: {}", bug.what());
+  }
+  mark_idle(connection, false);
+  connection.stream.close();
+  connections_.erase(connection.self);
+}
+
+Task<void> HttpServer::refuse(Connection& connection, const HeadProblem& problem) {
+  AnswerHeaders headers;
+  const std::string body = handler_.problem_answer(problem, headers);
+  std::string out = head_lines(problem.status, headers, false, 1);
+  fmt::format_to(std::back_inserter(out), "content-length: {}\r\n\r\n{}", body.size(), body);
+  auto sent = co_await connection.stream.write(out, clock_.now() + limits::client_write_timeout);
+  if (sent) co_await linger(connection);
+}
+
+// Reads what the client is still sending, within bounds: closing with unread bytes in the socket
+// would reset the connection, and the answer might never be seen.
+Task<void> HttpServer::linger(Connection& connection) {
+  boost::system::error_code ignored;
+  connection.stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  const Deadline deadline = clock_.now() + linger_time;
+  std::size_t dropped = 0;
+  while (dropped < linger_bytes) {
+    connection.begin = connection.end = 0;
+    const std::span<char> room = connection.room();
+    auto got = co_await connection.stream.read_some(room, deadline);
+    if (!got || *got == 0) break;
+    dropped += *got;
+  }
+}
+
+Task<bool> HttpServer::serve_one(Connection& connection) {
+  std::optional<std::size_t> head_bytes;
+  Deadline deadline = clock_.now() + options_.idle_timeout;
+  bool waiting = true;
+  while (true) {
+    std::string_view unread = connection.unread();
+    while (waiting && unread.starts_with("\r\n")) {  // empty lines between requests (RFC 9112 2.2)
+      connection.begin += 2;
+      unread = connection.unread();
+    }
+    if (!unread.empty()) {
+      auto found = find_head_end(unread, true);
+      if (!found) {
+        co_await refuse(connection, found.error());
+        co_return false;
+      }
+      if (*found) {
+        head_bytes = **found;
+        break;
+      }
+      if (waiting) {
+        waiting = false;
+        deadline = clock_.now() + options_.head_timeout;
+      }
+    } else if (stopping_ && connection.used) {
+      co_return false;
+    }
+    mark_idle(connection, waiting);
+    const std::span<char> room = connection.room();
+    auto got = co_await connection.stream.read_some(room, deadline);
+    mark_idle(connection, false);
+    if (!got && got.error().code == ErrorCode::deadline_exceeded && !waiting)
+      co_await refuse(connection, {408, "the request's head came too slowly"});
+    if (!got) co_return false;
+    if (*got == 0 && !waiting)
+      co_await refuse(connection,
+                      {400, "the connection was half-closed within the request's head"});
+    if (*got == 0) co_return false;
+    connection.end += *got;
+  }
+  connection.used = true;
+  auto head = read_request_head(connection.unread().substr(0, *head_bytes));
+  if (!head) {
+    co_await refuse(connection, head.error());
+    co_return false;
+  }
+  connection.begin += *head_bytes;
+  Exchange exchange(connection, std::move(*head));
+  std::string failure;
+  try {
+    co_await handler_.handle(exchange);
+  } catch (const std::exception& bug) {
+    ++internal_errors_;
+    failure = bug.what();
+  }
+  if (!failure.empty()) {
+    log::error("internal error while handling a request: {}", failure);
+    if (!exchange.begun_) {
+      exchange.close_after();
+      const HeadProblem problem{500, "an internal error; the log says more"};
+      AnswerHeaders headers;
+      const std::string body = handler_.problem_answer(problem, headers);
+      auto sent = co_await exchange.answer(500, headers, body);
+      (void)sent;
+    }
+    co_return false;
+  }
+  if (!exchange.ended_ || exchange.left_) co_return false;
+  if (!exchange.keep_alive_) {
+    if (exchange.body_pending_) co_await linger(connection);
+    co_return false;
+  }
+  if (!exchange.surplus_.empty()) {
+    connection.buffer = std::move(exchange.surplus_);
+    connection.begin = 0;
+    connection.end = connection.buffer.size();
+  }
+  if (connection.begin == connection.end && connection.buffer.size() > 4 * read_buffer_bytes) {
+    connection.buffer = std::string();
+    connection.begin = connection.end = 0;
+  }
+  co_return true;
+}
+
+Result<asio::ip::tcp::acceptor> listen_on(asio::io_context& loop, const std::string& address,
+                                          std::uint16_t port, bool share) {
+  boost::system::error_code error;
+  const auto ip = asio::ip::make_address(address, error);
+  if (error)
+    return fail(ErrorCode::io, fmt::format("cannot listen on {}: not an IP address", address));
+  const asio::ip::tcp::endpoint endpoint(ip, port);
+  asio::ip::tcp::acceptor acceptor(loop);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error && share) {
+    const int on = 1;
+    ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  }
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(listen_backlog, error);
+  if (error) {
+    const std::string_view remedy =
+        error == asio::error::address_in_use
+            ? "; another process has this port: stop it, or choose another port"
+            : "";
+    return fail(ErrorCode::io, fmt::format("cannot listen on {}:{}: {}{}", address, port,
+                                           error.message(), remedy));
+  }
+  return acceptor;
+}
+
+}  // namespace holdfast::net
