@@ -8,6 +8,10 @@
 #include "base/secret.h"
 #include "net/origin.h"
 
+namespace holdfast::config {
+class Section;
+}
+
 namespace holdfast::provider {
 
 enum class Kind { openai, openai_compatible, llama_cpp };
@@ -53,5 +57,12 @@ struct Settings {
   Timeouts timeouts;
   EngineSettings engine;  // llama_cpp only
 };
+
+// Reads `providers` of the top level. A provider that is wrong is there nevertheless, so that what
+// names it is not reported too.   Blocks on the disk (secrets, ca_file).
+void read_settings(config::Section& top, std::vector<Settings>& into);
+
+// Reads `timeouts` of a provider or a target over what stands in `into`. None is longer than total.
+void read_timeouts(config::Section& section, Timeouts& into);
 
 }  // namespace holdfast::provider

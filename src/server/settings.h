@@ -2,14 +2,20 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <string>
 #include <vector>
 
 #include "base/limits.h"
+#include "config/problem.h"
 #include "identity/settings.h"
 #include "provider/settings.h"
 #include "records/settings.h"
 #include "routing/settings.h"
+
+namespace holdfast::config {
+struct Document;
+}
 
 namespace holdfast::server {
 
@@ -31,6 +37,15 @@ struct Settings {
   records::Settings records;
   std::vector<provider::Settings> providers;   // in the file's order
   std::vector<routing::ModelSettings> models;  // in the file's order
+  std::vector<config::Problem> warnings;       // unwise, but not wrong; for the log
 };
+
+// Reads the whole configuration. On failure all that is wrong, warnings included, by place.
+// Blocks on the disk (secrets, certificates).
+std::expected<Settings, std::vector<config::Problem>> read_settings(
+    const config::Document& document);
+
+// The reference page of every key, in Markdown: what read_settings reads.
+std::string settings_reference();
 
 }  // namespace holdfast::server

@@ -1,0 +1,50 @@
+#include "identity/settings.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "config/section.h"
+
+namespace holdfast::identity {
+namespace {
+constexpr std::size_t short_key_bytes = 16;
+
+void read_key(config::Section& section, std::span<const std::string_view> models,
+              KeySettings& key) {
+  const bool found = section.secret("key", key.key, "what the client sends as its bearer token");
+  section.require("key", "every client key names its secret, as in key: env:APP_KEY");
+  if (found && key.key.reveal().size() < short_key_bytes)
+    section.warn("key",
+                 fmt::format("shorter than {} characters: it can be guessed", short_key_bytes));
+  section.words("models", key.models, "logical models that it may use; none: all of them");
+  for (std::size_t i = 0; i < key.models.size(); ++i)
+    if (std::ranges::find(models, key.models[i]) == models.end())
+      section.unknown_name("models", key.models[i],
+                           fmt::format("entry {} names a model that is not configured", i + 1),
+                           {models.begin(), models.end()});
+}
+}  // namespace
+
+void read_settings(config::Section& top, std::span<const std::string_view> models,
+                   std::vector<KeySettings>& into) {
+  std::unordered_multimap<std::size_t, std::size_t> by_hash;  // of the secret, to the index
+  top.entries(
+      "keys",
+      "Client keys by name. With none the applications' side is open, and listens on loopback only",
+      [&](const std::string& name, config::Section& section) {
+        KeySettings key;
+        key.name = name;
+        read_key(section, models, key);
+        const std::string_view secret = key.key.reveal();
+        const std::size_t hash = std::hash<std::string_view>{}(secret);
+        const auto [first, last] = by_hash.equal_range(hash);
+        for (auto it = first; !secret.empty() && it != last; ++it)
+          if (into[it->second].key.reveal() == secret)
+            section.problem("key", fmt::format("the same secret as keys.{}", into[it->second].name),
+                            "give each key its own");
+        by_hash.emplace(hash, into.size());
+        into.push_back(std::move(key));
+      });
+}
+}  // namespace holdfast::identity

@@ -1,0 +1,195 @@
+#include "provider/settings.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/ip/address.hpp>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+#include "config/proxy.h"
+#include "config/section.h"
+
+namespace holdfast::provider {
+namespace {
+namespace ip = boost::asio::ip;
+using namespace std::chrono_literals;
+using config::Choice;
+using config::Section;
+
+constexpr std::array<Choice<Kind>, 3> kinds = {{{"openai", Kind::openai},
+                                                {"openai_compatible", Kind::openai_compatible},
+                                                {"llama_cpp", Kind::llama_cpp}}};
+constexpr std::array<Choice<bool>, 2> networks = {{{"public", false}, {"private", true}}};
+constexpr std::array<Choice<UsageAsk>, 2> usages = {
+    {{"ask", UsageAsk::ask}, {"never", UsageAsk::never}}};
+constexpr std::array<Choice<Standby>, 2> standbys = {
+    {{"warm", Standby::warm}, {"cold", Standby::cold}}};
+constexpr std::array<Choice<Frame>, 2> frames = {
+    {{"none", Frame::none}, {"user_assistant", Frame::user_assistant}}};
+
+constexpr std::string_view openai_url = "https://api.openai.com/v1";
+constexpr auto longest = 24h;
+
+bool is_private(const ip::address_v4& address) {
+  const auto bytes = address.to_bytes();
+  return bytes[0] == 10 || (bytes[0] == 172 && (bytes[1] & 0xf0) == 16) ||
+         (bytes[0] == 192 && bytes[1] == 168) || (bytes[0] == 100 && (bytes[1] & 0xc0) == 64);
+}
+
+// What forbids an address that is written in base_url; empty: nothing.
+std::string_view forbidden(ip::address address, bool private_network) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = ip::make_address_v4(ip::v4_mapped, address.to_v6());
+  const bool link_local =
+      address.is_v4() ? address.to_v4().to_bytes()[0] == 169 && address.to_v4().to_bytes()[1] == 254
+                      : address.to_v6().is_link_local();
+  if (address.is_unspecified() || address.is_multicast() || link_local)
+    return "an address to which no provider can be connected";
+  const bool is_private_address = address.is_v4()
+                                      ? is_private(address.to_v4())
+                                      : (address.to_v6().to_bytes()[0] & 0xfe) == 0xfc;  // RFC 4193
+  if (is_private_address && !private_network) return "an address in a private range";
+  return {};
+}
+
+// Checks where base_url leads, and asks the environment for a proxy.
+void check_origin(Section& section, Settings& settings) {
+  net::Origin& origin = settings.base.origin;
+  const bool loopback = net::is_loopback_host(origin.host);
+  if (loopback) settings.private_network = true;
+  origin.private_allowed = settings.private_network;
+  if (!origin.tls && !settings.private_network)
+    section.problem("base_url", "http:// sends prompts and keys in the clear",
+                    "write https://, or network: private if no stranger can listen there");
+  boost::system::error_code error;
+  const ip::address address = ip::make_address(origin.host, error);
+  if (!error && !loopback) {
+    const std::string_view why = forbidden(address, settings.private_network);
+    if (!why.empty())
+      section.problem("base_url", std::string(why),
+                      why.ends_with("range") ? "write network: private if it is meant" : "");
+  }
+  if (section.document() == nullptr) return;
+  auto proxy = config::proxy_for(origin, section.document()->environment);
+  if (proxy)
+    origin.proxy = *std::move(proxy);
+  else
+    section.problem("base_url", std::move(proxy.error().detail));
+}
+
+void read_base_url(Section& section, Settings& settings, bool kind_known) {
+  std::string url;
+  const bool given = section.text("base_url", url, "where its interface is, the version included");
+  if (!given) {
+    if (settings.kind == Kind::openai_compatible)
+      section.require("base_url", "say where it is, as in base_url: https://vllm.internal/v1");
+    if (settings.kind != Kind::openai || !kind_known) return;
+    url = openai_url;
+  }
+  Result<net::BaseUrl> base = net::parse_base_url(url);
+  if (!base) {
+    section.problem("base_url", std::move(base.error().detail));
+    return;
+  }
+  const std::string ca_file = std::exchange(settings.base.origin.ca_file, {});
+  settings.base = *std::move(base);
+  settings.base.origin.ca_file = ca_file;
+  check_origin(section, settings);
+}
+
+void read_remote(Section& section, Settings& settings, bool kind_known) {
+  section.secret("key", settings.key, "sent as its bearer token; required for kind: openai");
+  if (kind_known && settings.kind == Kind::openai && section.document() != nullptr)
+    section.require("key", "say where its API key is, as in key: env:OPENAI_API_KEY");
+  section.choice("network", settings.private_network, networks,
+                 "private: its address may be in a private range; on loopback it always may");
+  std::string& ca_file = settings.base.origin.ca_file;
+  if (section.path("ca_file", ca_file,
+                   "PEM file of the authorities that may sign its certificate; "
+                   "none: those of the system") &&
+      ::access(ca_file.c_str(), R_OK) != 0)
+    section.problem("ca_file", "cannot be read", "name a PEM file that this user may read");
+  read_base_url(section, settings, kind_known);
+  section.choice("usage", settings.usage, usages,
+                 "whether streams are asked for their usage; some refuse the field");
+}
+
+void read_openai(Section& section, Settings& settings) {
+  section.word("organization", settings.organization, "sent as OpenAI-Organization");
+  section.word("project", settings.project, "sent as OpenAI-Project");
+}
+
+void read_engine(Section& section, EngineSettings& engine, bool kind_known) {
+  section.path("binary", engine.binary,
+               "the llama-server to run; none: the one beside holdfast, or in PATH");
+  if (section.path("model", engine.model, "GGUF file that it serves; required") &&
+      !std::filesystem::exists(engine.model))
+    section.warn("model", "there is no such file", "the standby cannot start without it");
+  if (kind_known && section.document() != nullptr)
+    section.require("model", "name a GGUF file, as in model: models/standby.gguf");
+  section.choice("standby", engine.standby, standbys,
+                 "warm: always loaded; cold: started on the first need");
+  section.choice("frame", engine.frame, frames,
+                 "user_assistant: for base models, which have no chat template");
+  section.integer("threads", engine.threads, 0, 1024, "0: one for each of the machine's cores");
+  section.integer("parallel", engine.parallel, 1, 256, "requests that it answers at once");
+  section.integer("context", engine.context, 0, 1 << 20, "tokens for each of them; 0: 2048");
+  section.duration("start_timeout", engine.start_timeout, 1s, longest, "from its start to ready");
+  section.when(engine.standby == Standby::cold, "standby: cold", [&] {
+    section.duration("idle_stop", engine.idle_stop, 1s, longest,
+                     "stopped after so long without a request");
+  });
+}
+
+void read_provider(Section& section, Settings& settings) {
+  const bool known = section.choice("kind", settings.kind, kinds, "what it speaks");
+  section.require("kind", "say what it is, as in kind: openai_compatible");
+  const bool local = settings.kind == Kind::llama_cpp;
+  section.when(!local, "kind: openai, openai_compatible",
+               [&] { read_remote(section, settings, known); });
+  section.when(!known || settings.kind == Kind::openai, "kind: openai",
+               [&] { read_openai(section, settings); });
+  section.text("owner", settings.owner, "whose model it is");
+  section.text("host", settings.host, "on whose machines it runs");
+  section.text("region", settings.region, "where they are");
+  read_timeouts(section, settings.timeouts);
+  section.when(!known || local, "kind: llama_cpp",
+               [&] { read_engine(section, settings.engine, known && local); });
+}
+}  // namespace
+
+void read_settings(Section& top, std::vector<Settings>& into) {
+  top.entries("providers", "Who answers, by name", [&](const std::string& name, Section& section) {
+    Settings settings;
+    settings.name = name;
+    read_provider(section, settings);
+    into.push_back(std::move(settings));
+  });
+}
+
+void read_timeouts(Section& section, Timeouts& into) {
+  section.section("timeouts", "deadlines of one attempt", [&](Section& timeouts) {
+    const auto read = [&](std::string_view key, std::chrono::milliseconds& value,
+                          std::string_view about) {
+      timeouts.duration(key, value, 1ms, longest, about);
+    };
+    read("connect", into.connect, "name, connection and TLS");
+    read("headers", into.headers, "from the sent request to the head of the answer");
+    read("first_content", into.first_content, "from the sent request to the first content");
+    read("idle", into.idle, "longest silence between two pieces of the answer");
+    read("total", into.total, "all of the attempt");
+    const std::array<std::pair<std::string_view, std::chrono::milliseconds*>, 4> parts = {
+        {{"connect", &into.connect},
+         {"headers", &into.headers},
+         {"first_content", &into.first_content},
+         {"idle", &into.idle}}};
+    for (const auto& [key, value] : parts) {
+      if (*value <= into.total) continue;
+      if (timeouts.has(key)) timeouts.problem(key, "longer than total", "the attempt ends before");
+      *value = into.total;
+    }
+  });
+}
+}  // namespace holdfast::provider

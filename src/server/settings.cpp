@@ -1,0 +1,93 @@
+#include "server/settings.h"
+
+#include <fmt/format.h>
+
+#include "config/section.h"
+#include "net/origin.h"
+
+namespace holdfast::server {
+namespace {
+using namespace std::chrono_literals;
+using config::Section;
+
+void read_listen(Section& section, Listen& into, std::string_view about) {
+  config::ListenAddress listen{into.address, into.port};
+  section.listen("listen", listen, about);
+  into = {std::move(listen.address), listen.port};
+}
+
+// "https://app.example", as a browser sends it.
+bool is_origin(const std::string& text) {
+  if (text == "*") return true;
+  const Result<net::BaseUrl> url = net::parse_base_url(text);
+  return url && url->path.empty() && !text.ends_with('/');
+}
+
+void read_server(Section& top, Settings& into) {
+  top.section("server", "The applications' side", [&](Section& section) {
+    read_listen(section, into.applications, "where applications connect; port 0 picks a free one");
+    section.integer("threads", into.threads, 0, 1024, "0: one for each of the machine's cores");
+    section.size("max_body", into.max_body, 1024, 1ULL << 30U, "largest body of a request");
+    section.size("response_buffer", into.response_buffer, 1024, 1ULL << 30U,
+                 "whole answers up to this are checked before they go out, and can fail over");
+    section.duration("drain_timeout", into.drain_timeout, 1ms, 1h,
+                     "how long requests in flight may take after SIGTERM");
+    section.words("cors_origins", into.cors_origins,
+                  "web pages that may call, as in https://app.example; none: CORS is off");
+    for (std::size_t i = 0; i < into.cors_origins.size(); ++i)
+      if (!is_origin(into.cors_origins[i]))
+        section.problem("cors_origins", fmt::format("entry {} is not an origin", i + 1),
+                        "write it as in https://app.example, without a path");
+  });
+}
+
+void read_admin(Section& top, Settings& into) {
+  top.section("admin", "The administration's side", [&](Section& section) {
+    read_listen(section, into.administration,
+                "where administration, metrics and the status page are; loopback only");
+  });
+}
+
+void check_listeners(Section& top, const Settings& settings) {
+  if (!net::is_loopback_host(settings.administration.address))
+    top.problem("admin.listen", "must be a loopback address: it asks for no password",
+                "write 127.0.0.1:8081, and reach it through a tunnel");
+  if (settings.keys.empty() && !net::is_loopback_host(settings.applications.address))
+    top.problem("server.listen", "open to strangers: with no keys it must be a loopback address",
+                "write 127.0.0.1:8080, or add client keys under keys");
+  if (settings.applications == settings.administration && settings.applications.port != 0)
+    top.problem("admin.listen", "the same address and port as server.listen");
+}
+
+// Everything, in the order of the reference page.
+void read_all(Section& top, Settings& into) {
+  read_server(top, into);
+  read_admin(top, into);
+  provider::read_settings(top, into.providers);
+  routing::read_settings(top, into.providers, into.models);
+  std::vector<std::string_view> models;
+  for (const routing::ModelSettings& model : into.models) models.emplace_back(model.name);
+  identity::read_settings(top, models, into.keys);
+  records::read_settings(top, into.records);
+  check_listeners(top, into);
+}
+}  // namespace
+
+std::expected<Settings, std::vector<config::Problem>> read_settings(
+    const config::Document& document) {
+  Settings settings;
+  config::Reader reader(document);
+  reader.read([&](Section& top) { read_all(top, settings); });
+  std::vector<config::Problem> problems = reader.take_problems();
+  if (config::has_error(problems)) return std::unexpected(std::move(problems));
+  settings.warnings = std::move(problems);
+  return settings;
+}
+
+std::string settings_reference() {
+  Settings settings;
+  config::Reader reader;
+  reader.read([&](Section& top) { read_all(top, settings); });
+  return config::render_reference(reader.keys());
+}
+}  // namespace holdfast::server
