@@ -92,7 +92,7 @@ engine_build() {
 engine_build_locked() {
   local target=$1 work
   need_disk "$HF_CACHE" 2500
-  say "engine: building llama-server once for this machine (7 to 10 minutes on two cores)"
+  say "engine: building llama-server once for this machine (4 to 10 minutes on two cores)"
   # Left-overs of an interrupted build: the lock says that nobody uses them.
   rm -rf "$HF_CACHE"/engine/.build.*
   work=$(mktemp -d "$HF_CACHE/engine/.build.XXXXXX")
