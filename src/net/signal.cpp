@@ -1,0 +1,29 @@
+#include "net/signal.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace holdfast::net {
+
+Task<Result<void>> Signal::wait(Deadline deadline) {
+  if (notified_) co_return Result<void>();
+  expired_ = false;
+  watchdog_.arm(*this, deadline);
+  co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+  watchdog_.disarm(*this);
+  if (notified_) co_return Result<void>();
+  if (expired_) co_return fail(ErrorCode::deadline_exceeded, "deadline passed");
+  co_return fail(ErrorCode::cancelled, "cancelled");
+}
+
+void Signal::notify() {
+  notified_ = true;
+  timer_.cancel();
+}
+
+void Signal::expire() {
+  expired_ = true;
+  timer_.cancel();
+}
+
+}  // namespace holdfast::net
