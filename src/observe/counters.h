@@ -1,0 +1,124 @@
+// What one loop thread counts. Its thread writes, without locks or atomic read-modify-write; the
+// scrape reads, and merges all threads.
+#pragma once
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/failure.h"
+#include "base/limits.h"
+
+namespace holdfast::observe {
+
+// Written by one thread, read by any.
+class Count {
+ public:
+  void add(std::uint64_t by = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_ = 0;
+};
+
+// A number that goes up and down; written by one thread, read by any.
+class Level {
+ public:
+  void up() { move(1); }
+  void down() { move(-1); }
+  std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  void move(std::int64_t by) {
+    value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  std::atomic<std::int64_t> value_ = 0;
+};
+
+// Upper bounds of the buckets of every duration; the last bucket has none.
+inline constexpr std::array<std::int64_t, 19> bucket_bounds_us = {
+    500,        1'000,      2'500,       5'000,       10'000,     25'000,    50'000,
+    100'000,    250'000,    500'000,     1'000'000,   2'500'000,  5'000'000, 10'000'000,
+    30'000'000, 60'000'000, 120'000'000, 300'000'000, 600'000'000};
+
+class Histogram {  // written by one thread, read by any
+ public:
+  void observe_us(std::int64_t value_us);
+  std::uint64_t bucket(std::size_t index) const { return buckets_[index].value(); }
+  std::uint64_t sum_us() const { return sum_us_.value(); }
+
+ private:
+  std::array<Count, bucket_bounds_us.size() + 1> buckets_;
+  Count sum_us_;
+};
+
+// The applications' routes, as the label `endpoint`.
+enum class Route : std::uint8_t { chat_completions, completions, embeddings, models, other };
+inline constexpr std::size_t route_count = 5;
+// Requests that were answered before any target was asked, as the label `reason`.
+enum class Refusal : std::uint8_t {
+  bad_http,  // the header check
+  bad_body,  // not JSON, or not the dialect's
+  body_too_large,
+  unauthorized,  // no key, or an unknown one
+  forbidden,     // the key may not use the model; a foreign Origin or Host
+  unknown_model,
+  unknown_route,  // path or method
+  timeout,        // the request came too slowly
+  overloaded,     // a limit of ours was reached
+  stopping,
+  no_target,  // every target is known to be away
+};
+inline constexpr std::size_t refusal_count = 11;
+enum class TokenKind : std::uint8_t { in, out, cached, reasoning };
+inline constexpr std::size_t token_kind_count = 4;
+
+struct TargetCounters {
+  std::array<Count, failure_class_count> attempts;   // by how they ended
+  std::array<Count, failure_class_count> failovers;  // away from this target, by why
+  std::array<Count, token_kind_count> tokens;
+  Histogram time_to_first_content, attempt_duration;
+};
+
+class ThreadCounters {
+ public:
+  static constexpr std::size_t status_low = 100, status_high = 599;
+
+  ThreadCounters();
+  ~ThreadCounters();
+  ThreadCounters(const ThreadCounters&) = delete;
+  ThreadCounters& operator=(const ThreadCounters&) = delete;
+
+  // A request was answered; a status outside 100..599 counts as 599.
+  void answered(Route route, unsigned status) {
+    const std::size_t index = status < status_low || status > status_high ? status_high : status;
+    requests[static_cast<std::size_t>(route)][index - status_low].add();
+  }
+  void refused(Refusal refusal) { refusals[static_cast<std::size_t>(refusal)].add(); }
+  // The counters of the target that Registry::target_index numbered `index`; made at first use.
+  // The owner's thread only.
+  TargetCounters& target(std::size_t index);
+  // The same for the scrape: null when the thread has not used the target.
+  const TargetCounters* find_target(std::size_t index) const {
+    return targets_[index].load(std::memory_order_acquire);
+  }
+
+  std::array<std::array<Count, status_high - status_low + 1>, route_count> requests;
+  std::array<Histogram, route_count> request_duration;
+  std::array<Count, refusal_count> refusals;
+  Level requests_in_flight, client_connections, streams;
+  Count client_connections_total, upstream_connections_total;
+  Count client_bytes_in, client_bytes_out, upstream_bytes_in, upstream_bytes_out;
+  Count cut_streams, error_events, keepalives, clients_left;
+  Count journal_flushes, bugs;
+
+ private:
+  // One more than there are targets: the last stands for all beyond the limit.
+  std::array<std::atomic<TargetCounters*>, limits::targets_total + 1> targets_{};
+};
+
+}  // namespace holdfast::observe

@@ -1,0 +1,59 @@
+// The records' tables as the drain writes them; each call is one transaction.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "records/frame.h"
+#include "records/settings.h"
+#include "store/database.h"
+
+namespace holdfast::records {
+
+// Over the life of the database.
+struct Counts {
+  std::int64_t attempts = 0, settled = 0, unsettled = 0, unmatched = 0, damaged = 0;
+};
+
+class Ledger {  // used by one thread at a time
+ public:
+  // Opens or makes the database, and begins a run: a number larger than that of every run before.
+  //   errors   as store::Database::open and migrate
+  static Result<Ledger> open(const std::string& path, std::int64_t wall_us);
+  Ledger(Ledger&&) noexcept;
+  ~Ledger();
+  std::uint64_t run() const { return run_; }
+  const Counts& counts() const { return counts_; }
+
+  // How far the journal file `name` is in the tables, in bytes.
+  Result<std::uint64_t> position(std::string_view name);
+  // Takes in records of one journal file, up to `position`: all of it happens, or nothing.
+  Result<void> post(std::string_view name, const JournalHead& head, std::span<const Record> records,
+                    std::uint64_t position);
+  // The file `name` is gone, or set aside as damaged.
+  Result<void> forget(std::string_view name, bool damaged);
+  // Forgets the files that are not among `names`.
+  Result<void> forget_all_but(std::span<const std::string> names);
+  // Makes the open attempts of earlier runs unsettled.
+  Result<void> settle_dead_runs();
+  // Deletes one batch of what is too old or too much. Returns whether more is to be deleted.
+  Result<bool> retain(const Settings& settings, std::int64_t wall_us);
+
+ private:
+  struct Statements;
+  explicit Ledger(store::Database database);
+  Result<void> prepare();
+  Result<void> insert(const JournalHead& head, const StartRecord& start, const AttemptEnd* end);
+  Result<bool> settle(const JournalHead& head, const AttemptEnd& end);
+  Result<void> commit(store::Transaction& transaction, const Counts& change);
+
+  store::Database database_;
+  std::unique_ptr<Statements> statements_;
+  std::uint64_t run_ = 0;
+  Counts counts_;
+};
+
+}  // namespace holdfast::records

@@ -1,0 +1,59 @@
+#include "store/state_lock.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace holdfast::store {
+namespace {
+std::string owner_of(int descriptor) {
+  char text[32] = {};
+  const ssize_t count = ::pread(descriptor, text, sizeof text - 1, 0);
+  std::string owner(text, count > 0 ? static_cast<std::size_t>(count) : 0);
+  while (!owner.empty() && owner.back() == '\n') owner.pop_back();
+  return owner.empty() ? "an unknown process" : "process " + owner;
+}
+}  // namespace
+
+Result<StateLock> StateLock::acquire(const std::string& directory) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::path(directory).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(ErrorCode::io, fmt::format("cannot make the state directory {}: {}", directory,
+                                           std::strerror(errno)));
+  const std::string path = directory + "/lock";
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0)
+    return fail(ErrorCode::io, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+  StateLock lock(descriptor);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK)
+      return fail(ErrorCode::configuration,
+                  fmt::format("the state directory {} is in use by {}: stop that one first, or "
+                              "give this one another --state",
+                              directory, owner_of(descriptor)));
+    return fail(ErrorCode::io, fmt::format("cannot lock {}: {}", path, std::strerror(errno)));
+  }
+  // Only told to whoever comes second; a full disk is no reason not to serve.
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(descriptor, 0) == 0) [[maybe_unused]]
+    const ssize_t written = ::pwrite(descriptor, pid.data(), pid.size(), 0);
+  return lock;
+}
+
+StateLock::StateLock(StateLock&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+StateLock::~StateLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+}  // namespace holdfast::store
