@@ -5,6 +5,7 @@
 
 #include "base/failure.h"
 #include "net/origin.h"
+#include "net/resolver.h"
 #include "net/stream.h"
 
 namespace holdfast::net {
@@ -17,8 +18,14 @@ struct ConnectFailure {
 
 struct Connector {
   virtual ~Connector() = default;
+  // Opens a connection that is ready for HTTP/1.1: through the proxy and past the TLS handshake
+  // where the origin says so. `origin` outlives the call.
   virtual Task<std::expected<std::unique_ptr<Stream>, ConnectFailure>> connect(
       const Origin& origin, Deadline deadline) = 0;
 };
+
+// The real one. The loop, the watchdog and the clock outlive it and its streams.
+std::unique_ptr<Connector> make_connector(asio::io_context& loop, Watchdog& watchdog,
+                                          const Clock& clock, const ResolverOptions& options = {});
 
 }  // namespace holdfast::net
