@@ -24,8 +24,11 @@ install_files() {
   install -D -m 755 "$binary" "$root/bin/holdfast"
   llvm-strip-19 "$root/bin/holdfast"
   install -D -m 755 "$engine" "$root/lib/holdfast/llama-server"
-  mkdir -p "$root/share/bash-completion/completions" "$root/share/doc/holdfast"
+  mkdir -p "$root"/share/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d} \
+    "$root/share/doc/holdfast"
   "$binary" completion bash >"$root/share/bash-completion/completions/holdfast"
+  "$binary" completion zsh >"$root/share/zsh/vendor-completions/_holdfast"
+  "$binary" completion fish >"$root/share/fish/vendor_completions.d/holdfast.fish"
   install -m 644 README.md "$root/share/doc/holdfast/README.md"
   cp -r --no-preserve=mode,ownership examples "$root/share/doc/holdfast/examples"
   find "$root" -name '__pycache__' -prune -exec rm -rf {} +
