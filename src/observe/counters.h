@@ -3,10 +3,9 @@
 #pragma once
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <string_view>
 
 #include "base/failure.h"
 #include "base/limits.h"
@@ -59,6 +58,7 @@ class Histogram {  // written by one thread, read by any
 // The applications' routes, as the label `endpoint`.
 enum class Route : std::uint8_t { chat_completions, completions, embeddings, models, other };
 inline constexpr std::size_t route_count = 5;
+std::string_view to_string(Route route);
 // Requests that were answered before any target was asked, as the label `reason`.
 enum class Refusal : std::uint8_t {
   bad_http,  // the header check
@@ -74,8 +74,10 @@ enum class Refusal : std::uint8_t {
   no_target,  // every target is known to be away
 };
 inline constexpr std::size_t refusal_count = 11;
+std::string_view to_string(Refusal refusal);
 enum class TokenKind : std::uint8_t { in, out, cached, reasoning };
 inline constexpr std::size_t token_kind_count = 4;
+std::string_view to_string(TokenKind kind);
 
 struct TargetCounters {
   std::array<Count, failure_class_count> attempts;   // by how they ended
@@ -96,7 +98,10 @@ class ThreadCounters {
   // A request was answered; a status outside 100..599 counts as 599.
   void answered(Route route, unsigned status) {
     const std::size_t index = status < status_low || status > status_high ? status_high : status;
-    requests[static_cast<std::size_t>(route)][index - status_low].add();
+    answers_[static_cast<std::size_t>(route)][index - status_low].add();
+  }
+  std::uint64_t answers(Route route, unsigned status) const {
+    return answers_[static_cast<std::size_t>(route)][status - status_low].value();
   }
   void refused(Refusal refusal) { refusals[static_cast<std::size_t>(refusal)].add(); }
   // The counters of the target that Registry::target_index numbered `index`; made at first use.
@@ -107,16 +112,16 @@ class ThreadCounters {
     return targets_[index].load(std::memory_order_acquire);
   }
 
-  std::array<std::array<Count, status_high - status_low + 1>, route_count> requests;
   std::array<Histogram, route_count> request_duration;
   std::array<Count, refusal_count> refusals;
   Level requests_in_flight, client_connections, streams;
-  Count client_connections_total, upstream_connections_total;
-  Count client_bytes_in, client_bytes_out, upstream_bytes_in, upstream_bytes_out;
+  Count client_connections_opened, upstream_connections_opened;
+  Count client_received_bytes, client_sent_bytes, upstream_received_bytes, upstream_sent_bytes;
   Count cut_streams, error_events, keepalives, clients_left;
   Count journal_flushes, bugs;
 
  private:
+  std::array<std::array<Count, status_high - status_low + 1>, route_count> answers_;
   // One more than there are targets: the last stands for all beyond the limit.
   std::array<std::atomic<TargetCounters*>, limits::targets_total + 1> targets_{};
 };

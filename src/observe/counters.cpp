@@ -1,0 +1,45 @@
+#include "observe/counters.h"
+
+#include <algorithm>
+
+namespace holdfast::observe {
+namespace {
+constexpr std::array<std::string_view, route_count> route_names = {
+    "chat_completions", "completions", "embeddings", "models", "other"};
+constexpr std::array<std::string_view, refusal_count> refusal_names = {
+    "bad_http",      "bad_body", "body_too_large", "unauthorized", "forbidden", "unknown_model",
+    "unknown_route", "timeout",  "overloaded",     "stopping",     "no_target"};
+constexpr std::array<std::string_view, token_kind_count> token_kind_names = {"in", "out", "cached",
+                                                                             "reasoning"};
+}  // namespace
+
+std::string_view to_string(Route route) { return route_names[static_cast<std::size_t>(route)]; }
+std::string_view to_string(Refusal refusal) {
+  return refusal_names[static_cast<std::size_t>(refusal)];
+}
+std::string_view to_string(TokenKind kind) {
+  return token_kind_names[static_cast<std::size_t>(kind)];
+}
+
+void Histogram::observe_us(std::int64_t value_us) {
+  value_us = std::max<std::int64_t>(value_us, 0);
+  const auto* const bound = std::ranges::lower_bound(bucket_bounds_us, value_us);
+  buckets_[static_cast<std::size_t>(bound - bucket_bounds_us.begin())].add();
+  sum_us_.add(static_cast<std::uint64_t>(value_us));
+}
+
+ThreadCounters::ThreadCounters() = default;
+
+ThreadCounters::~ThreadCounters() {
+  for (const auto& target : targets_) delete target.load(std::memory_order_relaxed);
+}
+
+TargetCounters& ThreadCounters::target(std::size_t index) {
+  auto& slot = targets_[std::min(index, limits::targets_total)];
+  if (auto* known = slot.load(std::memory_order_relaxed)) return *known;
+  auto* made = new TargetCounters;
+  slot.store(made, std::memory_order_release);
+  return *made;
+}
+
+}  // namespace holdfast::observe

@@ -1,0 +1,164 @@
+#include "observe/metrics.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/failure.h"
+#include "observe/counters.h"
+
+namespace holdfast::observe {
+namespace {
+using enum Metric;
+using enum MetricType;
+
+// In the order of Metric.
+constexpr std::array<Description, metric_count> table = {{
+    {requests, "holdfast_requests_total", counter, "endpoint,status",
+     "Requests of applications that were answered, by exact HTTP status."},
+    {request_duration, "holdfast_request_duration_seconds", histogram, "endpoint",
+     "From a request's head to the last byte of its answer, streams included."},
+    {requests_in_flight, "holdfast_requests_in_flight", gauge, "",
+     "Requests that have begun and are not yet answered."},
+    {requests_refused, "holdfast_requests_refused_total", counter, "reason",
+     "Requests that were answered without asking any target."},
+    {client_connections, "holdfast_client_connections", gauge, "",
+     "Open connections of applications."},
+    {client_connections_opened, "holdfast_client_connections_opened_total", counter, "",
+     "Connections of applications that were accepted."},
+    {streams, "holdfast_streams", gauge, "", "Streamed answers under way."},
+    {client_received, "holdfast_client_received_bytes_total", counter, "",
+     "Bytes read from applications."},
+    {client_sent, "holdfast_client_sent_bytes_total", counter, "",
+     "Bytes written to applications."},
+    {clients_left, "holdfast_clients_left_total", counter, "",
+     "Requests whose client closed the connection before the answer was complete."},
+    {attempts, "holdfast_attempts_total", counter, "provider,model,failure",
+     "Attempts that ended, by failure class; none: the attempt succeeded."},
+    {attempt_duration, "holdfast_attempt_duration_seconds", histogram, "provider,model",
+     "From an attempt's start to its end."},
+    {time_to_first_content, "holdfast_time_to_first_content_seconds", histogram, "provider,model",
+     "From an attempt's start to the first content of its answer."},
+    {failovers, "holdfast_failovers_total", counter, "provider,model,failure",
+     "Requests that went on to the next target, by the target they left and why."},
+    {tokens, "holdfast_tokens_total", counter, "provider,model,kind",
+     "Tokens as the provider counted them; cached is part of in, reasoning of out."},
+    {upstream_connections_opened, "holdfast_upstream_connections_opened_total", counter, "",
+     "Connections that were opened to providers."},
+    {upstream_received, "holdfast_upstream_received_bytes_total", counter, "",
+     "Bytes read from providers."},
+    {upstream_sent, "holdfast_upstream_sent_bytes_total", counter, "",
+     "Bytes written to providers."},
+    {cut_streams, "holdfast_cut_streams_total", counter, "",
+     "Streams that broke after their first content."},
+    {error_events, "holdfast_error_events_total", counter, "",
+     "Error events that were sent to end a stream."},
+    {keepalives, "holdfast_keepalives_total", counter, "",
+     "Comments that were sent to keep a waiting stream open."},
+    {journal_flushes, "holdfast_journal_flushes_total", counter, "",
+     "Writes of batches of records to the journals."},
+    {bugs, "holdfast_bugs_total", counter, "",
+     "Requests that failed by what cannot happen. Anything but 0 is worth a report."},
+    {breaker_state, "holdfast_breaker_state", gauge, "provider,model",
+     "0: the target is used; 1: one request tries it; 2: it is left out."},
+    {engine_ready, "holdfast_engine_ready", gauge, "provider",
+     "1: the local engine answers; 0: it does not run, or loads its model."},
+    {engine_time_to_ready, "holdfast_engine_time_to_ready_seconds", gauge, "provider",
+     "From the local engine's last start to ready."},
+    {engine_restarts, "holdfast_engine_restarts_total", counter, "provider",
+     "Times that the local engine died and was started again."},
+    {records_settled, "holdfast_records_settled_total", counter, "",
+     "Attempts in the records with start and end, over the life of the state directory."},
+    {records_unsettled, "holdfast_records_unsettled_total", counter, "",
+     "Attempts in the records whose process ended before they did, over the life of the state "
+     "directory."},
+    {records_open, "holdfast_records_open", gauge, "",
+     "Attempts in the records that are under way."},
+    {records_lost, "holdfast_records_lost_total", counter, "",
+     "Starts and ends that no journal took, since the start of the process."},
+    {records_lag, "holdfast_records_lag", gauge, "",
+     "Starts and ends that are in the journals and not yet in the store."},
+    {records_lossy, "holdfast_records_lossy", gauge, "",
+     "1: a journal cannot write, or the store takes nothing; records may be lost."},
+    {journal_bytes, "holdfast_journal_size_bytes", gauge, "", "Size of the journal files."},
+    {snapshot_generation, "holdfast_snapshot_generation", gauge, "",
+     "The configuration in force: 1 at the start, one more with each reload."},
+    {config_reload_failures, "holdfast_config_reload_failures_total", counter, "",
+     "Reloads that left the old configuration in force."},
+    {log_lines_dropped, "holdfast_log_lines_dropped_total", counter, "",
+     "Log lines that were dropped because they came too fast."},
+    {build_info, "holdfast_build_info", gauge, "version", "Always 1."},
+    {process_resident_memory, "process_resident_memory_bytes", gauge, "",
+     "Resident memory of the process."},
+    {process_open_fds, "process_open_fds", gauge, "", "Open file descriptors of the process."},
+    {process_start_time, "process_start_time_seconds", gauge, "",
+     "When the process started, in seconds since 1970."},
+    {process_cpu, "process_cpu_seconds_total", counter, "",
+     "Processor time that the process has spent, user and system."},
+}};
+
+consteval bool in_order() {
+  for (std::size_t i = 0; i < table.size(); ++i)
+    if (static_cast<std::size_t>(table[i].metric) != i) return false;
+  return true;
+}
+static_assert(in_order());
+
+std::string_view to_string(MetricType type) {
+  switch (type) {
+    case counter:
+      return "counter";
+    case gauge:
+      return "gauge";
+    case histogram:
+      return "histogram";
+  }
+  return "";
+}
+
+template <class Names>
+std::string listed(std::size_t count, Names name_of) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i)
+    text += fmt::format("{}`{}`", i == 0 ? "" : ", ", name_of(i));
+  return text;
+}
+}  // namespace
+
+std::span<const Description, metric_count> metrics() { return table; }
+const Description& describe(Metric metric) { return table[static_cast<std::size_t>(metric)]; }
+
+std::string metrics_reference() {
+  std::string page =
+      "# Metrics\n\n"
+      "Generated from `src/observe/metrics.cpp`; a test fails when this page is stale. The "
+      "administration side serves\nthem at `/metrics` in Prometheus' text format.\n\n"
+      "| name | type | labels | meaning |\n| --- | --- | --- | --- |\n";
+  for (const Description& metric : table)
+    page += fmt::format("| `{}` | {} | {} | {} |\n", metric.name, to_string(metric.type),
+                        metric.labels, metric.help);
+  page += "\n## Label values\n\n";
+  page += fmt::format("- `endpoint`: {}\n", listed(route_count, [](std::size_t i) {
+                        return to_string(static_cast<Route>(i));
+                      }));
+  page += fmt::format("- `failure`: {}\n", listed(failure_class_count, [](std::size_t i) {
+                        return to_string(static_cast<FailureClass>(i));
+                      }));
+  page += fmt::format("- `reason`: {}\n", listed(refusal_count, [](std::size_t i) {
+                        return to_string(static_cast<Refusal>(i));
+                      }));
+  page += fmt::format("- `kind`: {}\n", listed(token_kind_count, [](std::size_t i) {
+                        return to_string(static_cast<TokenKind>(i));
+                      }));
+  page += fmt::format(
+      "- `provider`, `model`: a target as the configuration names it. Beyond {} targets over the "
+      "life of a process,\n  `other`.\n- `status`: the exact HTTP status.\n\n",
+      limits::targets_total);
+  page += "Buckets of every histogram, in seconds: ";
+  for (const std::int64_t bound : bucket_bounds_us)
+    page += fmt::format("{}, ", static_cast<double>(bound) / 1e6);
+  page += "+Inf.\n";
+  return page;
+}
+
+}  // namespace holdfast::observe

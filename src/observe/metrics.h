@@ -1,0 +1,76 @@
+// Every metric that Holdfast shows, in one table: the scrape, docs/reference/metrics.md and the
+// test that holds both against promtool are made from it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace holdfast::observe {
+
+enum class Metric : std::uint8_t {
+  // Counted by the loop threads (counters.h).
+  requests,
+  request_duration,
+  requests_in_flight,
+  requests_refused,
+  client_connections,
+  client_connections_opened,
+  streams,
+  client_received,
+  client_sent,
+  clients_left,
+  attempts,
+  attempt_duration,
+  time_to_first_content,
+  failovers,
+  tokens,
+  upstream_connections_opened,
+  upstream_received,
+  upstream_sent,
+  cut_streams,
+  error_events,
+  keepalives,
+  journal_flushes,
+  bugs,
+  // Asked for at each scrape: Registry::provide.
+  breaker_state,
+  engine_ready,
+  engine_time_to_ready,
+  engine_restarts,
+  records_settled,
+  records_unsettled,
+  records_open,
+  records_lost,
+  records_lag,
+  records_lossy,
+  journal_bytes,
+  snapshot_generation,
+  config_reload_failures,
+  // The registry's own.
+  log_lines_dropped,
+  build_info,
+  process_resident_memory,
+  process_open_fds,
+  process_start_time,
+  process_cpu,
+};
+inline constexpr std::size_t metric_count = 42;
+
+enum class MetricType : std::uint8_t { counter, gauge, histogram };
+
+struct Description {
+  Metric metric;
+  std::string_view name;  // with its unit
+  MetricType type;
+  std::string_view labels;  // names, a comma between them
+  std::string_view help;
+};
+std::span<const Description, metric_count> metrics();
+const Description& describe(Metric metric);
+
+// docs/reference/metrics.md.
+std::string metrics_reference();
+
+}  // namespace holdfast::observe

@@ -1,0 +1,77 @@
+// All that is counted and measured: owns the threads' counters, names the targets, and shows
+// everything in Prometheus' text format.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "observe/counters.h"
+#include "observe/metrics.h"
+#include "records/drain.h"
+
+namespace holdfast::observe {
+
+// One value of a metric that is asked for at each scrape.
+struct Sample {
+  std::vector<std::string> labels;  // values, in the order of Description::labels
+  double value = 0;
+};
+using Provide = std::function<std::vector<Sample>()>;
+
+struct TargetName {
+  std::string provider, model;
+};
+
+class Registry {  // thread-safe
+ public:
+  // version: of the program, for holdfast_build_info
+  explicit Registry(std::string version);
+
+  // The counters of one more loop thread; they live as long as the registry.
+  ThreadCounters& add_thread();
+  // The number of a target in every thread's counters: the same for the same names, never given
+  // away again. Beyond limits::targets_total, all share the last, named `other`.
+  std::size_t target_index(std::string_view provider, std::string_view model);
+  std::vector<TargetName> targets() const;
+
+  // Names who tells `metric` at each scrape, on the scraping thread; replaces an earlier one.
+  // An empty answer leaves the metric out.
+  void provide(Metric metric, Provide read);
+  void provide(Metric metric, std::function<double()> read);  // a metric without labels
+  // Provides the metrics of the records; `drain` outlives the registry's last scrape.
+  void provide_records(const records::Drain& drain);
+
+  // Everything, in Prometheus' text format (version 0.0.4).
+  std::string expose() const;
+
+  // The sum over all threads of what `read` returns for one.
+  template <class Read>
+  auto sum(Read read) const {
+    const std::scoped_lock lock(mutex_);
+    decltype(read(*threads_.front())) total{};
+    for (const auto& thread : threads_) total += read(*thread);
+    return total;
+  }
+  // The same for what each thread counts of one target.
+  template <class Read>
+  auto sum_target(std::size_t index, Read read) const {
+    return sum([&](const ThreadCounters& thread) -> decltype(read(*thread.find_target(index))) {
+      const TargetCounters* target = thread.find_target(index);
+      return target == nullptr ? 0 : read(*target);
+    });
+  }
+
+ private:
+  const std::string version_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<ThreadCounters>> threads_;
+  std::vector<TargetName> targets_;
+  std::map<std::pair<std::string, std::string>, std::size_t> target_indexes_;
+  std::map<Metric, Provide> providers_;
+};
+
+}  // namespace holdfast::observe
