@@ -215,6 +215,20 @@ class Builder final : public YAML::EventHandler {
   NodePtr root_;
 };
 
+// What the parser's `message` about line `number` (from 1) leaves out.
+std::string_view hint(std::string_view text, int number, std::string_view message) {
+  for (int i = 1; i < number; ++i)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const std::string_view line = text.substr(0, text.find('\n'));
+  const std::string_view indentation = line.substr(0, line.find_first_not_of(" \t"));
+  if (indentation.find('\t') != std::string_view::npos)
+    return "; indent with spaces, not with tabs";
+  if (line.find("${") != std::string_view::npos)
+    return "; inside {...} quote it, as in \"${NAME}\"";
+  if (message == YAML::ErrorMsg::MAP_VALUE) return "; quote text that has a colon in it";
+  return {};
+}
+
 Tree refuse(Place where, std::string key, std::string what) {
   Tree tree;
   tree.remarks.push_back({where, std::move(key), std::move(what)});
@@ -256,7 +270,9 @@ Tree parse_tree(std::string_view text, std::uint32_t file, const Environment& en
   } catch (const YAML::Exception& error) {
     const Place where{file, error.mark.is_null() ? 0 : error.mark.line + 1,
                       error.mark.is_null() ? 0 : error.mark.column + 1};
-    return refuse(where, {}, "not YAML: " + printable(error.msg));
+    return refuse(
+        where, {},
+        fmt::format("not YAML: {}{}", printable(error.msg), hint(text, where.line, error.msg)));
   } catch (const Refused& refused) {
     return refuse(refused.place, refused.key, refused.what);
   }

@@ -1,0 +1,90 @@
+#include "cli/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <filesystem>
+
+#include "config/document.h"
+#include "server/settings.h"
+
+namespace holdfast::cli {
+namespace {
+constexpr const char* usual_file = "holdfast.yaml";
+
+std::string path_to_read(const std::string& asked) {
+  if (!asked.empty()) return asked;
+  std::error_code error;
+  return std::filesystem::exists(usual_file, error) ? usual_file : ".";
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+boost::json::object to_json(const config::Problem& problem) {
+  return {{"severity", problem.severity == config::Severity::error ? "error" : "warning"},
+          {"file", problem.file},
+          {"line", problem.line},
+          {"column", problem.column},
+          {"key", problem.key},
+          {"what", problem.what},
+          {"remedy", problem.remedy},
+          {"allowed", problem.allowed}};
+}
+}  // namespace
+
+Outcome check_config(const std::string& path, bool json, std::size_t columns) {
+  const std::string read = path_to_read(path);
+  const auto settings = server::read_settings(config::load(read));
+  const std::vector<config::Problem>& problems = settings ? settings->warnings : settings.error();
+  const auto errors = static_cast<std::size_t>(std::ranges::count(
+      problems, config::Severity::error, [](const auto& problem) { return problem.severity; }));
+  const std::size_t warnings = problems.size() - errors;
+  Outcome outcome;
+  outcome.exit_code = settings ? 0 : 1;
+  if (json) {
+    boost::json::array list;
+    for (const config::Problem& problem : problems) list.push_back(to_json(problem));
+    const boost::json::object result = {{"ok", settings.has_value()},
+                                        {"path", read},
+                                        {"errors", errors},
+                                        {"warnings", warnings},
+                                        {"problems", std::move(list)}};
+    outcome.out = boost::json::serialize(result) + "\n";
+    return outcome;
+  }
+  for (const config::Problem& problem : problems)
+    outcome.out += wrap(config::to_string(problem), columns) + "\n";
+  if (problems.empty())
+    outcome.out += read + ": no problems\n";
+  else
+    outcome.out +=
+        fmt::format("{}: {}, {}\n", read, counted(errors, "error"), counted(warnings, "warning"));
+  return outcome;
+}
+
+std::string wrap(const std::string& line, std::size_t columns) {
+  constexpr std::string_view indent = "    ";
+  if (columns == 0) return line;
+  std::string out;
+  std::size_t width = 0;
+  for (std::size_t begin = 0; begin < line.size();) {
+    const std::size_t end = std::min(line.find(' ', begin), line.size());
+    const std::size_t length = end - begin;
+    if (width != 0 && width + 1 + length > columns) {
+      out += '\n';
+      out += indent;
+      width = indent.size();
+    } else if (width != 0) {
+      out += ' ';
+      ++width;
+    }
+    out.append(line, begin, length);
+    width += length;
+    begin = end + 1;
+  }
+  return out;
+}
+}  // namespace holdfast::cli

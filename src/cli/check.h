@@ -1,0 +1,16 @@
+// `holdfast config check`.
+#pragma once
+#include <string>
+
+#include "cli/command.h"
+
+namespace holdfast::cli {
+
+// Reads the configuration at `path`; when that is empty holdfast.yaml of the current folder, or all
+// *.yaml of it.   columns   width to which problems are wrapped; 0: one line each
+Outcome check_config(const std::string& path, bool json, std::size_t columns);
+
+// `line` broken at spaces so that it fits `columns`, what follows indented; 0: as it is.
+std::string wrap(const std::string& line, std::size_t columns);
+
+}  // namespace holdfast::cli

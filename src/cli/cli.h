@@ -1,0 +1,10 @@
+// The `holdfast` command.
+#pragma once
+
+namespace holdfast::cli {
+
+// Runs the command line and returns the exit code: 0 ok, 1 usage or configuration, 4
+// infrastructure.
+int run(int argc, char** argv);
+
+}  // namespace holdfast::cli

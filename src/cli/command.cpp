@@ -1,0 +1,133 @@
+#include "cli/command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "cli/check.h"
+#include "cli/completion.h"
+#include "cli/verbs.h"
+#include "cli/version.h"
+#include "config/nearest.h"
+#include "config/problem.h"
+#include "server/settings.h"
+
+namespace holdfast::cli {
+namespace {
+constexpr int usage = 1;
+constexpr int infrastructure = 4;
+
+// The deepest verb that was given.
+CLI::App& chosen(CLI::App& app) {
+  const std::vector<CLI::App*> below = app.get_subcommands();
+  return below.empty() ? app : chosen(*below.front());
+}
+
+std::string path_of(const CLI::App& verb) {
+  const CLI::App* parent = verb.get_parent();
+  return parent == nullptr ? verb.get_name() : path_of(*parent) + " " + verb.get_name();
+}
+
+Outcome wrong_usage(const std::string& path, const std::string& what) {
+  return {usage, {}, fmt::format("{}: {}\nSee {} --help\n", path, what, path)};
+}
+
+// The verb that `words` name, options left out; or what is wrong with them.
+std::expected<CLI::App*, Outcome> find_verb(CLI::App& app, const std::vector<std::string>& words) {
+  CLI::App* verb = &app;
+  for (const std::string& word : words) {
+    const std::vector<CLI::App*> below = verb->get_subcommands([](CLI::App*) { return true; });
+    if (below.empty() || word.starts_with('-')) break;
+    const auto found =
+        std::ranges::find(below, word, [](CLI::App* one) { return one->get_name(); });
+    if (found == below.end()) {
+      std::vector<std::string> names;
+      for (const CLI::App* one : below) names.push_back(one->get_name());
+      const std::vector<std::string_view> views(names.begin(), names.end());
+      const std::string meant = config::did_you_mean(word, views);
+      return std::unexpected(wrong_usage(
+          path_of(*verb), fmt::format("unknown verb \"{}\"{} verbs: {}", config::printable(word),
+                                      meant.empty() ? ";" : "; " + meant, fmt::join(names, ", "))));
+    }
+    verb = *found;
+  }
+  return verb;
+}
+
+Outcome help(CLI::App& app, const Arguments& arguments) {
+  if (arguments.markdown) return {0, cli_reference(), {}};
+  const auto verb = find_verb(app, arguments.help_verbs);
+  if (!verb) return verb.error();
+  return {0, (*verb)->help(), {}};
+}
+
+Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) {
+  const std::string path = path_of(chosen(app));
+  if (path == "holdfast serve") return {server::serve(arguments.serve), {}, {}};
+  if (path == "holdfast config check")
+    return check_config(arguments.check_path, arguments.json, columns);
+  if (path == "holdfast config reference") return {0, server::settings_reference(), {}};
+  if (path == "holdfast version") return {0, version_text(arguments.json), {}};
+  if (path == "holdfast completion")
+    return {0, completion_script(arguments.shell, list_verbs()), {}};
+  return help(app, arguments);
+}
+
+std::string synopsis(const VerbInfo& verb) {
+  std::string line = "holdfast " + verb.path;
+  for (const OptionInfo& option : verb.options) {
+    if (option.name == "--help") continue;
+    std::string part = option.name;
+    if (option.argument)
+      part = option.value;
+    else if (!option.value.empty())
+      part += " " + option.value;
+    line += option.required ? " " + part : " [" + part + "]";
+  }
+  return line;
+}
+}  // namespace
+
+Outcome execute(const std::vector<std::string>& arguments, std::size_t columns) {
+  try {
+    Arguments parsed;
+    const std::unique_ptr<CLI::App> app = make_app(parsed);
+    const auto verb = find_verb(*app, arguments);
+    if (!verb) return verb.error();
+    try {
+      std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 takes it
+      app->parse(reversed);
+    } catch (const CLI::CallForHelp&) {
+      return {0, app->help(), {}};
+    } catch (const CLI::ParseError& error) {
+      return wrong_usage(path_of(**verb), config::printable(error.what()));
+    }
+    return perform(*app, parsed, columns);
+  } catch (const std::exception& error) {
+    return {infrastructure, {}, fmt::format("holdfast: {}\n", error.what())};
+  }
+}
+
+std::string cli_reference() {
+  std::string page =
+      "# Command reference\n\n"
+      "<!-- Written by `holdfast help --markdown` from the verbs themselves. Do not edit. -->\n\n"
+      "Exit codes: 0 ok, 1 usage or configuration, 4 infrastructure.\n";
+  for (const VerbInfo& verb : list_verbs()) {
+    if (!verb.subverbs.empty()) continue;
+    page += fmt::format(
+        "\n## holdfast {}\n{}.\n\n```\n{}\n```\n\n| option | meaning |\n| --- | --- |\n", verb.path,
+        verb.about, synopsis(verb));
+    for (const OptionInfo& option : verb.options) {
+      std::string value = option.value;
+      std::replace(value.begin(), value.end(), '|', '/');
+      const std::string name = option.argument || value.empty() ? "" : " " + value;
+      page += fmt::format("| `{}{}` | {}{} |\n", option.argument ? value : option.name, name,
+                          option.about, option.required ? "; required" : "");
+    }
+    page += fmt::format("\n```\n{}\n```\n", verb.footer.substr(verb.footer.find('\n') + 3));
+  }
+  return page;
+}
+}  // namespace holdfast::cli

@@ -1,0 +1,109 @@
+#include "cli/verbs.h"
+
+#include <cstdlib>
+
+namespace holdfast::cli {
+namespace {
+constexpr int help_column = 28;
+
+// Where state is kept unless --state says otherwise (XDG Base Directory Specification).
+std::string default_state_dir() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  if (state != nullptr && *state == '/') return std::string(state) + "/holdfast";
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "." : home) + "/.local/state/holdfast";
+}
+
+// `example` is what a user can type.
+CLI::App* add_verb(CLI::App& parent, const char* name, const char* about,
+                   const std::string& example) {
+  CLI::App* verb = parent.add_subcommand(name, about);
+  verb->footer("Example:\n  " + example);
+  verb->set_help_flag("-h,--help", "show this help");
+  return verb;
+}
+
+void add_serve(CLI::App& app, Arguments& into) {
+  CLI::App* serve = add_verb(app, "serve", "Run the gateway until SIGTERM; SIGHUP reloads",
+                             "holdfast serve --config holdfast.yaml");
+  serve->add_option("--config", into.serve.config_path, "configuration: a file, or a folder")
+      ->type_name("FILE")
+      ->required();
+  into.serve.state_dir = default_state_dir();
+  serve->add_option("--state", into.serve.state_dir, "where records are kept")->type_name("DIR");
+}
+
+void add_config(CLI::App& app, Arguments& into) {
+  CLI::App* config = add_verb(app, "config", "Check and explain configurations",
+                              "holdfast config check holdfast.yaml");
+  config->require_subcommand(1);
+  CLI::App* check = add_verb(*config, "check", "Find every problem, without starting anything",
+                             "holdfast config check holdfast.yaml");
+  check->add_option("PATH", into.check_path, "file or folder; none: the current one")
+      ->type_name("PATH");
+  check->add_flag("--json", into.json, "print the result as JSON");
+  add_verb(*config, "reference", "Print what every key means, in Markdown",
+           "holdfast config reference > configuration.md");
+}
+
+void add_help(CLI::App& app, Arguments& into) {
+  CLI::App* help = add_verb(app, "help", "Explain a verb", "holdfast help config check");
+  help->add_option("VERB", into.help_verbs, "the verb's words; none: all verbs")->type_name("VERB");
+  help->add_flag("--markdown", into.markdown, "print the reference of all verbs");
+}
+
+OptionInfo describe(const CLI::Option& option) {
+  OptionInfo info;
+  info.argument = option.get_positional();
+  info.name = info.argument ? option.get_name(true) : "--" + option.get_lnames().front();
+  info.about = option.get_description();
+  info.required = option.get_required();
+  if (option.get_items_expected_max() > 0) info.value = option.get_type_name();
+  return info;
+}
+
+void describe(CLI::App& app, const std::string& path, std::vector<VerbInfo>& into) {
+  VerbInfo info;
+  info.path = path;
+  info.about = app.get_description();
+  info.footer = app.get_footer();
+  info.help = app.help();
+  for (const CLI::Option* option : app.get_options()) info.options.push_back(describe(*option));
+  const std::vector<CLI::App*> below = app.get_subcommands([](CLI::App*) { return true; });
+  for (const CLI::App* verb : below) info.subverbs.push_back(verb->get_name());
+  into.push_back(std::move(info));
+  for (CLI::App* verb : below)
+    describe(*verb, path.empty() ? verb->get_name() : path + " " + verb->get_name(), into);
+}
+}  // namespace
+
+std::unique_ptr<CLI::App> make_app(Arguments& into) {
+  auto app = std::make_unique<CLI::App>("Holdfast: an AI gateway that keeps answering", "holdfast");
+  app->footer(
+      "Example:\n  holdfast serve --config holdfast.yaml\n\n"
+      "Exit codes: 0 ok, 1 usage or configuration, 4 infrastructure.");
+  app->set_help_flag("-h,--help", "show this help");
+  app->get_formatter()->column_width(help_column);
+  app->require_subcommand(1);
+  add_serve(*app, into);
+  add_config(*app, into);
+  add_verb(*app, "version", "Print the version", "holdfast version --json")
+      ->add_flag("--json", into.json, "print it as JSON");
+  add_verb(*app, "completion", "Print the completion script of a shell",
+           "source <(holdfast completion bash)")
+      ->add_option("SHELL", into.shell, "whose script")
+      ->type_name("bash|zsh|fish")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
+      ->required();
+  add_help(*app, into);
+  return app;
+}
+
+std::vector<VerbInfo> list_verbs() {
+  Arguments unused;
+  const std::unique_ptr<CLI::App> app = make_app(unused);
+  std::vector<VerbInfo> verbs;
+  describe(*app, {}, verbs);
+  return verbs;
+}
+}  // namespace holdfast::cli
