@@ -74,6 +74,8 @@ class UpstreamCall {
   // Ends what is under way, now or when it is next awaited, with `cancelled`.
   void cancel();
   bool cancelled() const { return cancelled_; }
+  // Whether the body has been read to its end.
+  bool body_done() const { return body_done_; }
   std::uint64_t bytes_received() const { return bytes_received_; }
 
  private:

@@ -29,6 +29,7 @@ class Level {
  public:
   void up() { move(1); }
   void down() { move(-1); }
+  void set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
   std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -42,7 +42,7 @@ struct HealthView {  // one target's health, to be shown
 // (30 s from the start where an operator must act). One request then probes.
 class HealthTable {
  public:
-  static constexpr std::size_t size = limits::targets_total;
+  static constexpr std::size_t size = limits::targets_total + 1;  // the last stands for all beyond
 
   Admission admit(std::size_t target, MonoTime now);
   void succeeded(std::size_t target);

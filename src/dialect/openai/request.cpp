@@ -11,6 +11,9 @@
 namespace holdfast::dialect::openai {
 namespace {
 
+using records::bit;
+using records::Feature;
+
 constexpr std::size_t model_name_bytes = 256;
 constexpr std::int64_t most_tokens = 2'147'483'647;
 constexpr std::int64_t most_choices = 128;
@@ -48,6 +51,9 @@ enum Place : JsonTag {
   p_functions,
   p_temperature,
   p_top_p,
+  p_logit_bias,
+  p_store,
+  p_service_tier,
 };
 
 struct Field {
@@ -79,6 +85,9 @@ constexpr Field root_fields[] = {
     {"functions", p_functions},
     {"temperature", p_temperature},
     {"top_p", p_top_p},
+    {"logit_bias", p_logit_bias},
+    {"store", p_store},
+    {"service_tier", p_service_tier},
 };
 
 // Fields by which other gateways let a caller send a request, and its credentials, elsewhere.
@@ -192,25 +201,26 @@ class RequestVisitor final : public JsonVisitor {
         note_part(raw);
         break;
       case p_tools:
-        if (nullable(kind, JsonKind::array, "tools") && tools_ > 0) out_.features |= Feature::tools;
+        if (nullable(kind, JsonKind::array, "tools") && tools_ > 0)
+          out_.features |= bit(Feature::tools);
         break;
       case p_functions:
-        if (nullable(kind, JsonKind::array, "functions")) out_.features |= Feature::tools;
+        if (nullable(kind, JsonKind::array, "functions")) out_.features |= bit(Feature::functions);
         break;
       case p_parallel_tools:
         if (nullable(kind, JsonKind::boolean, "parallel_tool_calls") && raw == "true")
-          out_.features |= Feature::parallel_tools;
+          out_.features |= bit(Feature::parallel_tools);
         break;
       case p_format:
         nullable(kind, JsonKind::object, "response_format");
         break;
       case p_format_type:
-        if (raw == "\"json_schema\"") out_.features |= Feature::json_schema;
-        if (raw == "\"json_object\"") out_.features |= Feature::json_object;
+        if (raw == "\"json_schema\"") out_.features |= bit(Feature::schema);
+        if (raw == "\"json_object\"") out_.features |= bit(Feature::json_object);
         break;
       case p_n:
         if (const auto n = integer(kind, raw, "n", most_choices); n && *n > 1)
-          out_.features |= Feature::many;
+          out_.features |= bit(Feature::n_many);
         break;
       case p_max_tokens:
         integer(kind, raw, "max_tokens", most_tokens);
@@ -275,7 +285,7 @@ class RequestVisitor final : public JsonVisitor {
     if (!problem_ && out_.endpoint == Endpoint::completions && !has_prompt_) missing("prompt");
     if (!problem_ && out_.endpoint == Endpoint::embeddings && !has_input_) missing("input");
     if (out_.endpoint == Endpoint::embeddings) out_.stream = false;
-    if (out_.stream) out_.features |= Feature::stream;
+    if (out_.stream) out_.features |= bit(Feature::stream);
     return std::move(problem_);
   }
 
@@ -298,7 +308,7 @@ class RequestVisitor final : public JsonVisitor {
     return kind != JsonKind::null && expect(kind, wanted, name);
   }
   void note(JsonKind kind, Feature feature) {
-    if (kind != JsonKind::null) out_.features |= feature;
+    if (kind != JsonKind::null) out_.features |= bit(feature);
   }
   std::optional<std::int64_t> integer(JsonKind kind, std::string_view raw, const char* name,
                                       std::int64_t most) {
@@ -320,9 +330,9 @@ class RequestVisitor final : public JsonVisitor {
     return no_tag;
   }
   void note_part(std::string_view raw) {
-    if (raw == "\"image_url\"") out_.features |= Feature::images;
-    if (raw == "\"input_audio\"") out_.features |= Feature::audio;
-    if (raw == "\"file\"") out_.features |= Feature::files;
+    if (raw == "\"image_url\"") out_.features |= bit(Feature::images);
+    if (raw == "\"input_audio\"") out_.features |= bit(Feature::audio);
+    if (raw == "\"file\"") out_.features |= bit(Feature::files);
   }
   void note_stop(JsonKind kind, std::size_t begin, std::size_t end) {
     if (kind != JsonKind::null && kind != JsonKind::string && kind != JsonKind::array)
@@ -382,18 +392,6 @@ void edit_stop(const ScannedRequest& request, const std::vector<std::string>& st
 }
 
 }  // namespace
-
-std::string_view to_string(Endpoint endpoint) {
-  switch (endpoint) {
-    case Endpoint::chat_completions:
-      return "chat_completions";
-    case Endpoint::completions:
-      return "completions";
-    case Endpoint::embeddings:
-      return "embeddings";
-  }
-  return "";
-}
 
 std::string_view path_of(Endpoint endpoint) {
   switch (endpoint) {

@@ -8,12 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "dialect/features.h"
+#include "records/attempt.h"
 
 namespace holdfast::dialect::openai {
 
-enum class Endpoint : std::uint8_t { chat_completions, completions, embeddings };
-std::string_view to_string(Endpoint endpoint);
+using records::Endpoint;
 // The path below a provider's base URL: "/chat/completions" ...
 std::string_view path_of(Endpoint endpoint);
 
@@ -42,8 +41,8 @@ struct ScannedRequest {
   std::optional<Span> include_usage_at;
   std::optional<Span> stop_at;
   bool stop_is_null = false, stop_is_array = false, stop_is_empty = false;
-  std::size_t root_at = 0;  // right behind the opening brace
-  Features features = 0;
+  std::size_t root_at = 0;     // right behind the opening brace
+  std::uint32_t features = 0;  // bits of records::Feature
 };
 
 // Checks and reads `body`.

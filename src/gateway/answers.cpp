@@ -1,0 +1,186 @@
+#include "gateway/answers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dialect/openai/answer.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using dialect::openai::error_body;
+using std::chrono::milliseconds;
+
+struct FinalAnswer {
+  int status;
+  std::string_view code;  // empty: the class's own name
+  std::string_view message;
+};
+
+// The status, code and words for attempts that all failed in one class. The codes are part of the
+// interface: docs/reference/errors.md lists them.
+FinalAnswer final_answer(FailureClass failure) {
+  switch (failure) {
+    case FailureClass::revoked:
+      return {502, "upstream_auth", "the provider refuses this gateway's credential"};
+    case FailureClass::unpaid:
+      return {429, "insufficient_quota", "the provider account of this gateway has no quota left"};
+    case FailureClass::rate_limited:
+      return {429, "rate_limit_exceeded",
+              "the provider limits the rate of this gateway's requests"};
+    case FailureClass::overloaded:
+      return {503, "", "the provider is overloaded"};
+    case FailureClass::model_gone:
+      return {502, "", "the provider does not know the model"};
+    case FailureClass::conflict:
+      return {409, "", "the provider answers with a conflict"};
+    case FailureClass::connect_timeout:
+      return {504, "", "no connection to the provider in time"};
+    case FailureClass::headers_timeout:
+      return {504, "", "the provider did not begin to answer in time"};
+    case FailureClass::first_content_timeout:
+    case FailureClass::pings_only:
+      return {504, "", "the provider sent no content in time"};
+    case FailureClass::stall:
+      return {504, "", "the provider fell silent within its answer"};
+    case FailureClass::deadline:
+      return {504, "", "the deadline of the request has passed"};
+    case FailureClass::request_timeout:
+      return {504, "", "the provider gave up waiting"};
+    case FailureClass::dns:
+      return {502, "", "the provider's name does not resolve"};
+    case FailureClass::connect:
+      return {502, "", "the provider refuses connections"};
+    case FailureClass::tls:
+      return {502, "", "no trusted TLS connection to the provider"};
+    case FailureClass::reset:
+      return {502, "", "the provider closed the connection"};
+    case FailureClass::server_error:
+      return {502, "", "the provider failed"};
+    case FailureClass::redirect:
+      return {502, "", "the provider redirects, which is never followed"};
+    case FailureClass::malformed_head:
+    case FailureClass::malformed_body:
+      return {502, "", "the provider's answer is malformed"};
+    case FailureClass::error_in_body:
+    case FailureClass::error_in_stream:
+      return {502, "", "the provider answered with an error"};
+    case FailureClass::empty_stream:
+      return {502, "", "the provider's answer has no content"};
+    case FailureClass::cut_stream:
+    case FailureClass::truncated_body:
+      return {502, "", "the provider's answer is incomplete"};
+    case FailureClass::error_after_content:
+      return {502, "", "the provider failed within its answer"};
+    case FailureClass::local:
+      return {503, "", "this gateway is short of resources"};
+    case FailureClass::bad_request:
+    case FailureClass::context_too_long:
+    case FailureClass::content_filter:
+      return {400, "", "the provider refuses the request"};
+    case FailureClass::none:
+    case FailureClass::client_left:
+      return {500, "", "internal error"};
+  }
+  return {500, "", "internal error"};
+}
+
+bool passed_on(FailureClass failure) {
+  return failure == FailureClass::bad_request || failure == FailureClass::context_too_long ||
+         failure == FailureClass::content_filter;
+}
+
+std::string list_of(std::span<const FailedAttempt> attempts) {
+  std::string out;
+  for (const FailedAttempt& attempt : attempts) {
+    if (!out.empty()) out += ", ";
+    out += fmt::format("{}: {}", attempt.provider, to_string(attempt.failure));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view error_type(int status) {
+  switch (status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "service_unavailable_error";
+    case 504:
+      return "timeout_error";
+    default:
+      return status >= 500 ? "server_error" : "invalid_request_error";
+  }
+}
+
+Refusal refuse(int status, std::string_view message, std::string_view type, std::string_view code,
+               std::string_view param) {
+  return {status, error_body(message, type, code, param), std::nullopt, false};
+}
+
+Refusal refuse(const dialect::openai::RequestProblem& problem) {
+  return refuse(problem.status, problem.message, error_type(problem.status), problem.code,
+                problem.param);
+}
+
+Refusal no_target_answered(std::span<const FailedAttempt> attempts,
+                           std::optional<milliseconds> cooled_in) {
+  if (attempts.empty()) {
+    Refusal refusal =
+        refuse(429, "every target is waiting out the time that its provider asked for",
+               error_type(429), "rate_limit_exceeded");
+    refusal.retry_after = cooled_in.value_or(milliseconds(1'000));
+    return refusal;
+  }
+  const FailedAttempt& last = attempts.back();
+  if (passed_on(last.failure)) {  // the request itself is at fault: no other target was asked
+    const int status = last.status >= 400 && last.status < 500 ? last.status : 400;
+    if (!last.error_body.empty()) return {status, last.error_body, std::nullopt, false};
+    return refuse(status,
+                  fmt::format("{} refused the request with status {}", last.provider, last.status),
+                  error_type(400), to_string(last.failure));
+  }
+  const bool one_class = std::all_of(attempts.begin(), attempts.end(), [&](const auto& attempt) {
+    return attempt.failure == last.failure;
+  });
+  if (!one_class)
+    return refuse(503, fmt::format("no provider could answer ({})", list_of(attempts)),
+                  error_type(503), "no_target_available");
+
+  const FinalAnswer final = final_answer(last.failure);
+  const std::string_view code = final.code.empty() ? to_string(last.failure) : final.code;
+  const std::string_view type =
+      last.failure == FailureClass::unpaid ? "insufficient_quota" : error_type(final.status);
+  Refusal refusal =
+      refuse(final.status, fmt::format("{} ({})", final.message, list_of(attempts)), type, code);
+  refusal.should_not_retry = last.failure == FailureClass::unpaid;
+  if (final.status == 429 && !refusal.should_not_retry) {
+    refusal.retry_after = cooled_in;
+    for (const FailedAttempt& attempt : attempts)
+      if (attempt.retry_after &&
+          (!refusal.retry_after || *attempt.retry_after < *refusal.retry_after))
+        refusal.retry_after = attempt.retry_after;
+    if (!refusal.retry_after) refusal.retry_after = milliseconds(1'000);
+  } else if (last.failure == FailureClass::overloaded) {
+    refusal.retry_after = last.retry_after;
+  }
+  return refusal;
+}
+
+std::string stream_error_event(FailureClass failure) {
+  const FinalAnswer final = final_answer(failure);
+  return fmt::format(
+      "data: {}\n\n",
+      error_body(fmt::format("the answer ends here: {}", final.message), "server_error",
+                 final.code.empty() ? to_string(failure) : final.code));
+}
+
+}  // namespace holdfast::gateway

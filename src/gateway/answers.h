@@ -1,0 +1,50 @@
+// What a client is told when no target answered, and when its request cannot be taken.
+#pragma once
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/failure.h"
+#include "dialect/openai/request.h"
+
+namespace holdfast::gateway {
+
+// An answer of our own.
+struct Refusal {
+  int status = 500;
+  std::string body;  // an error object in the dialect
+  std::optional<std::chrono::milliseconds> retry_after;
+  bool should_not_retry = false;  // x-should-retry: false
+};
+
+// How one attempt failed.
+struct FailedAttempt {
+  FailureClass failure = FailureClass::none;
+  std::uint16_t status = 0;  // the upstream's; 0: none
+  std::string provider, model;
+  std::string detail;  // for the operator's log and status page; no secrets
+  std::optional<std::chrono::milliseconds> retry_after;
+  // The upstream's own error, when it is one that the client may be shown.
+  std::string error_body;
+};
+
+// A refusal with an error object.
+Refusal refuse(int status, std::string_view message, std::string_view type, std::string_view code,
+               std::string_view param = {});
+Refusal refuse(const dialect::openai::RequestProblem& problem);
+
+// The answer when every attempt failed: all of one class give that class's status, mixed ones 503.
+//   attempts    in order; empty when all targets are cooling down
+//   cooled_in   until the first target that was passed over for cooling is back
+Refusal no_target_answered(std::span<const FailedAttempt> attempts,
+                           std::optional<std::chrono::milliseconds> cooled_in);
+
+// The error event that ends a stream which broke after content.
+std::string stream_error_event(FailureClass failure);
+
+// The type of the dialect's error object for `status`.
+std::string_view error_type(int status);
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,105 @@
+// One call of one target: sends the client's body, watches what comes back, and passes it on from
+// the first content.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "gateway/answers.h"
+#include "gateway/gateway.h"
+#include "net/sse_parser.h"
+#include "provider/adapter.h"
+
+namespace holdfast::gateway {
+
+// What the attempts of one request share. Owned by the pipeline.
+struct RequestState {
+  net::Exchange& exchange;
+  LoopParts& parts;
+  JournalTurn& turn;
+  std::shared_ptr<const routing::Snapshot> snapshot;
+  std::string request_id;
+  const routing::Model* model = nullptr;
+  dialect::openai::ScannedRequest request;
+  std::string key_name;
+  MonoTime started{};
+  net::Deadline deadline{};              // of the request as a whole
+  net::Deadline keepalive_at{};          // when a held-back stream next gets a comment
+  std::vector<FailedAttempt> failed;     // in order
+  std::uint16_t attempts = 0;            // made so far
+  std::function<void()> cancel_attempt;  // ends the attempt under way; empty: none is
+  bool stopping = false;                 // the process ends: so do its requests
+  std::string_view cors_origin;          // to be named in the answer; empty: none
+
+  // The headers that every answer has.
+  net::AnswerHeaders common_headers() const;
+};
+
+// How it ended.
+struct Outcome {
+  FailureClass failure = FailureClass::none;
+  std::uint16_t status = 0;  // the upstream's; 0: none
+  std::string detail;
+  std::optional<std::chrono::milliseconds> retry_after;
+  std::string error_body;  // the upstream's error, if the client may be shown it
+  bool stale = false;      // a kept connection that the upstream had closed
+  bool committed = false;  // the client has got content of this attempt
+  bool answered = false;   // the client has the whole answer
+  bool error_event_sent = false;
+  dialect::openai::Usage usage;
+  std::int64_t first_content_us = -1;  // since the attempt's start
+  std::uint64_t bytes_sent = 0, bytes_received = 0;
+  std::string upstream_request_id;
+  std::uint16_t answer_status = 0;  // to the client
+};
+
+class Attempt {
+ public:
+  Attempt(RequestState& state, const routing::Target& target);
+  // Makes the call.   fresh: over a new connection
+  Task<Outcome> run(bool fresh);
+
+ private:
+  Task<void> call(bool fresh);
+  Task<bool> reach_engine(provider::Destination& destination);
+  Task<void> read_whole();
+  Task<void> read_stream();
+  Task<void> read_error();
+  Task<void> forward_rest(std::string body);
+  Task<Result<std::string_view>> read_piece(net::Deadline deadline);
+  Task<bool> keep_alive_if_due();
+  Task<bool> flush_stream();
+  Task<void> drain();
+  void add_stream_headers(net::AnswerHeaders& headers) const;
+  FailureClass late_class() const;
+  std::int64_t since_start_us() const;
+  void begin_stream();
+  bool take_event(const net::SseEvent& event);
+
+  void fail(FailureClass failure, std::string detail);
+  void fail_of(const Error& error, FailureClass closed, FailureClass late);
+  net::AnswerHeaders answer_headers() const;
+  net::Deadline until(net::Deadline phase) const;
+
+  RequestState& state_;
+  const routing::Target& target_;
+  const routing::Provider& provider_;
+  net::Origin engine_origin_;  // of a local engine
+  std::string engine_pool_key_;
+  std::optional<net::UpstreamCall> call_;
+  const net::ResponseHead* head_ = nullptr;
+  MonoTime started_{};
+  net::Deadline total_{};
+  Outcome outcome_;
+  std::string content_type_;
+  std::vector<std::pair<std::string_view, std::string>>
+      passed_;                              // the upstream's headers that the client gets
+  std::optional<std::uint64_t> announced_;  // length of a whole answer
+
+  // Of a stream.
+  std::string out_;         // events not yet passed on
+  bool only_pings_ = true;  // no event has come but comments
+  bool finish_seen_ = false, done_seen_ = false;
+  bool drop_usage_ = false;  // the usage chunk was asked for by us, not by the client
+};
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,62 @@
+// The applications' side: what one loop needs to answer requests, and the handler of its
+// connections.
+#pragma once
+#include <functional>
+#include <list>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "gateway/journal_turn.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "observe/counters.h"
+#include "routing/health.h"
+#include "routing/snapshot.h"
+
+namespace holdfast::gateway {
+
+// A failed attempt, as told to whoever watches (the status page, the log). Posted, never awaited.
+struct FailureNotice {
+  std::string request_id, model, provider, target_model, detail;
+  FailureClass failure = FailureClass::none;
+  std::uint16_t status = 0;
+  std::int64_t at_us = 0;
+};
+using FailureListener = std::function<void(FailureNotice)>;  // called from every loop
+
+// The parts of one loop; all outlive the gateway.
+struct LoopParts {
+  boost::asio::io_context& loop;
+  const Clock& clock;
+  net::Watchdog& watchdog;
+  net::ConnectionPool& pool;
+  records::Journal& journal;
+  observe::ThreadCounters& counters;
+  routing::HealthTable& health;
+  Random random;
+  FailureListener on_failure;
+};
+
+// Used by its loop's thread alone.
+class Gateway final : public net::Handler {
+ public:
+  Gateway(LoopParts parts, std::shared_ptr<const routing::Snapshot> snapshot);
+  ~Gateway() override;
+
+  Task<void> handle(net::Exchange& exchange) override;
+  std::string problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) override;
+
+  // The configuration for the requests that come from now on.
+  void use(std::shared_ptr<const routing::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+  // Ends every request under way with an error in its client's dialect: the process is stopping.
+  void cut_all();
+
+ private:
+  LoopParts parts_;
+  JournalTurn turn_;
+  std::shared_ptr<const routing::Snapshot> snapshot_;
+  std::list<std::function<void()>> under_way_;  // each ends one request
+};
+
+}  // namespace holdfast::gateway

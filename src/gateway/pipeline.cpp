@@ -1,0 +1,542 @@
+// A request's way, one room after the other:
+//
+//   receive       the head has been read strictly (net/); who may connect at all is checked here
+//   identify      whose key is it
+//   admit         path, method and media type are known; the body is read within its limits
+//   translate_in  one scan finds the fields that matter and refuses what must not pass
+//   route         the logical model's targets, the healthy ones first
+//   attempt       one target after the other until one has answered (attempt.cpp)
+//   translate_out an error in the client's own dialect, when none has
+//   account       records and counts; nothing of it is waited for
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "dialect/json_scan.h"
+#include "dialect/openai/answer.h"
+#include "gateway/attempt.h"
+#include "gateway/gateway.h"
+#include "routing/plan.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using dialect::openai::Endpoint;
+using net::Method;
+using observe::Route;
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+
+struct Known {
+  std::string_view path;
+  Method method;
+  Route route;
+};
+constexpr Known known_paths[] = {
+    {"/v1/chat/completions", Method::post, Route::chat_completions},
+    {"/v1/completions", Method::post, Route::completions},
+    {"/v1/embeddings", Method::post, Route::embeddings},
+    {"/v1/models", Method::get, Route::models},
+};
+constexpr std::string_view model_prefix = "/v1/models/";
+
+const Known* find_path(std::string_view path) {
+  for (const Known& known : known_paths)
+    if (known.path == path) return &known;
+  if (path.starts_with(model_prefix) && path.size() > model_prefix.size()) return &known_paths[3];
+  return nullptr;
+}
+
+std::string_view allowed_methods(const Known& known) {
+  return known.method == Method::post ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+}
+
+Endpoint endpoint_of(Route route) {
+  if (route == Route::embeddings) return Endpoint::embeddings;
+  return route == Route::completions ? Endpoint::completions : Endpoint::chat_completions;
+}
+
+// A client's own request id is taken over when it cannot do harm in a header, a log or a query.
+bool sane_request_id(std::string_view id) {
+  if (id.empty() || id.size() > limits::client_request_id_bytes) return false;
+  return std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.' || c == ':';
+  });
+}
+
+std::string_view host_name(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(1, authority.find(']') - 1);
+  return authority.substr(0, authority.rfind(':'));
+}
+
+bool is_json(std::string_view content_type) {
+  const auto media = content_type.substr(0, content_type.find(';'));
+  std::string_view trimmed = media.substr(0, media.find_last_not_of(" \t") + 1);
+  return net::same_name(trimmed, "application/json");
+}
+
+std::string unescape_path(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned code = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, code, 16).ptr ==
+            text.data() + i + 3) {
+      out.push_back(static_cast<char>(code));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+observe::Refusal refusal_reason(int status) {
+  switch (status) {
+    case 401:
+      return observe::Refusal::unauthorized;
+    case 403:
+      return observe::Refusal::forbidden;
+    case 404:
+    case 405:
+    case 501:
+      return observe::Refusal::unknown_route;
+    case 408:
+      return observe::Refusal::timeout;
+    case 413:
+      return observe::Refusal::body_too_large;
+    default:
+      return observe::Refusal::bad_http;
+  }
+}
+
+// One request on its way. Lives in Gateway::handle.
+class Pipeline {
+ public:
+  Pipeline(LoopParts& parts, JournalTurn& turn, std::shared_ptr<const routing::Snapshot> snapshot,
+           net::Exchange& exchange)
+      : parts_(parts),
+        state_{.exchange = exchange,
+               .parts = parts,
+               .turn = turn,
+               .snapshot = std::move(snapshot),
+               .request_id = {},
+               .model = nullptr,
+               .request = {},
+               .key_name = {},
+               .started = parts.clock.now(),
+               .deadline = {},
+               .keepalive_at = net::no_deadline,
+               .failed = {},
+               .attempts = 0,
+               .cancel_attempt = {},
+               .stopping = false,
+               .cors_origin = {}} {}
+
+  Task<void> run() {
+    parts_.counters.requests_in_flight.up();
+    const std::optional<Refusal> refusal = co_await go();
+    if (refusal) co_await answer(*refusal);
+    parts_.counters.requests_in_flight.down();
+    account_request();
+  }
+
+  void cut() {
+    state_.stopping = true;
+    if (state_.cancel_attempt) state_.cancel_attempt();
+  }
+
+ private:
+  // The steps in their order; a refusal ends the way.
+  Task<std::optional<Refusal>> go() {
+    if (auto refusal = receive()) co_return refusal;
+    if (head().method == Method::options) {
+      co_await answer_options();
+      co_return std::nullopt;
+    }
+    if (auto refusal = identify()) co_return refusal;
+    if (auto refusal = admit()) co_return refusal;
+    if (route_ == Route::models) co_return co_await answer_models();
+    auto refusal = co_await translate_in();
+    if (refusal) co_return refusal;
+    if (auto unroutable = route()) co_return unroutable;
+    co_return co_await attempt_all();
+  }
+
+  const net::RequestHead& head() const { return state_.exchange.head(); }
+
+  std::optional<Refusal> receive() {
+    const auto offered = head().headers.find("x-request-id");
+    state_.request_id = offered && sane_request_id(*offered)
+                            ? std::string(*offered)
+                            : make_id("req_", parts_.clock.wall_us(), parts_.random);
+    const auto origin = head().headers.find("origin");
+    const auto& allowed = state_.snapshot->cors_origins;
+    if (origin && std::find(allowed.begin(), allowed.end(), *origin) != allowed.end())
+      state_.cors_origin = *origin;
+    if (!state_.snapshot->keys.open()) return std::nullopt;
+    // Open to whoever can connect: a page in somebody's browser must not be among them.
+    if (!head().host.empty() && !net::is_loopback_host(host_name(head().host)))
+      return refuse(403, "without configured keys only loopback host names are answered",
+                    error_type(403), "host_not_allowed");
+    if (origin && state_.cors_origin.empty())
+      return refuse(403,
+                    "requests from web pages of other origins are refused (server.cors_origins)",
+                    error_type(403), "origin_not_allowed");
+    return std::nullopt;
+  }
+
+  std::optional<Refusal> identify() {
+    if (state_.snapshot->keys.open()) return std::nullopt;
+    key_ = state_.snapshot->keys.find(head().headers.find("authorization").value_or(""));
+    if (key_ == nullptr) {
+      parts_.counters.refused(observe::Refusal::unauthorized);
+      return refuse(401, "a valid key is needed: Authorization: Bearer KEY", error_type(401),
+                    "invalid_api_key");
+    }
+    state_.key_name = key_->name;
+    return std::nullopt;
+  }
+
+  std::optional<Refusal> admit() {
+    const std::string_view path = head().path();
+    const Known* known = find_path(path);
+    if (known == nullptr) {
+      parts_.counters.refused(observe::Refusal::unknown_route);
+      std::string message =
+          fmt::format("unknown path {}; this server answers", path.substr(0, 200));
+      for (const Known& one : known_paths)
+        message += fmt::format(" {} {},", one.method == Method::post ? "POST" : "GET", one.path);
+      message.back() = '.';
+      return refuse(404, message, error_type(404), "unknown_path");
+    }
+    route_ = known->route;
+    const bool method_fits = head().method == known->method ||
+                             (known->method == Method::get && head().method == Method::head);
+    if (!method_fits) {
+      parts_.counters.refused(observe::Refusal::unknown_route);
+      allow_ = allowed_methods(*known);
+      return refuse(405, fmt::format("{} takes {}", known->path, allow_), error_type(405),
+                    "method_not_allowed");
+    }
+    if (known->method == Method::get) return std::nullopt;
+    const auto content_type = head().headers.find("content-type");
+    if (content_type && !is_json(*content_type))
+      return refuse(415, "Content-Type must be application/json", error_type(415),
+                    "unsupported_media_type");
+    if (const auto encoding = head().headers.find("content-encoding");
+        encoding && !net::same_name(*encoding, "identity"))
+      return refuse(415, "compressed bodies are not accepted: leave Content-Encoding out",
+                    error_type(415), "unsupported_content_encoding");
+    return std::nullopt;
+  }
+
+  Task<std::optional<Refusal>> translate_in() {
+    auto body = co_await state_.exchange.read_body(state_.snapshot->max_body);
+    if (!body) {
+      state_.exchange.close_after();
+      if (state_.exchange.client_left()) co_return std::nullopt;
+      const int status = body.error().status;
+      parts_.counters.refused(status == 400 ? observe::Refusal::bad_body : refusal_reason(status));
+      co_return refuse(status, body.error().detail, error_type(status),
+                       status == 413 ? "request_too_large" : "invalid_body");
+    }
+    parts_.counters.client_received_bytes.add(body->size());
+    auto scanned = dialect::openai::scan_request(endpoint_of(route_), *body);
+    if (!scanned) {
+      parts_.counters.refused(observe::Refusal::bad_body);
+      co_return refuse(scanned.error());
+    }
+    state_.request = std::move(*scanned);
+    co_return std::nullopt;
+  }
+
+  std::optional<Refusal> route() {
+    if (state_.request.body.empty()) return std::nullopt;  // the client left while it was sending
+    const auto found = state_.snapshot->models.find(state_.request.model);
+    if (found == state_.snapshot->models.end()) {
+      parts_.counters.refused(observe::Refusal::unknown_model);
+      return refuse(404,
+                    fmt::format("the model '{}' does not exist; GET /v1/models lists those that do",
+                                state_.request.model),
+                    error_type(404), "model_not_found", "model");
+    }
+    if (!identity::may_use(key_, found->first)) {
+      parts_.counters.refused(observe::Refusal::forbidden);
+      return refuse(403, fmt::format("this key may not use the model '{}'", found->first),
+                    error_type(403), "model_not_allowed", "model");
+    }
+    state_.model = &found->second;
+    state_.deadline = state_.started + state_.model->deadline;
+    if (state_.request.stream) state_.keepalive_at = state_.started + state_.model->hold_keepalive;
+    return std::nullopt;
+  }
+
+  Task<std::optional<Refusal>> attempt_all() {
+    if (state_.model == nullptr) co_return std::nullopt;
+    net::Exchange::ClientWatch watch(state_.exchange, [this] {
+      if (state_.cancel_attempt) state_.cancel_attempt();
+    });
+    routing::Plan plan(state_.model->indices, parts_.health);
+    std::optional<std::size_t> position = plan.next(parts_.clock.now());
+    bool fresh = false;
+    while (position) {
+      const routing::Target& target = state_.model->targets[*position];
+      if (!fits_space(target)) {
+        position = plan.next(parts_.clock.now());
+        continue;
+      }
+      const Outcome outcome = co_await attempt_one(target, state_.model->indices[*position], fresh);
+      if (outcome.answered || outcome.failure == FailureClass::client_left) co_return std::nullopt;
+      if (outcome.committed) {
+        co_await end_cut_stream(outcome);
+        co_return std::nullopt;
+      }
+      const auto next = routing::after_failure(outcome.failure, outcome.stale && !fresh);
+      if (next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
+      fresh = next == routing::Next::same_target;
+      if (!fresh) position = plan.next(parts_.clock.now());
+    }
+    std::optional<std::chrono::milliseconds> cooled_in;
+    const MonoTime now = parts_.clock.now();
+    if (const auto cooled = plan.soonest_cooled(now))
+      cooled_in = duration_cast<std::chrono::milliseconds>(*cooled - now);
+    if (state_.failed.empty()) parts_.counters.refused(observe::Refusal::no_target);
+    co_return no_target_answered(state_.failed, cooled_in);
+  }
+
+  // Vectors of different models must never be mixed: embeddings go to another target only when both
+  // declare the same space.
+  bool fits_space(const routing::Target& target) const {
+    if (state_.request.endpoint != Endpoint::embeddings) return true;
+    const routing::Target& first = state_.model->targets.front();
+    return &target == &first ||
+           (!target.vector_space.empty() && target.vector_space == first.vector_space);
+  }
+
+  Task<Outcome> attempt_one(const routing::Target& target, std::size_t index, bool fresh) {
+    ++state_.attempts;
+    const MonoTime began = parts_.clock.now();
+    records::AttemptStart start;
+    start.request_id = state_.request_id;
+    start.attempt = state_.attempts;
+    start.started_us = parts_.clock.wall_us();
+    start.logical_model = state_.model->name;
+    start.provider = target.provider->name;
+    start.model = target.model;
+    start.endpoint = state_.request.endpoint;
+    start.key_name = state_.key_name;
+    start.features = state_.request.features;
+    const std::uint64_t serial = parts_.journal.start(start);
+    co_await state_.turn.on_file();  // a call that may cost money is on file before it is made
+
+    Attempt attempt(state_, target);
+    Outcome outcome = co_await attempt.run(fresh);
+    const auto took_us = duration_cast<microseconds>(parts_.clock.now() - began).count();
+    if (outcome.failure == FailureClass::none)
+      parts_.health.succeeded(index);
+    else
+      note_failure(target, index, outcome);
+    account_attempt(serial, index, outcome, took_us);
+    co_return outcome;
+  }
+
+  void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome) {
+    parts_.health.failed(index, outcome.failure, outcome.status, parts_.clock.now(),
+                         parts_.clock.wall_us(), outcome.retry_after);
+    if (outcome.failure == FailureClass::client_left) return;
+    state_.failed.push_back({outcome.failure, outcome.status, target.provider->name, target.model,
+                             outcome.detail, outcome.retry_after, outcome.error_body});
+    if (!routing::blames_target(outcome.failure)) return;
+    parts_.on_failure({state_.request_id, state_.model->name, target.provider->name, target.model,
+                       outcome.detail, outcome.failure, outcome.status, parts_.clock.wall_us()});
+  }
+
+  void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
+                       std::int64_t took_us) {
+    const auto known = [](std::int64_t tokens) {
+      return tokens >= 0 ? std::optional(tokens) : std::nullopt;
+    };
+    records::AttemptEnd end;
+    end.serial = serial;
+    end.ended_us = parts_.clock.wall_us();
+    end.failure = outcome.failure;
+    end.status = outcome.status;
+    end.tokens_in = known(outcome.usage.tokens_in);
+    end.tokens_out = known(outcome.usage.tokens_out);
+    end.tokens_cached = known(outcome.usage.tokens_cached);
+    end.tokens_reasoning = known(outcome.usage.tokens_reasoning);
+    end.usage_from_provider = outcome.usage.given();
+    end.first_content_us = outcome.first_content_us;
+    end.total_us = took_us;
+    end.bytes_sent = outcome.bytes_sent;
+    end.bytes_received = outcome.bytes_received;
+    end.client_left = outcome.failure == FailureClass::client_left;
+    end.committed = outcome.committed;
+    end.answer_status = outcome.answer_status;
+    end.upstream_request_id = outcome.upstream_request_id;
+    parts_.journal.end(end);
+    state_.turn.schedule();
+
+    observe::TargetCounters& counts = parts_.counters.target(index);
+    counts.attempts[static_cast<std::size_t>(outcome.failure)].add();
+    counts.attempt_duration.observe_us(took_us);
+    if (outcome.first_content_us >= 0)
+      counts.time_to_first_content.observe_us(outcome.first_content_us);
+    const std::int64_t tokens[] = {outcome.usage.tokens_in, outcome.usage.tokens_out,
+                                   outcome.usage.tokens_cached, outcome.usage.tokens_reasoning};
+    for (std::size_t kind = 0; kind < std::size(tokens); ++kind)
+      if (tokens[kind] > 0) counts.tokens[kind].add(static_cast<std::uint64_t>(tokens[kind]));
+    if (outcome.failure != FailureClass::none && !outcome.committed &&
+        routing::after_failure(outcome.failure, false) == routing::Next::next_target)
+      counts.failovers[static_cast<std::size_t>(outcome.failure)].add();
+    parts_.counters.upstream_sent_bytes.add(outcome.bytes_sent);
+    parts_.counters.upstream_received_bytes.add(outcome.bytes_received);
+  }
+
+  // The client has content and the stream is broken: one error event, then the end.
+  Task<void> end_cut_stream(const Outcome& outcome) {
+    parts_.counters.cut_streams.add();
+    status_ = 200;
+    if (!state_.request.stream) {  // a whole answer cut short: the missing bytes say so
+      state_.exchange.close_after();
+      co_return;
+    }
+    parts_.counters.error_events.add();
+    const std::string event =
+        outcome.error_event_sent ? std::string() : stream_error_event(outcome.failure);
+    auto sent = co_await state_.exchange.end(event);
+    (void)sent;
+  }
+
+  Task<void> answer(const Refusal& refusal) {
+    if (state_.exchange.begun()) {  // comments went out already: the error comes as an event
+      status_ = 200;
+      parts_.counters.error_events.add();
+      auto sent = co_await state_.exchange.end("data: " + refusal.body + "\n\n");
+      (void)sent;
+      co_return;
+    }
+    status_ = refusal.status;
+    net::AnswerHeaders headers = state_.common_headers();
+    headers.add("content-type", "application/json");
+    if (refusal.status == 401) headers.add("www-authenticate", "Bearer");
+    if (!allow_.empty()) headers.add("allow", allow_);
+    if (refusal.retry_after) {
+      const auto ms = refusal.retry_after->count();
+      headers.add("retry-after", fmt::format("{}", (ms + 999) / 1000));
+      headers.add("retry-after-ms", fmt::format("{}", ms));
+    }
+    if (refusal.should_not_retry) headers.add("x-should-retry", "false");
+    if (state_.attempts > 0) {
+      headers.add("x-holdfast-attempts", fmt::format("{}", state_.attempts));
+      std::string reasons;
+      for (const FailedAttempt& failed : state_.failed) {
+        if (!reasons.empty()) reasons += ", ";
+        reasons += to_string(failed.failure);
+      }
+      headers.add("x-holdfast-fallback-reason", reasons);
+    }
+    auto sent = co_await state_.exchange.answer(refusal.status, headers, refusal.body);
+    (void)sent;
+  }
+
+  Task<void> answer_options() {
+    const Known* known = find_path(head().path());
+    net::AnswerHeaders headers = state_.common_headers();
+    headers.add("allow", known != nullptr ? allowed_methods(*known) : "GET, HEAD, POST, OPTIONS");
+    if (!state_.cors_origin.empty()) {
+      headers.add("access-control-allow-methods", "GET, POST, OPTIONS");
+      headers.add("access-control-allow-headers",
+                  head().headers.find("access-control-request-headers").value_or("authorization"));
+      headers.add("access-control-max-age", "600");
+    }
+    status_ = 204;
+    auto sent = co_await state_.exchange.answer(204, headers, {});
+    (void)sent;
+  }
+
+  std::string model_object(const routing::Model& model) const {
+    return fmt::format(R"({{"id":{},"object":"model","created":{},"owned_by":"holdfast"}})",
+                       dialect::quote_json_string(model.name),
+                       state_.snapshot->loaded_us / 1'000'000);
+  }
+
+  Task<std::optional<Refusal>> answer_models() {
+    std::string body;
+    if (head().path() == known_paths[3].path) {
+      for (const auto& [name, model] : state_.snapshot->models) {
+        if (!identity::may_use(key_, name)) continue;
+        if (!body.empty()) body += ',';
+        body += model_object(model);
+      }
+      body = R"({"object":"list","data":[)" + body + "]}";
+    } else {
+      const std::string name = unescape_path(head().path().substr(model_prefix.size()));
+      const auto found = state_.snapshot->models.find(name);
+      if (found == state_.snapshot->models.end() || !identity::may_use(key_, name))
+        co_return refuse(404, fmt::format("the model '{}' does not exist", name.substr(0, 200)),
+                         error_type(404), "model_not_found", "model");
+      body = model_object(found->second);
+    }
+    net::AnswerHeaders headers = state_.common_headers();
+    headers.add("content-type", "application/json");
+    status_ = 200;
+    auto sent = co_await state_.exchange.answer(200, headers, body);
+    (void)sent;
+    co_return std::nullopt;
+  }
+
+  void account_request() {
+    const net::Exchange& exchange = state_.exchange;
+    if (exchange.client_left()) parts_.counters.clients_left.add();
+    parts_.counters.client_sent_bytes.add(exchange.bytes_sent());
+    parts_.counters.answered(route_, static_cast<unsigned>(exchange.begun() ? status_ : 499));
+    parts_.counters.request_duration[static_cast<std::size_t>(route_)].observe_us(
+        duration_cast<microseconds>(parts_.clock.now() - state_.started).count());
+  }
+
+  LoopParts& parts_;
+  RequestState state_;
+  const identity::KeySettings* key_ = nullptr;
+  Route route_ = Route::other;
+  std::string_view allow_;  // of a 405
+  int status_ = 200;        // what the client was answered
+};
+
+}  // namespace
+
+Gateway::Gateway(LoopParts parts, std::shared_ptr<const routing::Snapshot> snapshot)
+    : parts_(std::move(parts)),
+      turn_(parts_.loop, parts_.journal),
+      snapshot_(std::move(snapshot)) {}
+
+Gateway::~Gateway() = default;
+
+Task<void> Gateway::handle(net::Exchange& exchange) {
+  Pipeline pipeline(parts_, turn_, snapshot_, exchange);
+  struct Entry {  // leaves the list however the request ends
+    std::list<std::function<void()>>& list;
+    std::list<std::function<void()>>::iterator place;
+    ~Entry() { list.erase(place); }
+  } entry{under_way_, under_way_.insert(under_way_.end(), [&pipeline] { pipeline.cut(); })};
+  co_await pipeline.run();
+}
+
+void Gateway::cut_all() {
+  for (const auto& cut : under_way_) cut();
+}
+
+std::string Gateway::problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) {
+  parts_.counters.refused(refusal_reason(problem.status));
+  parts_.counters.answered(Route::other, static_cast<unsigned>(problem.status));
+  headers.add("x-request-id", make_id("req_", parts_.clock.wall_us(), parts_.random));
+  headers.add("content-type", "application/json");
+  if (problem.status == 405) headers.add("allow", "GET, HEAD, POST, OPTIONS");
+  if (problem.status == 426) headers.add("upgrade", "HTTP/1.1");
+  return dialect::openai::error_body(problem.detail, error_type(problem.status), "bad_http");
+}
+
+}  // namespace holdfast::gateway

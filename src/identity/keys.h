@@ -1,0 +1,29 @@
+// Static client keys, as one immutable set per configuration.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "identity/settings.h"
+
+namespace holdfast::identity {
+
+class Keys {
+ public:
+  Keys() = default;
+  explicit Keys(std::vector<KeySettings> keys) : keys_(std::move(keys)) {}
+
+  // Whether no keys are configured: then anybody who can connect may ask.
+  bool open() const { return keys_.empty(); }
+  // The key that an Authorization header ("Bearer KEY") proves; null when it proves none. Takes the
+  // same time whichever key it is.
+  const KeySettings* find(std::string_view authorization) const;
+
+ private:
+  std::vector<KeySettings> keys_;
+};
+
+// Whether `key` (null: no keys are configured) may use the logical model `name`.
+bool may_use(const KeySettings* key, std::string_view name);
+
+}  // namespace holdfast::identity

@@ -1,0 +1,106 @@
+#include "server/admin.h"
+
+#include <charconv>
+
+#include "console/status_page.h"
+#include "dialect/json_scan.h"
+
+namespace holdfast::server {
+namespace {
+
+std::string unescape_query(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned code = 0;
+    const char* digits = text.data() + i + 1;
+    if (text[i] == '+') {
+      out.push_back(' ');
+    } else if (text[i] == '%' && i + 2 < text.size() &&
+               std::from_chars(digits, digits + 2, code, 16).ptr == digits + 2) {
+      out.push_back(static_cast<char>(code));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+QueryFields read_query(std::string_view query) {
+  QueryFields fields;
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    const auto equals = pair.find('=');
+    if (!pair.empty())
+      fields[unescape_query(pair.substr(0, equals))] =
+          equals == std::string_view::npos ? std::string()
+                                           : unescape_query(pair.substr(equals + 1));
+    if (end == std::string_view::npos) break;
+    query.remove_prefix(end + 1);
+  }
+  return fields;
+}
+
+const AdminRoute* find_route(std::string_view path) {
+  for (const AdminRoute& route : admin_routes())
+    if (route.path == path) return &route;
+  return nullptr;
+}
+
+std::string_view host_name(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(1, authority.find(']') - 1);
+  return authority.substr(0, authority.rfind(':'));
+}
+
+void add_safety_headers(net::AnswerHeaders& headers) {
+  headers.add("content-security-policy", console::content_security_policy());
+  headers.add("x-content-type-options", "nosniff");
+  headers.add("x-frame-options", "DENY");
+  headers.add("referrer-policy", "no-referrer");
+  headers.add("cache-control", "no-store");
+}
+
+AdminAnswer choose(AdminState& state, const net::RequestHead& head) {
+  // It is open to whoever can connect to loopback: a page in somebody's browser must not be among
+  // them.
+  if (!net::is_loopback_host(host_name(head.host)))
+    return admin_problem(403, "host_not_allowed", "only loopback host names are answered here");
+  if (const auto origin = head.headers.find("origin");
+      origin && *origin != std::string("http://").append(head.host))
+    return admin_problem(403, "origin_not_allowed", "requests from other origins are refused");
+  const AdminRoute* route = find_route(head.path());
+  if (route == nullptr)
+    return admin_problem(404, "unknown_path",
+                         "unknown path; /openapi.json describes those there are");
+  if (head.method != net::Method::get && head.method != net::Method::head)
+    return admin_problem(405, "method_not_allowed", "this path takes GET and HEAD");
+  return route->answer(state, read_query(head.query()));
+}
+
+}  // namespace
+
+AdminAnswer admin_problem(int status, std::string_view code, std::string_view message) {
+  return {status, "application/json",
+          fmt::format(R"({{"error":{{"code":{},"message":{}}}}})", dialect::quote_json_string(code),
+                      dialect::quote_json_string(message))};
+}
+
+Task<void> AdminHandler::handle(net::Exchange& exchange) {
+  const AdminAnswer answer = choose(state_, exchange.head());
+  net::AnswerHeaders headers;
+  headers.add("content-type", answer.content_type);
+  if (answer.status == 405) headers.add("allow", "GET, HEAD");
+  add_safety_headers(headers);
+  auto sent = co_await exchange.answer(answer.status, headers, answer.body);
+  (void)sent;
+}
+
+std::string AdminHandler::problem_answer(const net::HeadProblem& problem,
+                                         net::AnswerHeaders& headers) {
+  headers.add("content-type", "application/json");
+  add_safety_headers(headers);
+  return admin_problem(problem.status, "bad_http", problem.detail).body;
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,73 @@
+// The administrative side: health, metrics, the interface under /api/v1 and the status page. One
+// thread of its own, so that a slow query delays no application.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "net/http_server.h"
+#include "observe/registry.h"
+#include "observe/summary.h"
+#include "records/drain.h"
+#include "records/query.h"
+#include "routing/health.h"
+#include "routing/snapshot.h"
+#include "server/failure_log.h"
+#include "server/settings.h"
+
+namespace holdfast::server {
+
+// What the administrative side shows. Its thread's own, but for what is thread-safe by itself.
+struct AdminState {
+  const Clock& clock;
+  observe::Registry& registry;
+  const records::Drain& drain;
+  const routing::HealthTable& health;
+  FailureLog& failures;
+  std::string state_dir;
+  std::string version;
+  std::int64_t started_us = 0;
+  std::shared_ptr<const routing::Snapshot> snapshot;
+  Settings settings;
+  std::string reload_problem;  // why the last reload was refused; empty: it was not
+  bool draining = false;
+  observe::RateMeter rates;
+  observe::Rates last_rates;
+};
+
+// The query of a request, unescaped; a name that comes twice keeps its last value.
+using QueryFields = std::map<std::string, std::string>;
+
+struct AdminAnswer {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+// One route of the table in routes.cpp.
+struct AdminRoute {
+  std::string_view path;
+  AdminAnswer (*answer)(AdminState&, const QueryFields&);
+};
+std::span<const AdminRoute> admin_routes();
+// The description of the interface that the server serves at /openapi.json.
+std::string_view openapi_document();
+
+// A problem in the shape of the administrative interface.
+AdminAnswer admin_problem(int status, std::string_view code, std::string_view message);
+
+class AdminHandler final : public net::Handler {
+ public:
+  explicit AdminHandler(AdminState& state) : state_(state) {}
+  Task<void> handle(net::Exchange& exchange) override;
+  std::string problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) override;
+
+ private:
+  AdminState& state_;
+};
+
+}  // namespace holdfast::server

@@ -1,0 +1,144 @@
+// The table of the administrative side: one line per path.
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+#include <set>
+
+#include "console/status_page.h"
+#include "server/admin.h"
+#include "server/status.h"
+
+namespace holdfast::server {
+namespace {
+
+namespace json = boost::json;
+
+AdminAnswer answer_json(const json::value& body, int status = 200) {
+  return {status, "application/json", json::serialize(body)};
+}
+
+AdminAnswer answer_status_page(AdminState&, const QueryFields&) {
+  return {200, "text/html; charset=utf-8", std::string(console::status_page())};
+}
+
+AdminAnswer answer_healthz(AdminState&, const QueryFields&) {
+  return {200, "application/json", R"({"status":"ok"})"};
+}
+
+AdminAnswer answer_readyz(AdminState& state, const QueryFields&) {
+  json::array warnings;
+  for (const std::string& warning : warnings_of(state)) warnings.emplace_back(warning);
+  const bool ready = !state.draining;
+  return answer_json({{"status", ready ? "ready" : "draining"}, {"warnings", std::move(warnings)}},
+                     ready ? 200 : 503);
+}
+
+AdminAnswer answer_metrics(AdminState& state, const QueryFields&) {
+  return {200, "text/plain; version=0.0.4; charset=utf-8", state.registry.expose()};
+}
+
+AdminAnswer answer_openapi(AdminState&, const QueryFields&) {
+  return {200, "application/json", std::string(openapi_document())};
+}
+
+AdminAnswer answer_status(AdminState& state, const QueryFields&) {
+  return answer_json(status_json(state));
+}
+
+AdminAnswer answer_providers(AdminState& state, const QueryFields&) {
+  return answer_json(providers_json(state));
+}
+
+// Reads a field into `out`; false when it is there and is not what it must be.
+bool read_number(const QueryFields& fields, const char* name, std::optional<std::int64_t>& out) {
+  const auto found = fields.find(name);
+  if (found == fields.end()) return true;
+  std::int64_t number = 0;
+  const std::string& text = found->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < 0) return false;
+  out = number;
+  return true;
+}
+
+bool read_flag(const QueryFields& fields, const char* name, std::optional<bool>& out) {
+  const auto found = fields.find(name);
+  if (found == fields.end()) return true;
+  if (found->second != "true" && found->second != "false") return false;
+  out = found->second == "true";
+  return true;
+}
+
+AdminAnswer bad_field(std::string_view name, std::string_view allowed) {
+  return admin_problem(400, "invalid_query", fmt::format("{} must be {}", name, allowed));
+}
+
+AdminAnswer answer_requests(AdminState& state, const QueryFields& fields) {
+  static const std::set<std::string, std::less<>> known = {
+      "since_us", "until_us", "model",       "target_model", "provider", "key",   "request_id",
+      "failure",  "status",   "client_left", "unsettled",    "limit",    "cursor"};
+  for (const auto& [name, value] : fields)
+    if (!known.contains(name)) {
+      std::string all;
+      for (const auto& one : known) all += (all.empty() ? "" : ", ") + one;
+      return admin_problem(
+          400, "invalid_query",
+          fmt::format("unknown filter '{}'; there are {}", name.substr(0, 64), all));
+    }
+  const auto text = [&fields](const char* name) {
+    const auto found = fields.find(name);
+    return found == fields.end() ? std::string() : found->second;
+  };
+  records::Query query;
+  query.logical_model = text("model");
+  query.model = text("target_model");
+  query.provider = text("provider");
+  query.key_name = text("key");
+  query.request_id = text("request_id");
+  query.cursor = text("cursor");
+  std::optional<std::int64_t> status, limit;
+  if (!read_number(fields, "since_us", query.since_us) ||
+      !read_number(fields, "until_us", query.until_us))
+    return bad_field("since_us and until_us", "microseconds since 1970, UTC");
+  if (!read_number(fields, "status", status) || status.value_or(0) > 599)
+    return bad_field("status", "an HTTP status");
+  if (!read_number(fields, "limit", limit) || limit.value_or(1) < 1 ||
+      limit.value_or(1) > records::page_limit_max)
+    return bad_field("limit", fmt::format("from 1 to {}", records::page_limit_max));
+  if (!read_flag(fields, "client_left", query.client_left) ||
+      !read_flag(fields, "unsettled", query.unsettled))
+    return bad_field("client_left and unsettled", "true or false");
+  if (status) query.status = static_cast<int>(*status);
+  if (limit) query.limit = static_cast<int>(*limit);
+  if (const std::string failure = text("failure"); !failure.empty()) {
+    query.failure = failure_class_from(failure);
+    if (!query.failure) return bad_field("failure", "a failure class, or none");
+  }
+  auto archive = records::Archive::open(state.state_dir);
+  if (!archive) return admin_problem(503, "records_unavailable", archive.error().detail);
+  auto page = archive->requests(query);
+  if (!page)
+    return admin_problem(
+        page.error().code == ErrorCode::invalid_request ? 400 : 503,
+        page.error().code == ErrorCode::invalid_request ? "invalid_query" : "records_unavailable",
+        page.error().detail);
+  return answer_json(records::to_json(*page));
+}
+
+constexpr AdminRoute routes[] = {
+    {"/", answer_status_page},
+    {"/healthz", answer_healthz},
+    {"/readyz", answer_readyz},
+    {"/metrics", answer_metrics},
+    {"/openapi.json", answer_openapi},
+    {"/api/v1/status", answer_status},
+    {"/api/v1/providers", answer_providers},
+    {"/api/v1/requests", answer_requests},
+};
+
+}  // namespace
+
+std::span<const AdminRoute> admin_routes() { return routes; }
+
+}  // namespace holdfast::server

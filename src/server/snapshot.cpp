@@ -1,0 +1,63 @@
+#include "server/snapshot.h"
+
+#include <map>
+
+namespace holdfast::server {
+namespace {
+
+std::shared_ptr<const routing::Provider> compile_provider(const provider::Settings& settings,
+                                                          const EngineOf& engine_of) {
+  auto out = std::make_shared<routing::Provider>();
+  out->name = settings.name;
+  out->kind = settings.kind;
+  std::vector<std::string> extra_stop;
+  if (settings.kind == provider::Kind::llama_cpp) {
+    out->engine = engine_of(settings);
+    extra_stop = engine::stop_strings(settings.engine.frame);
+  } else {
+    out->origin = settings.base.origin;
+    out->origin.private_allowed =
+        settings.private_network || net::is_loopback_host(out->origin.host);
+    out->pool_key = out->origin.key();
+    out->authority = out->origin.authority();
+    out->path = settings.base.path;
+    out->key = settings.key;
+  }
+  out->adapter = provider::make_adapter(settings, std::move(extra_stop));
+  return out;
+}
+
+}  // namespace
+
+std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::uint64_t generation,
+                                                 std::int64_t now_us, observe::Registry& registry,
+                                                 const EngineOf& engine_of) {
+  auto out = std::make_shared<routing::Snapshot>();
+  out->generation = generation;
+  out->loaded_us = now_us;
+  out->keys = identity::Keys(settings.keys);
+  out->max_body = settings.max_body;
+  out->response_buffer = settings.response_buffer;
+  out->cors_origins = settings.cors_origins;
+  std::map<std::string, std::shared_ptr<const routing::Provider>> by_name;
+  for (const provider::Settings& one : settings.providers) {
+    by_name[one.name] = compile_provider(one, engine_of);
+    out->providers.push_back(by_name[one.name]);
+  }
+  for (const routing::ModelSettings& one : settings.models) {
+    routing::Model model;
+    model.name = one.name;
+    model.deadline = one.deadline;
+    model.hold_keepalive = one.hold_keepalive;
+    for (const routing::TargetSettings& target : one.targets) {
+      model.targets.push_back(
+          {by_name.at(target.provider), target.model, target.vector_space, target.timeouts});
+      model.indices.push_back(
+          static_cast<std::uint16_t>(registry.target_index(target.provider, target.model)));
+    }
+    out->models.emplace(one.name, std::move(model));
+  }
+  return out;
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,19 @@
+// Compiles the configuration into what the data plane may know.
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "observe/registry.h"
+#include "routing/snapshot.h"
+#include "server/settings.h"
+
+namespace holdfast::server {
+
+// The local engine of a provider of kind llama_cpp; kept over reloads by whoever provides it.
+using EngineOf = std::function<std::shared_ptr<engine::Engine>(const provider::Settings&)>;
+
+std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::uint64_t generation,
+                                                 std::int64_t now_us, observe::Registry& registry,
+                                                 const EngineOf& engine_of);
+
+}  // namespace holdfast::server

@@ -1,0 +1,231 @@
+#include "server/status.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+namespace holdfast::server {
+namespace {
+
+namespace json = boost::json;
+using routing::BreakerState;
+
+std::string_view to_string(BreakerState state) {
+  switch (state) {
+    case BreakerState::closed:
+      return "closed";
+    case BreakerState::open:
+      return "open";
+    case BreakerState::half_open:
+      return "half_open";
+    case BreakerState::cooling:
+      return "cooling";
+  }
+  return "closed";
+}
+
+std::string_view to_string(engine::EngineState state) {
+  switch (state) {
+    case engine::EngineState::stopped:
+      return "stopped";
+    case engine::EngineState::starting:
+      return "starting";
+    case engine::EngineState::ready:
+      return "ready";
+    case engine::EngineState::backing_off:
+      return "backing_off";
+    case engine::EngineState::failed:
+      return "failed";
+    case engine::EngineState::stopping:
+      return "stopping";
+  }
+  return "stopped";
+}
+
+std::string_view to_string(provider::Kind kind) {
+  switch (kind) {
+    case provider::Kind::openai:
+      return "openai";
+    case provider::Kind::openai_compatible:
+      return "openai_compatible";
+    case provider::Kind::llama_cpp:
+      return "llama_cpp";
+  }
+  return "openai";
+}
+
+// Wall time of a moment of monotonic time, microseconds.
+std::int64_t to_wall_us(const AdminState& state, MonoTime moment) {
+  const auto ahead =
+      std::chrono::duration_cast<std::chrono::microseconds>(moment - state.clock.now());
+  return state.clock.wall_us() + ahead.count();
+}
+
+json::object target_json(const AdminState& state, const routing::Model& model,
+                         std::size_t position) {
+  const routing::Target& target = model.targets[position];
+  const std::size_t index = model.indices[position];
+  const routing::HealthView health = state.health.view(index, state.clock.now());
+  json::object out;
+  out["provider"] = target.provider->name;
+  out["model"] = target.model;
+  out["state"] = to_string(health.state);
+  const bool waits = health.state == BreakerState::open || health.state == BreakerState::cooling;
+  out["until_us"] = waits ? json::value(to_wall_us(state, health.until)) : json::value();
+  out["consecutive_failures"] = health.consecutive_failures;
+  out["last_failure"] = nullptr;
+  if (health.last_failure != FailureClass::none) {
+    const auto* notice = state.failures.last(target.provider->name, target.model);
+    out["last_failure"] =
+        json::object{{"class", to_string(health.last_failure)},
+                     {"at_us", health.last_failure_us},
+                     {"status", health.last_status},
+                     {"detail", notice != nullptr ? json::value(notice->detail) : json::value("")}};
+  }
+  out["attempts"] = health.attempts;
+  out["failures"] = health.failures;
+  return out;
+}
+
+json::array models_json(const AdminState& state) {
+  json::array out;
+  for (const auto& [name, model] : state.snapshot->models) {
+    json::array targets;
+    json::value serving = nullptr;
+    for (std::size_t i = 0; i < model.targets.size(); ++i) {
+      targets.push_back(target_json(state, model, i));
+      const auto health = state.health.view(model.indices[i], state.clock.now());
+      if (serving.is_null() && health.state == BreakerState::closed)
+        serving = model.targets[i].provider->name;
+    }
+    out.push_back(json::object{
+        {"name", name}, {"policy", "failover"}, {"serving", serving}, {"targets", targets}});
+  }
+  return out;
+}
+
+json::object engine_json(const routing::Provider& provider, provider::Standby standby) {
+  const engine::EngineStatus status = provider.engine->status();
+  json::object out;
+  out["provider"] = provider.name;
+  out["state"] = to_string(status.state);
+  out["pid"] = status.pid > 0 ? json::value(status.pid) : json::value();
+  out["time_to_ready_s"] =
+      status.time_to_ready_seconds >= 0 ? json::value(status.time_to_ready_seconds) : json::value();
+  out["starts"] = status.starts;
+  out["deaths"] = status.deaths;
+  out["last_error"] = status.last_error.empty() ? json::value() : json::value(status.last_error);
+  out["mode"] = standby == provider::Standby::warm ? "warm" : "cold";
+  return out;
+}
+
+provider::Standby standby_of(const AdminState& state, const std::string& provider) {
+  for (const auto& one : state.settings.providers)
+    if (one.name == provider) return one.engine.standby;
+  return provider::Standby::warm;
+}
+
+json::array failovers_json(const AdminState& state) {
+  json::array out;
+  auto archive = records::Archive::open(state.state_dir);
+  if (!archive) return out;
+  const auto found = archive->recent_failovers(20);
+  if (!found) return out;
+  for (const records::Failover& one : *found)
+    out.push_back(json::object{{"at_us", one.at_us},
+                               {"request_id", one.request_id},
+                               {"model", one.logical_model},
+                               {"from", one.from_provider},
+                               {"to", one.to_provider},
+                               {"reason", holdfast::to_string(one.failure)},
+                               {"status", one.status}});
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> warnings_of(const AdminState& state) {
+  std::vector<std::string> out;
+  if (!state.reload_problem.empty())
+    out.push_back("the last reload was refused, the configuration before it is in force: " +
+                  state.reload_problem);
+  const records::Totals totals = state.drain.totals();
+  if (totals.lossy) out.emplace_back("records cannot be written: is the disk full?");
+  if (totals.lost > 0) out.push_back(fmt::format("{} records were lost", totals.lost));
+  if (!totals.store_error.empty()) out.push_back("the records' store: " + totals.store_error);
+  if (totals.damaged > 0)
+    out.push_back(fmt::format("{} journal files are damaged", totals.damaged));
+  for (const auto& provider : state.snapshot->providers) {
+    if (!provider->engine) continue;
+    const engine::EngineStatus status = provider->engine->status();
+    if (status.state == engine::EngineState::failed)
+      out.push_back(
+          fmt::format("the local engine {} cannot run: {}", provider->name, status.last_error));
+  }
+  for (const auto& [name, model] : state.snapshot->models) {
+    bool any = false;
+    for (const auto index : model.indices)
+      any = any || state.health.view(index, state.clock.now()).state == BreakerState::closed;
+    if (!any) out.push_back(fmt::format("no target of the model {} is well", name));
+  }
+  return out;
+}
+
+json::value status_json(AdminState& state) {
+  const observe::Summary summary = observe::summarize(state.registry);
+  const records::Totals totals = state.drain.totals();
+  json::array standbys, warnings;
+  for (const auto& provider : state.snapshot->providers)
+    if (provider->engine)
+      standbys.push_back(engine_json(*provider, standby_of(state, provider->name)));
+  for (const std::string& warning : warnings_of(state)) warnings.emplace_back(warning);
+  return json::object{
+      {"version", state.version},
+      {"started_us", state.started_us},
+      {"now_us", state.clock.wall_us()},
+      {"snapshot_generation", state.snapshot->generation},
+      {"rates", json::object{{"requests_per_s", state.last_rates.requests_per_second},
+                             {"tokens_in_per_s", state.last_rates.tokens_in_per_second},
+                             {"tokens_out_per_s", state.last_rates.tokens_out_per_second},
+                             {"window_s", 10}}},
+      {"in_flight", summary.requests_in_flight},
+      {"open_streams", summary.streams},
+      {"connections", summary.client_connections},
+      {"models", models_json(state)},
+      {"standbys", std::move(standbys)},
+      {"failovers", failovers_json(state)},
+      {"records", json::object{{"settled", totals.settled},
+                               {"unsettled", totals.unsettled},
+                               {"open", totals.open},
+                               {"lost", totals.lost},
+                               {"lag", totals.lag_records}}},
+      {"warnings", std::move(warnings)}};
+}
+
+json::value providers_json(const AdminState& state) {
+  json::array out;
+  for (const auto& settings : state.settings.providers) {
+    json::array targets;
+    for (const auto& [name, model] : state.snapshot->models)
+      for (std::size_t i = 0; i < model.targets.size(); ++i)
+        if (model.targets[i].provider->name == settings.name) {
+          json::object target = target_json(state, model, i);
+          target["logical_model"] = name;
+          targets.push_back(std::move(target));
+        }
+    json::object one;
+    one["name"] = settings.name;
+    one["kind"] = to_string(settings.kind);
+    one["owner"] = settings.owner;
+    one["host"] = settings.host;
+    one["region"] = settings.region;
+    one["targets"] = std::move(targets);
+    one["engine"] = nullptr;
+    for (const auto& provider : state.snapshot->providers)
+      if (provider->name == settings.name && provider->engine)
+        one["engine"] = engine_json(*provider, settings.engine.standby);
+    out.push_back(std::move(one));
+  }
+  return json::object{{"providers", std::move(out)}};
+}
+
+}  // namespace holdfast::server

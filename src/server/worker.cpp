@@ -1,0 +1,102 @@
+#include "server/worker.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace holdfast::server {
+namespace {
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+constexpr auto housekeeping_interval = 1s;
+constexpr auto drain_poll = 20ms;
+constexpr auto after_cut = 2s;  // for the error events of what did not finish in time
+}  // namespace
+
+Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::ThreadCounters& counters,
+               std::unique_ptr<records::Journal> journal, gateway::FailureListener on_failure,
+               std::shared_ptr<const routing::Snapshot> snapshot)
+    : work_(loop_.get_executor()),
+      clock_(clock),
+      counters_(counters),
+      journal_(std::move(journal)),
+      watchdog_(loop_, clock),
+      connector_(net::make_connector(loop_, watchdog_, clock)),
+      pool_(*connector_, clock),
+      gateway_({loop_, clock, watchdog_, pool_, *journal_, counters, health, Random(entropy_seed()),
+                std::move(on_failure)},
+               std::move(snapshot)),
+      housekeeping_timer_(loop_),
+      drain_timer_(loop_) {}
+
+Worker::~Worker() { join(); }
+
+Result<std::uint16_t> Worker::listen(const std::string& address, std::uint16_t port) {
+  auto acceptor = net::listen_on(loop_, address, port, true);
+  if (!acceptor) return std::unexpected(std::move(acceptor).error());
+  const std::uint16_t bound = acceptor->local_endpoint().port();
+  http_ =
+      std::make_unique<net::HttpServer>(loop_, watchdog_, clock_, gateway_, std::move(*acceptor));
+  return bound;
+}
+
+void Worker::start() {
+  http_->start();
+  asio::co_spawn(loop_, housekeeping(), asio::detached);
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() { loop_.run(); }
+
+void Worker::use(std::shared_ptr<const routing::Snapshot> snapshot) {
+  asio::post(loop_, [this, snapshot = std::move(snapshot)] { gateway_.use(snapshot); });
+}
+
+void Worker::drain(net::Deadline deadline) {
+  asio::post(loop_,
+             [this, deadline] { asio::co_spawn(loop_, wind_down(deadline), asio::detached); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+Task<void> Worker::housekeeping() {
+  boost::system::error_code stopped;
+  while (!stopped) {
+    counters_.client_connections.set(static_cast<std::int64_t>(http_->connections()));
+    pool_.evict();
+    housekeeping_timer_.expires_after(housekeeping_interval);
+    co_await housekeeping_timer_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+  }
+}
+
+Task<void> Worker::wind_down(net::Deadline deadline) {
+  boost::system::error_code ignored;
+  http_->stop_accepting();
+  bool cut = false;
+  while (http_->connections() > 0) {
+    const MonoTime now = clock_.now();
+    if (now >= deadline && !cut) {
+      cut = true;
+      gateway_.cut_all();
+    }
+    if (now >= deadline + after_cut) {
+      http_->close_all();
+      deadline = now;
+    }
+    drain_timer_.expires_after(drain_poll);
+    co_await drain_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  pool_.clear();
+  housekeeping_timer_.cancel();
+  const auto flushed = journal_->flush();
+  (void)flushed;  // the journal itself has said why in the log
+  work_.reset();
+  for (int turn = 0; turn < 3; ++turn)  // what was cancelled above ends in these turns
+    co_await asio::post(loop_, asio::use_awaitable);
+  loop_.stop();
+}
+
+}  // namespace holdfast::server

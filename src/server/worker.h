@@ -1,0 +1,58 @@
+// One loop thread of the data plane, with everything that is its own: listener, connection pools,
+// journal, counters.
+#pragma once
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <thread>
+
+#include "gateway/gateway.h"
+#include "net/connector.h"
+#include "net/http_server.h"
+#include "net/watchdog.h"
+#include "observe/registry.h"
+#include "records/drain.h"
+
+namespace holdfast::server {
+
+class Worker {
+ public:
+  Worker(const Clock& clock, routing::HealthTable& health, observe::ThreadCounters& counters,
+         std::unique_ptr<records::Journal> journal, gateway::FailureListener on_failure,
+         std::shared_ptr<const routing::Snapshot> snapshot);
+  ~Worker();  // joins
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Before start().   errors   io
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  void start();
+  // Any thread from here on.
+  void use(std::shared_ptr<const routing::Snapshot> snapshot);
+  // Accepts no more, lets requests finish until `deadline`, then ends them with an error; the
+  // thread ends when the last connection has closed.
+  void drain(net::Deadline deadline);
+  void join();
+  const records::Journal& journal() const { return *journal_; }
+
+ private:
+  void run();
+  Task<void> housekeeping();
+  Task<void> wind_down(net::Deadline deadline);
+
+  boost::asio::io_context loop_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  const Clock& clock_;
+  observe::ThreadCounters& counters_;
+  std::unique_ptr<records::Journal> journal_;
+  net::Watchdog watchdog_;
+  std::unique_ptr<net::Connector> connector_;
+  net::ConnectionPool pool_;
+  gateway::Gateway gateway_;
+  std::unique_ptr<net::HttpServer> http_;
+  boost::asio::steady_timer housekeeping_timer_;
+  boost::asio::steady_timer drain_timer_;
+  std::thread thread_;
+};
+
+}  // namespace holdfast::server
