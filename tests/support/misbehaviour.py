@@ -454,13 +454,8 @@ async def partial(x, default: int = 2) -> list[tuple[str, str]]:
     """Sends everything up to `after` content events; returns the rest."""
     events = events_of(x)
     after = x.options.get("after", default)
-    seen = 0
-    for at, (kind, _) in enumerate(events):
-        if kind == "content" and seen == after:
-            break
-        seen += kind == "content"
-    else:
-        at = len(events)
+    content = [at for at, (kind, _) in enumerate(events) if kind == "content"]
+    at = content[after] if after < len(content) else len(events)
     await send_events(x, events[:at])
     return events[at:]
 

@@ -231,16 +231,29 @@ class Holdfast:
                 samples[name] = float(value)
         return samples
 
-    def requests(self, query: str = "") -> list[dict]:
-        """Every record, newest first, through all pages."""
+    def attempts(self, query: str = "") -> list[dict]:
+        """Every recorded attempt, newest first, through all pages."""
         found, cursor = [], ""
         while True:
-            joined = "&".join(part for part in (query, cursor) if part)
-            page = self.admin("/api/v1/requests" + (f"?{joined}" if joined else ""))
-            found += page["requests"]
-            if not page.get("next_cursor"):
+            joined = "&".join(part for part in ("limit=500", query, cursor) if part)
+            page = self.admin(f"/api/v1/requests?{joined}")
+            found += page["data"]
+            if page["next_cursor"] is None:
                 return found
             cursor = f"cursor={page['next_cursor']}"
+
+    def attempts_of(self, request_id: str, count: int) -> list[dict]:
+        """The settled attempts of one request in order, once they are in the store."""
+
+        def found():
+            records = self.attempts(f"request_id={request_id}")
+            return (
+                len(records) >= count and all(r["state"] == "settled" for r in records) and records
+            )
+
+        records = eventually(found, f"{count} records of {request_id}")
+        assert len(records) == count, records
+        return sorted(records, key=lambda record: record["attempt"])
 
     # What it costs.
 
