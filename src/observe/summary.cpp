@@ -113,14 +113,16 @@ boost::json::value to_json(const Summary& summary) {
 }
 
 Rates RateMeter::update(MonoTime now, const Summary& summary) {
-  const Point latest{now, summary.requests, summary.tokens_in + summary.tokens_out};
+  const Point latest{now, summary.requests, summary.tokens_in, summary.tokens_out};
   while (points_.size() > 1 && points_[1].at <= now - window) points_.pop_front();
   Rates rates;
   if (!points_.empty() && points_.front().at < now) {
     const Point& first = points_.front();
     const double elapsed = std::chrono::duration<double>(now - first.at).count();
     rates.requests_per_second = static_cast<double>(latest.requests - first.requests) / elapsed;
-    rates.tokens_per_second = static_cast<double>(latest.tokens - first.tokens) / elapsed;
+    rates.tokens_in_per_second = static_cast<double>(latest.tokens_in - first.tokens_in) / elapsed;
+    rates.tokens_out_per_second =
+        static_cast<double>(latest.tokens_out - first.tokens_out) / elapsed;
   }
   if (points_.empty() || now - points_.back().at >= spacing) points_.push_back(latest);
   return rates;

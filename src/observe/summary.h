@@ -32,7 +32,7 @@ Summary summarize(const Registry& registry);
 boost::json::value to_json(const Summary& summary);
 
 struct Rates {
-  double requests_per_second = 0, tokens_per_second = 0;  // tokens: in and out
+  double requests_per_second = 0, tokens_in_per_second = 0, tokens_out_per_second = 0;
 };
 
 // The rates of the last 10 seconds, from the summaries that it is shown. One thread at a time.
@@ -45,7 +45,7 @@ class RateMeter {
  private:
   struct Point {
     MonoTime at;
-    std::uint64_t requests, tokens;
+    std::uint64_t requests, tokens_in, tokens_out;
   };
   std::deque<Point> points_;  // oldest first; the first is the one at which the window begins
 };
