@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 
 #include "cli/check.h"
 #include "cli/completion.h"
@@ -22,11 +23,6 @@ constexpr int infrastructure = 4;
 CLI::App& chosen(CLI::App& app) {
   const std::vector<CLI::App*> below = app.get_subcommands();
   return below.empty() ? app : chosen(*below.front());
-}
-
-std::string path_of(const CLI::App& verb) {
-  const CLI::App* parent = verb.get_parent();
-  return parent == nullptr ? verb.get_name() : path_of(*parent) + " " + verb.get_name();
 }
 
 Outcome wrong_usage(const std::string& path, const std::string& what) {
@@ -55,11 +51,31 @@ std::expected<CLI::App*, Outcome> find_verb(CLI::App& app, const std::vector<std
   return verb;
 }
 
-Outcome help(CLI::App& app, const Arguments& arguments) {
+// The first option in `words` that `verb` does not have; the parser would first miss the required.
+std::optional<Outcome> unknown_option(const CLI::App& verb, const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  for (const std::string& word : words) {
+    const std::string name = word.substr(0, word.find('='));
+    if (!word.starts_with("--") || std::ranges::find(names, name) != names.end()) continue;
+    const std::string meant = config::did_you_mean(name, views);
+    return wrong_usage(path_of(verb),
+                       fmt::format("unknown option {}{} options: {}", config::printable(name),
+                                   meant.empty() ? ";" : "; " + meant, fmt::join(names, ", ")));
+  }
+  return std::nullopt;
+}
+
+Outcome help(const Arguments& arguments) {
   if (arguments.markdown) return {0, cli_reference(), {}};
-  const auto verb = find_verb(app, arguments.help_verbs);
+  Arguments unused;
+  const std::unique_ptr<CLI::App> app =
+      make_app(unused);  // one that has parsed explains itself only
+  const auto verb = find_verb(*app, arguments.help_verbs);
   if (!verb) return verb.error();
-  return {0, (*verb)->help(), {}};
+  return {0, help_of(**verb), {}};
 }
 
 Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) {
@@ -71,7 +87,7 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path == "holdfast version") return {0, version_text(arguments.json), {}};
   if (path == "holdfast completion")
     return {0, completion_script(arguments.shell, list_verbs()), {}};
-  return help(app, arguments);
+  return help(arguments);
 }
 
 std::string synopsis(const VerbInfo& verb) {
@@ -79,10 +95,7 @@ std::string synopsis(const VerbInfo& verb) {
   for (const OptionInfo& option : verb.options) {
     if (option.name == "--help") continue;
     std::string part = option.name;
-    if (option.argument)
-      part = option.value;
-    else if (!option.value.empty())
-      part += " " + option.value;
+    if (!option.value.empty()) part += " " + option.value;
     line += option.required ? " " + part : " [" + part + "]";
   }
   return line;
@@ -95,11 +108,14 @@ Outcome execute(const std::vector<std::string>& arguments, std::size_t columns) 
     const std::unique_ptr<CLI::App> app = make_app(parsed);
     const auto verb = find_verb(*app, arguments);
     if (!verb) return verb.error();
+    if (auto wrong = unknown_option(**verb, arguments)) return *std::move(wrong);
     try {
       std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 takes it
       app->parse(reversed);
     } catch (const CLI::CallForHelp&) {
-      return {0, app->help(), {}};
+      return {0, help_of(chosen(*app)), {}};
+    } catch (const CLI::CallForVersion&) {
+      return {0, version_text(false), {}};
     } catch (const CLI::ParseError& error) {
       return wrong_usage(path_of(**verb), config::printable(error.what()));
     }
@@ -120,11 +136,10 @@ std::string cli_reference() {
         "\n## holdfast {}\n{}.\n\n```\n{}\n```\n\n| option | meaning |\n| --- | --- |\n", verb.path,
         verb.about, synopsis(verb));
     for (const OptionInfo& option : verb.options) {
-      std::string value = option.value;
-      std::replace(value.begin(), value.end(), '|', '/');
-      const std::string name = option.argument || value.empty() ? "" : " " + value;
-      page += fmt::format("| `{}{}` | {}{} |\n", option.argument ? value : option.name, name,
-                          option.about, option.required ? "; required" : "");
+      std::string name = option.name + (option.value.empty() ? "" : " " + option.value);
+      std::ranges::replace(name, '|', '/');  // which would end the table's cell
+      page +=
+          fmt::format("| `{}` | {}{} |\n", name, option.about, option.required ? "; required" : "");
     }
     page += fmt::format("\n```\n{}\n```\n", verb.footer.substr(verb.footer.find('\n') + 3));
   }

@@ -25,10 +25,10 @@ std::vector<Word> words_after(const VerbInfo& verb, std::span<const VerbInfo> ve
   for (const OptionInfo& option : verb.options) {
     if (!option.argument) {
       words.push_back({option.name, option.about});
-    } else if (option.value == "VERB") {
+    } else if (option.name == "VERB") {
       for (const std::string& name : verbs.front().subverbs) words.push_back({name, "verb"});
-    } else if (option.value.find('|') != std::string::npos) {
-      for (const auto part : std::views::split(std::string_view(option.value), '|'))
+    } else if (option.name.find('|') != std::string::npos) {
+      for (const auto part : std::views::split(std::string_view(option.name), '|'))
         words.push_back({std::string(part.begin(), part.end()), option.about});
     }
   }
@@ -37,7 +37,7 @@ std::vector<Word> words_after(const VerbInfo& verb, std::span<const VerbInfo> ve
 
 bool takes_file(const VerbInfo& verb) {
   return std::ranges::any_of(verb.options, [](const OptionInfo& option) {
-    return option.argument && is_file(option.value);
+    return option.argument && is_file(option.name);
   });
 }
 

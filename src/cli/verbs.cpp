@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "cli/version.h"
+
 namespace holdfast::cli {
 namespace {
 constexpr int help_column = 28;
@@ -40,7 +42,7 @@ void add_config(CLI::App& app, Arguments& into) {
   CLI::App* check = add_verb(*config, "check", "Find every problem, without starting anything",
                              "holdfast config check holdfast.yaml");
   check->add_option("PATH", into.check_path, "file or folder; none: the current one")
-      ->type_name("PATH");
+      ->type_name("");
   check->add_flag("--json", into.json, "print the result as JSON");
   add_verb(*config, "reference", "Print what every key means, in Markdown",
            "holdfast config reference > configuration.md");
@@ -52,13 +54,13 @@ void add_help(CLI::App& app, Arguments& into) {
   help->add_flag("--markdown", into.markdown, "print the reference of all verbs");
 }
 
-OptionInfo describe(const CLI::Option& option) {
+OptionInfo describe_option(const CLI::Option& option) {
   OptionInfo info;
   info.argument = option.get_positional();
   info.name = info.argument ? option.get_name(true) : "--" + option.get_lnames().front();
   info.about = option.get_description();
   info.required = option.get_required();
-  if (option.get_items_expected_max() > 0) info.value = option.get_type_name();
+  if (!info.argument && option.get_items_expected_max() > 0) info.value = option.get_type_name();
   return info;
 }
 
@@ -67,8 +69,9 @@ void describe(CLI::App& app, const std::string& path, std::vector<VerbInfo>& int
   info.path = path;
   info.about = app.get_description();
   info.footer = app.get_footer();
-  info.help = app.help();
-  for (const CLI::Option* option : app.get_options()) info.options.push_back(describe(*option));
+  info.help = help_of(app);
+  for (const CLI::Option* option : app.get_options())
+    info.options.push_back(describe_option(*option));
   const std::vector<CLI::App*> below = app.get_subcommands([](CLI::App*) { return true; });
   for (const CLI::App* verb : below) info.subverbs.push_back(verb->get_name());
   into.push_back(std::move(info));
@@ -84,6 +87,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
       "Exit codes: 0 ok, 1 usage or configuration, 4 infrastructure.");
   app->set_help_flag("-h,--help", "show this help");
   app->get_formatter()->column_width(help_column);
+  app->set_version_flag("--version", version_text(false), "print the version");
   app->require_subcommand(1);
   add_serve(*app, into);
   add_config(*app, into);
@@ -91,12 +95,22 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
       ->add_flag("--json", into.json, "print it as JSON");
   add_verb(*app, "completion", "Print the completion script of a shell",
            "source <(holdfast completion bash)")
-      ->add_option("SHELL", into.shell, "whose script")
-      ->type_name("bash|zsh|fish")
+      ->add_option("bash|zsh|fish", into.shell, "whose script")
+      ->type_name("")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
       ->required();
   add_help(*app, into);
   return app;
+}
+
+std::string path_of(const CLI::App& verb) {
+  const CLI::App* parent = verb.get_parent();
+  return parent == nullptr ? verb.get_name() : path_of(*parent) + " " + verb.get_name();
+}
+
+std::string help_of(const CLI::App& verb) {
+  const CLI::App* parent = verb.get_parent();
+  return verb.help(parent == nullptr ? "" : path_of(*parent));
 }
 
 std::vector<VerbInfo> list_verbs() {

@@ -21,6 +21,11 @@ struct Arguments {  // what the command line sets
 // The parser; it writes into `into`, which must outlive it.
 std::unique_ptr<CLI::App> make_app(Arguments& into);
 
+// "holdfast config check".
+std::string path_of(const CLI::App& verb);
+// The text of --help.
+std::string help_of(const CLI::App& verb);
+
 struct OptionInfo {
   std::string name;  // "--config"; for an argument what it stands for: "PATH"
   std::string about;

@@ -18,7 +18,8 @@ Holdfast reads one YAML file, or all `*.yaml` of a folder in the order of their 
 - **Secrets** are named, never written: `env:NAME` is an environment variable, `file:PATH` a file
   (one line end at its end is dropped). A secret in the configuration itself is refused.
 - **`${NAME}`** in a value becomes the environment variable NAME, `${NAME:-default}` a default when it is
-  unset or empty, `$$` a dollar sign. What is put in is a value and never read as YAML again.
+  unset or empty, `$$` a dollar sign. What is put in is a value and never read as YAML again. Inside
+  `{...}` YAML wants quotes around it: `{model: "${NAME}"}`.
 - **Paths** are relative to the folder of the file.
 - **Anchors and `<<`** work inside one file. A key given twice is an error, and so is an unknown one.
 - Files of a folder share sections: `providers` may be spread over files, one provider may not.

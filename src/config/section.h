@@ -104,10 +104,12 @@ class Section {
                const std::function<void(Section&)>& body);
   // A map of names that the operator gives: calls `body` for each, in the file's order.
   // A name is letters, digits and . _ - : / @ (a name of a model has them), at most 128 bytes.
-  void entries(std::string_view key, std::string_view about,
+  // Returns false when what stands there is no map: then it has been reported.
+  bool entries(std::string_view key, std::string_view about,
                const std::function<void(const std::string& name, Section&)>& body);
   // A list of maps: calls `body` for each.
-  void items(std::string_view key, std::string_view about,
+  // Returns false when it is no list or something else stands in it: then it has been reported.
+  bool items(std::string_view key, std::string_view about,
              const std::function<void(Section&)>& body);
 
   // What `body` reads is allowed only if `holds`; may be nested.
@@ -144,8 +146,9 @@ class Section {
   // The same, for a key whose value is text.
   const Node* take_text(std::string_view key, std::string type, std::string fallback,
                         std::string_view about);
-  // The same, for a key whose value has `type`; nothing and empty is nullptr.
-  const Node* take_node(std::string_view key, Node::Type type, std::string_view about);
+  // The same, for a key whose value has `type`; nullptr for none and for an empty one.
+  //   right   set to false when something else stands there
+  const Node* take_node(std::string_view key, Node::Type type, std::string_view about, bool& right);
   std::optional<std::string> wrong_text(const Node& node, std::size_t most, bool spaces) const;
   void wrong(const Node& node, std::string_view key, std::string what, std::string remedy = {},
              std::string allowed = {});

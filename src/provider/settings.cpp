@@ -81,7 +81,10 @@ void check_origin(Section& section, Settings& settings) {
 
 void read_base_url(Section& section, Settings& settings, bool kind_known) {
   std::string url;
-  const bool given = section.text("base_url", url, "where its interface is, the version included");
+  const bool given =
+      section.text("base_url", url,
+                   "where its interface is, the version included; openai: "
+                   "https://api.openai.com/v1 unless set; required for openai_compatible");
   if (!given) {
     if (settings.kind == Kind::openai_compatible)
       section.require("base_url", "say where it is, as in base_url: https://vllm.internal/v1");
@@ -100,7 +103,7 @@ void read_base_url(Section& section, Settings& settings, bool kind_known) {
 }
 
 void read_remote(Section& section, Settings& settings, bool kind_known) {
-  section.secret("key", settings.key, "sent as its bearer token; required for kind: openai");
+  section.secret("key", settings.key, "sent as its bearer token; required for openai");
   if (kind_known && settings.kind == Kind::openai && section.document() != nullptr)
     section.require("key", "say where its API key is, as in key: env:OPENAI_API_KEY");
   section.choice("network", settings.private_network, networks,
@@ -122,10 +125,11 @@ void read_openai(Section& section, Settings& settings) {
 }
 
 void read_engine(Section& section, EngineSettings& engine, bool kind_known) {
+  std::error_code error;
   section.path("binary", engine.binary,
                "the llama-server to run; none: the one beside holdfast, or in PATH");
   if (section.path("model", engine.model, "GGUF file that it serves; required") &&
-      !std::filesystem::exists(engine.model))
+      !std::filesystem::is_regular_file(engine.model, error))
     section.warn("model", "there is no such file", "the standby cannot start without it");
   if (kind_known && section.document() != nullptr)
     section.require("model", "name a GGUF file, as in model: models/standby.gguf");
@@ -154,7 +158,7 @@ void read_provider(Section& section, Settings& settings) {
   section.text("owner", settings.owner, "whose model it is");
   section.text("host", settings.host, "on whose machines it runs");
   section.text("region", settings.region, "where they are");
-  read_timeouts(section, settings.timeouts);
+  read_timeouts(section, settings.timeouts, "deadlines of one attempt");
   section.when(!known || local, "kind: llama_cpp",
                [&] { read_engine(section, settings.engine, known && local); });
 }
@@ -169,8 +173,8 @@ void read_settings(Section& top, std::vector<Settings>& into) {
   });
 }
 
-void read_timeouts(Section& section, Timeouts& into) {
-  section.section("timeouts", "deadlines of one attempt", [&](Section& timeouts) {
+void read_timeouts(Section& section, Timeouts& into, std::string_view about) {
+  section.section("timeouts", about, [&](Section& timeouts) {
     const auto read = [&](std::string_view key, std::chrono::milliseconds& value,
                           std::string_view about) {
       timeouts.duration(key, value, 1ms, longest, about);

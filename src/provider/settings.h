@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.h"
@@ -42,6 +43,7 @@ struct EngineSettings {
   int context = 0;            // tokens of context per slot; 0: 2048
   std::chrono::milliseconds start_timeout{120'000};  // from the spawn to ready
   std::chrono::milliseconds idle_stop{600'000};  // cold: stopped after so long without a request
+  bool operator==(const EngineSettings&) const = default;
 };
 
 struct Settings {
@@ -63,6 +65,6 @@ struct Settings {
 void read_settings(config::Section& top, std::vector<Settings>& into);
 
 // Reads `timeouts` of a provider or a target over what stands in `into`. None is longer than total.
-void read_timeouts(config::Section& section, Timeouts& into);
+void read_timeouts(config::Section& section, Timeouts& into, std::string_view about);
 
 }  // namespace holdfast::provider

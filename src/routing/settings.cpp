@@ -34,22 +34,24 @@ void read_target(Section& section, const Providers& providers, TargetSettings& t
   section.require("model", "say what the provider calls it, as in model: gpt-4o-mini");
   section.word("vector_space", target.vector_space,
                "embeddings fail over only between targets that name the same one");
-  provider::read_timeouts(section, target.timeouts);
+  provider::read_timeouts(section, target.timeouts,
+                          "deadlines of one attempt; those not given are the provider's");
 }
 
 void read_model(Section& section, const Providers& providers, ModelSettings& model,
                 std::size_t& targets_total) {
   section.choice("policy", model.policy, policies, "failover: targets are tried in their order");
-  section.items("targets", "who answers for it, in this order", [&](Section& inner) {
-    TargetSettings target;
-    read_target(inner, providers, target);
-    model.targets.push_back(std::move(target));
-    if (++targets_total == limits::targets_total + 1)
-      inner.problem("", fmt::format("more than {} targets in all", limits::targets_total));
-  });
+  const bool listed =
+      section.items("targets", "who answers for it, in this order", [&](Section& inner) {
+        TargetSettings target;
+        read_target(inner, providers, target);
+        model.targets.push_back(std::move(target));
+        if (++targets_total == limits::targets_total + 1)
+          inner.problem("", fmt::format("more than {} targets in all", limits::targets_total));
+      });
   section.require("targets",
                   "list who answers for it, as in targets: [{provider: ..., model: ...}]");
-  if (section.has("targets") && model.targets.empty())
+  if (listed && section.has("targets") && model.targets.empty())
     section.problem("targets", "empty", "list at least one, as in {provider: ..., model: ...}");
   if (model.targets.size() > limits::targets_per_model)
     section.problem("targets", fmt::format("more than {} targets", limits::targets_per_model));
@@ -64,15 +66,15 @@ void read_settings(Section& top, std::span<const provider::Settings> providers,
   Providers by_name;
   for (const provider::Settings& one : providers) by_name.emplace(one.name, &one);
   std::size_t targets_total = 0;
-  top.entries("models", "What applications ask for, by name",
-              [&](const std::string& name, Section& section) {
-                ModelSettings model;
-                model.name = name;
-                read_model(section, by_name, model, targets_total);
-                into.push_back(std::move(model));
-              });
+  const bool listed = top.entries("models", "What applications ask for, by name",
+                                  [&](const std::string& name, Section& section) {
+                                    ModelSettings model;
+                                    model.name = name;
+                                    read_model(section, by_name, model, targets_total);
+                                    into.push_back(std::move(model));
+                                  });
   top.require("models", "name at least one, as in models: {chat: {targets: [...]}}");
-  if (top.has("models") && into.empty())
+  if (listed && top.has("models") && into.empty())
     top.problem("models", "empty", "name at least one, as in models: {chat: {targets: [...]}}");
 }
 }  // namespace holdfast::routing

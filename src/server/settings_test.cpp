@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <fstream>
 
 #include "config/test_support.h"
 
@@ -19,44 +16,8 @@ config::Environment usual_environment() {
   return environment_of({{"OPENAI_KEY", "sk-value"},
                          {"APP_KEY", "app-key-0123456789"},
                          {"OTHER_KEY", "other-key-0123456789"},
-                         {"SAME_KEY", "app-key-0123456789"},
-                         {"SHORT_KEY", "short"}});
+                         {"GGUF", HF_SOURCE_DIR "/LICENSE"}});
 }
-
-// A configuration that is right, but for what a case adds.
-constexpr const char* providers = R"(
-  openai: { kind: openai, key: env:OPENAI_KEY }
-  local: { kind: llama_cpp, model: /dev/null/standby.gguf }
-)";
-constexpr const char* models = R"(
-  chat: { targets: [ { provider: openai, model: m } ] }
-)";
-
-Lines problems_of(const std::string& text) {
-  const auto settings = read_settings(config::parse(text, "t.yaml", usual_environment()));
-  return lines_of(settings ? settings->warnings : settings.error());
-}
-
-std::string around(std::string_view extra) {
-  return fmt::format("{}\nproviders:{}models:{}", extra, providers, models);
-}
-
-Lines of_provider(std::string_view provider) {
-  return problems_of(
-      fmt::format("providers:\n  p: {}\nmodels: {{m: {{targets: [{{provider: p, "
-                  "model: m}}]}}}}\n",
-                  provider));
-}
-
-constexpr const char* missing_gguf =
-    "t.yaml:4:29: warning: providers.local.model: there is no such file; "
-    "the standby cannot start without it";
-
-struct Case {
-  const char* rule;
-  std::string text;
-  Lines want;
-};
 
 TEST(ReadSettings, ReadsEveryKey) {
   const std::string text = R"(
@@ -88,7 +49,7 @@ providers:
   local:
     kind: llama_cpp
     binary: bin/llama-server
-    model: /dev/null
+    model: ${GGUF}
     standby: cold
     frame: user_assistant
     threads: 2
@@ -143,7 +104,7 @@ models:
   EXPECT_TRUE(read->providers[2].private_network) << "loopback is private by itself";
   const provider::Settings& local = read->providers[3];
   EXPECT_EQ(local.engine.binary, "/etc/holdfast/bin/llama-server");
-  EXPECT_EQ(local.engine.model, "/dev/null");
+  EXPECT_EQ(local.engine.model, HF_SOURCE_DIR "/LICENSE");
   EXPECT_EQ(local.engine.standby, provider::Standby::cold);
   EXPECT_EQ(local.engine.frame, provider::Frame::user_assistant);
   EXPECT_EQ(local.engine.threads * 100'000 + local.engine.parallel * 10'000 + local.engine.context,
@@ -159,6 +120,53 @@ models:
   EXPECT_EQ(chat.targets[1].timeouts.idle, 9s);
   EXPECT_EQ(chat.targets[1].timeouts.connect, 5s) << "the default";
   EXPECT_EQ(chat.targets[1].vector_space, "v1");
+}
+
+TEST(ReadSettings, LeavesDefaultsWhereTheFileIsSilent) {
+  const auto read = read_settings(config::parse(R"(
+providers: { openai: { kind: openai, key: env:OPENAI_KEY } }
+models: { chat: { targets: [ { provider: openai, model: m } ] } }
+)",
+                                                "t.yaml", usual_environment()));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->applications, (Listen{"127.0.0.1", 8080}));
+  EXPECT_EQ(read->administration, (Listen{"127.0.0.1", 8081}));
+  EXPECT_EQ(read->max_body, limits::request_body_bytes);
+  EXPECT_EQ(read->providers[0].timeouts.first_content, 60s);
+  EXPECT_TRUE(read->keys.empty());
+}
+
+TEST(ReadSettings, AsksTheEnvironmentForProxies) {
+  const auto read =
+      read_settings(config::parse(R"(
+providers:
+  openai: { kind: openai, key: env:OPENAI_KEY }
+  own: { kind: openai_compatible, base_url: https://vllm.internal/v1, network: private }
+  near: { kind: openai_compatible, base_url: "http://localhost:1/v1" }
+models: { chat: { targets: [ { provider: openai, model: m } ] } }
+)",
+                                  "t.yaml",
+                                  environment_of({{"OPENAI_KEY", "sk-value"},
+                                                  {"HTTPS_PROXY", "http://proxy:8080"},
+                                                  {"http_proxy", "http://proxy:8080"},
+                                                  {"NO_PROXY", ".internal"}})));
+  ASSERT_TRUE(read);
+  ASSERT_TRUE(read->providers[0].base.origin.proxy);
+  EXPECT_EQ(read->providers[0].base.origin.proxy->host, "proxy");
+  EXPECT_FALSE(read->providers[1].base.origin.proxy) << "named by NO_PROXY";
+  EXPECT_FALSE(read->providers[2].base.origin.proxy) << "loopback";
+}
+
+TEST(ReadSettings, KeepsATotalOverAllTimeouts) {
+  const auto read = read_settings(config::parse(R"(
+providers: { openai: { kind: openai, key: env:OPENAI_KEY, timeouts: { total: 20s } } }
+models: { chat: { targets: [ { provider: openai, model: m, timeouts: { total: 2s } } ] } }
+)",
+                                                "t.yaml", usual_environment()));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->providers[0].timeouts.headers, 20s);
+  EXPECT_EQ(read->providers[0].timeouts.connect, 5s);
+  EXPECT_EQ(read->models[0].targets[0].timeouts.connect, 2s);
 }
 
 }  // namespace
