@@ -85,3 +85,17 @@ function(hf_module NAME)
     endforeach()
   endif()
 endfunction()
+
+# Compiles a file into a target: hf_embed(TARGET FILE NAMESPACE FUNCTION) defines
+# `std::string_view NAMESPACE::FUNCTION()`, which the target declares in a header of its own.
+function(hf_embed TARGET FILE NAMESPACE FUNCTION)
+  set(input ${CMAKE_CURRENT_SOURCE_DIR}/${FILE})
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded/${FILE}.cpp)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -DINPUT=${input} -DOUTPUT=${output} -DNAMESPACE=${NAMESPACE}
+            -DFUNCTION=${FUNCTION} -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${input} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake)
+  target_sources(${TARGET} PRIVATE ${output})
+  set_source_files_properties(${output} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+endfunction()

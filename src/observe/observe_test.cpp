@@ -242,7 +242,8 @@ TEST(RateMeter, TellsTheLastTenSeconds) {
     summary.tokens_out += 20;
     const Rates rates = meter.update(now, summary);
     EXPECT_DOUBLE_EQ(rates.requests_per_second, 5);
-    EXPECT_DOUBLE_EQ(rates.tokens_per_second, 120);
+    EXPECT_DOUBLE_EQ(rates.tokens_in_per_second, 100);
+    EXPECT_DOUBLE_EQ(rates.tokens_out_per_second, 20);
   }
   for (int second = 1; second <= 5; ++second) {
     now += 1s;

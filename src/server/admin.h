@@ -33,10 +33,10 @@ struct AdminState {
   std::int64_t started_us = 0;
   std::shared_ptr<const routing::Snapshot> snapshot;
   Settings settings;
-  std::string reload_problem;  // why the last reload was refused; empty: it was not
+  std::string reload_problem = {};  // why the last reload was refused; empty: it was not
   bool draining = false;
-  observe::RateMeter rates;
-  observe::Rates last_rates;
+  observe::RateMeter rates = {};
+  observe::Rates last_rates = {};
 };
 
 // The query of a request, unescaped; a name that comes twice keeps its last value.

@@ -1,0 +1,324 @@
+#include "server/serve.h"
+
+#include <sys/resource.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+
+#include "base/log.h"
+#include "config/document.h"
+#include "server/admin.h"
+#include "server/snapshot.h"
+#include "server/worker.h"
+#include "store/state_lock.h"
+
+namespace holdfast::server {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+constexpr int exit_ok = 0, exit_configuration = 1, exit_infrastructure = 4;
+constexpr auto rate_interval = 1s;
+
+int refuse_start(const Error& error) {
+  log::flush();
+  std::fprintf(stderr, "holdfast: %s\n", error.detail.c_str());
+  return error.code == ErrorCode::configuration ? exit_configuration : exit_infrastructure;
+}
+
+std::expected<Settings, std::vector<config::Problem>> load(const std::string& path) {
+  return read_settings(config::load(path));
+}
+
+// Each connection needs a descriptor, and each stream two.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The local engines, kept over reloads while their settings stay the same.
+class Engines {
+ public:
+  Engines(std::string state_dir, const Clock& clock)
+      : state_dir_(std::move(state_dir)), clock_(clock) {}
+
+  std::shared_ptr<engine::Engine> get(const provider::Settings& settings) {
+    Entry& entry = engines_[settings.name];
+    if (!entry.engine || !(entry.settings == settings.engine)) {
+      if (entry.engine) retired_.push_back(std::move(entry.engine));
+      entry.settings = settings.engine;
+      entry.engine = engine::make_llama_cpp(settings.name, settings.engine, state_dir_, clock_);
+      entry.engine->start();
+    }
+    return entry.engine;
+  }
+
+  // Forgets the engines that `settings` do not have any more.
+  void keep_only(const Settings& settings) {
+    for (auto entry = engines_.begin(); entry != engines_.end();) {
+      const bool kept = std::any_of(
+          settings.providers.begin(), settings.providers.end(), [&](const provider::Settings& one) {
+            return one.kind == provider::Kind::llama_cpp && one.name == entry->first;
+          });
+      if (!kept) retired_.push_back(std::move(entry->second.engine));
+      entry = kept ? std::next(entry) : engines_.erase(entry);
+    }
+  }
+
+  // Stops those that no request uses any more.
+  void reap() {
+    std::erase_if(retired_, [](const auto& engine) { return engine.use_count() == 1; });
+  }
+
+ private:
+  struct Entry {
+    provider::EngineSettings settings;
+    std::shared_ptr<engine::Engine> engine;
+  };
+  std::string state_dir_;
+  const Clock& clock_;
+  std::map<std::string, Entry> engines_;
+  std::vector<std::shared_ptr<engine::Engine>> retired_;
+};
+
+// The running process.
+class Server {
+ public:
+  Server(ServeOptions options, Settings settings, Clock& clock)
+      : options_(std::move(options)),
+        clock_(clock),
+        registry_(HF_VERSION),
+        engines_(options_.state_dir, clock),
+        failures_(loop_),
+        signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+        rate_timer_(loop_),
+        watchdog_(loop_, clock),
+        settings_(std::move(settings)) {}
+
+  int run() {
+    auto lock = store::StateLock::acquire(options_.state_dir);
+    if (!lock) return refuse_start(lock.error());
+    auto drain = records::Drain::open(options_.state_dir, settings_.records, clock_);
+    if (!drain) return refuse_start(drain.error());
+    drain_ = std::move(*drain);
+    if (auto free = refuse_taken_port(settings_.applications); !free)
+      return refuse_start(free.error());
+    if (auto free = refuse_taken_port(settings_.administration); !free)
+      return refuse_start(free.error());
+
+    auto snapshot = compile(settings_, ++generation_, clock_.wall_us(), registry_,
+                            [this](const provider::Settings& one) { return engines_.get(one); });
+    admin_.emplace(AdminState{clock_, registry_, *drain_, health_, failures_, options_.state_dir,
+                              HF_VERSION, clock_.wall_us(), snapshot, settings_});
+    if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
+    if (auto started = start_admin(); !started) return refuse_start(started.error());
+    provide_gauges();
+    await_signal();
+    measure_rates();
+    announce();
+    loop_.run();
+    return finish();
+  }
+
+ private:
+  // Threads share their port by SO_REUSEPORT; another process must not join them by accident.
+  Result<void> refuse_taken_port(const Listen& listen) {
+    if (listen.port == 0) return {};
+    auto probe = net::listen_on(loop_, listen.address, listen.port, false);
+    if (!probe) return std::unexpected(std::move(probe).error());
+    return {};
+  }
+
+  Result<void> start_workers(const std::shared_ptr<const routing::Snapshot>& snapshot) {
+    const auto cores = std::max(1U, std::thread::hardware_concurrency());
+    const auto count = settings_.threads > 0 ? static_cast<unsigned>(settings_.threads) : cores;
+    std::uint16_t port = settings_.applications.port;
+    for (unsigned i = 0; i < count; ++i) {
+      workers_.push_back(std::make_unique<Worker>(
+          clock_, health_, registry_.add_thread(), drain_->open_journal(),
+          [this](gateway::FailureNotice notice) { failures_.notice(std::move(notice)); },
+          snapshot));
+      auto bound = workers_.back()->listen(settings_.applications.address, port);
+      if (!bound) return std::unexpected(std::move(bound).error());
+      port = *bound;
+    }
+    application_port_ = port;
+    for (const auto& worker : workers_) worker->start();
+    return {};
+  }
+
+  Result<void> start_admin() {
+    auto acceptor = net::listen_on(loop_, settings_.administration.address,
+                                   settings_.administration.port, false);
+    if (!acceptor) return std::unexpected(std::move(acceptor).error());
+    admin_port_ = acceptor->local_endpoint().port();
+    admin_handler_.emplace(*admin_);
+    admin_http_.emplace(loop_, watchdog_, clock_, *admin_handler_, std::move(*acceptor));
+    admin_http_->start();
+    return {};
+  }
+
+  void announce() {
+    const auto url = [](const Listen& listen, std::uint16_t port) {
+      const bool v6 = listen.address.find(':') != std::string::npos;
+      return fmt::format("http://{}{}{}:{}", v6 ? "[" : "", listen.address, v6 ? "]" : "", port);
+    };
+    for (const config::Problem& warning : settings_.warnings)
+      log::warning("{}", config::to_string(warning));
+    std::printf("listening on %s (applications)\n",
+                url(settings_.applications, application_port_).c_str());
+    std::printf("listening on %s (administration)\n",
+                url(settings_.administration, admin_port_).c_str());
+    std::fflush(stdout);
+  }
+
+  void provide_gauges() {
+    using observe::Metric;
+    registry_.provide_records(*drain_);
+    registry_.provide(Metric::snapshot_generation,
+                      [this] { return static_cast<double>(generation_); });
+    registry_.provide(Metric::config_reload_failures,
+                      [this] { return static_cast<double>(reload_failures_); });
+    registry_.provide(Metric::breaker_state, [this] {
+      std::vector<observe::Sample> samples;
+      const auto targets = registry_.targets();
+      for (std::size_t i = 0; i < targets.size(); ++i)
+        samples.push_back({{targets[i].provider, targets[i].model},
+                           static_cast<double>(health_.view(i, clock_.now()).state)});
+      return samples;
+    });
+    provide_engine(Metric::engine_ready, [](const engine::EngineStatus& status) {
+      return status.state == engine::EngineState::ready ? 1.0 : 0.0;
+    });
+    provide_engine(Metric::engine_time_to_ready,
+                   [](const engine::EngineStatus& status) { return status.time_to_ready_seconds; });
+    provide_engine(Metric::engine_restarts, [](const engine::EngineStatus& status) {
+      return status.starts > 0 ? static_cast<double>(status.starts - 1) : 0.0;
+    });
+  }
+
+  void provide_engine(observe::Metric metric, double (*read)(const engine::EngineStatus&)) {
+    registry_.provide(metric, [this, read] {
+      std::vector<observe::Sample> samples;
+      for (const auto& provider : admin_->snapshot->providers)
+        if (provider->engine)
+          samples.push_back({{provider->name}, read(provider->engine->status())});
+      return samples;
+    });
+  }
+
+  void await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP)
+        reload();
+      else
+        stop(signal);
+      await_signal();
+    });
+  }
+
+  void reload() {
+    auto loaded = load(options_.config_path);
+    if (!loaded) {
+      ++reload_failures_;
+      for (const config::Problem& problem : loaded.error())
+        log::error("reload refused: {}", config::to_string(problem));
+      admin_->reload_problem = config::to_string(loaded.error().front());
+      return;
+    }
+    for (const config::Problem& warning : loaded->warnings)
+      log::warning("{}", config::to_string(warning));
+    if (loaded->applications != settings_.applications ||
+        loaded->administration != settings_.administration || loaded->threads != settings_.threads)
+      log::warning("server.listen, admin.listen and server.threads take effect at the next start");
+    const auto snapshot =
+        compile(*loaded, ++generation_, clock_.wall_us(), registry_,
+                [this](const provider::Settings& one) { return engines_.get(one); });
+    for (const auto& worker : workers_) worker->use(snapshot);
+    admin_->snapshot = snapshot;
+    admin_->settings = *loaded;
+    admin_->reload_problem.clear();
+    engines_.keep_only(*loaded);
+    settings_.drain_timeout = loaded->drain_timeout;
+    log::info("configuration reloaded: generation {}", generation_);
+  }
+
+  void stop(int signal) {
+    if (std::exchange(admin_->draining, true)) {  // asked twice: at once
+      for (const auto& worker : workers_) worker->drain(clock_.now());
+      return;
+    }
+    log::info("{}: draining for up to {} s", signal == SIGINT ? "SIGINT" : "SIGTERM",
+              std::chrono::duration<double>(settings_.drain_timeout).count());
+    const net::Deadline deadline = clock_.now() + settings_.drain_timeout;
+    for (const auto& worker : workers_) worker->drain(deadline);
+    // The administrative side answers until the last worker is done.
+    joiner_ = std::thread([this] {
+      for (const auto& worker : workers_) worker->join();
+      asio::post(loop_, [this] { loop_.stop(); });
+    });
+  }
+
+  void measure_rates() {
+    admin_->last_rates = admin_->rates.update(clock_.now(), observe::summarize(registry_));
+    engines_.reap();
+    rate_timer_.expires_after(rate_interval);
+    rate_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) measure_rates();
+    });
+  }
+
+  int finish() {
+    if (joiner_.joinable()) joiner_.join();
+    workers_.clear();
+    const auto drained = drain_->stop();
+    if (!drained) log::error("records: {}", drained.error().detail);
+    log::info("stopped");
+    log::flush();
+    return exit_ok;
+  }
+
+  ServeOptions options_;
+  Clock& clock_;
+  asio::io_context loop_{1};  // of the administrative side
+  observe::Registry registry_;
+  routing::HealthTable health_;
+  Engines engines_;
+  FailureLog failures_;
+  std::unique_ptr<records::Drain> drain_;
+  asio::signal_set signals_;
+  asio::steady_timer rate_timer_;
+  net::Watchdog watchdog_;
+  Settings settings_;
+  std::uint64_t generation_ = 0, reload_failures_ = 0;
+  std::optional<AdminState> admin_;
+  std::optional<AdminHandler> admin_handler_;
+  std::optional<net::HttpServer> admin_http_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::thread joiner_;
+  std::uint16_t application_port_ = 0, admin_port_ = 0;
+};
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  auto settings = load(options.config_path);
+  if (!settings) {
+    for (const config::Problem& problem : settings.error())
+      std::fprintf(stderr, "%s\n", config::to_string(problem).c_str());
+    return exit_configuration;
+  }
+  const auto server = std::make_unique<Server>(options, std::move(*settings), system_clock());
+  return server->run();
+}
+
+}  // namespace holdfast::server
