@@ -25,19 +25,33 @@ class SkippingClock final : public Clock {
   Duration skipped_{};
 };
 
-// Runs the loop until `task` has ended, and at most 30 s: a test that hangs fails.
+// A task that runs beside others; its result, when it has ended.
 template <class T>
-T run(asio::io_context& loop, Task<T> task) {
-  std::optional<T> result;
-  asio::co_spawn(loop, std::move(task), [&](const std::exception_ptr& error, T value) {
+std::shared_ptr<std::optional<T>> start(asio::io_context& loop, Task<T> task) {
+  auto result = std::make_shared<std::optional<T>>();
+  loop.restart();
+  asio::co_spawn(loop, std::move(task), [result](const std::exception_ptr& error, T value) {
     if (error) std::rethrow_exception(error);
-    result.emplace(std::move(value));
+    result->emplace(std::move(value));
   });
+  return result;
+}
+
+// Runs the loop until `done` says so, and at most 30 s.
+template <class Done>
+void run_until(asio::io_context& loop, Done done) {
   const MonoTime limit = system_clock().now() + std::chrono::seconds(30);
   loop.restart();
-  while (!result && system_clock().now() < limit) loop.run_one_until(limit);
-  if (!result) throw std::runtime_error("the task has not ended within 30 s");
-  return std::move(*result);
+  while (!done() && system_clock().now() < limit) loop.run_one_until(limit);
+  if (!done()) throw std::runtime_error("it has not happened within 30 s");
+}
+
+// Runs the loop until `task` has ended.
+template <class T>
+T run(asio::io_context& loop, Task<T> task) {
+  const auto result = start(loop, std::move(task));
+  run_until(loop, [&] { return result->has_value(); });
+  return std::move(**result);
 }
 
 // Answers the questions of one loop by UDP; counts them.

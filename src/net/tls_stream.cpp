@@ -88,6 +88,13 @@ TlsStream::TlsStream(std::unique_ptr<TcpStream> tcp, std::shared_ptr<TlsContext>
   SSL_set_bio(ssl_.get(), bio, bio);
 }
 
+// Without goodbyes OpenSSL takes the session for a bad one and forbids to resume it. When the
+// handshake failed, it may be.
+TlsStream::~TlsStream() {
+  if (SSL_is_init_finished(ssl_.get()) == 1)
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 Task<std::expected<std::unique_ptr<Stream>, ConnectFailure>> TlsStream::open(
     std::unique_ptr<TcpStream> tcp, std::shared_ptr<TlsContext> context, const Origin& origin,
     Deadline deadline) {

@@ -14,6 +14,10 @@ class TlsStream final : public Stream {
       std::unique_ptr<TcpStream> tcp, std::shared_ptr<TlsContext> context, const Origin& origin,
       Deadline deadline);
 
+  ~TlsStream() override;
+  TlsStream(const TlsStream&) = delete;
+  TlsStream& operator=(const TlsStream&) = delete;
+
   Task<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline) override;
   Task<Result<void>> write(std::string_view bytes, Deadline deadline) override;
   void cancel() override { tcp_->cancel(); }
