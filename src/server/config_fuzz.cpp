@@ -1,5 +1,5 @@
-// Any bytes as a configuration, read by every room, with the first line as what the environment says
-// of proxies: no crash, bounded time and memory, and problems that fit on one line each.
+// Any bytes as a configuration, read by every room, with the first line as what the environment
+// says of proxies: no crash, bounded time and memory, and problems that fit on one line each.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -19,6 +19,7 @@ void read_listen(Section& section, Listen& into, std::string_view about) {
 // "https://app.example", as a browser sends it.
 bool is_origin(const std::string& text) {
   if (text == "*") return true;
+  if (text.find("://") == std::string::npos) return false;
   const Result<net::BaseUrl> url = net::parse_base_url(text);
   return url && url->path.empty() && !text.ends_with('/');
 }

@@ -120,6 +120,10 @@ TEST(ReadSettings, RulesOfTheListeners) {
        "server: { cors_origins: [https://a.example, https://b.example/x] }",
        {"t.yaml:1:11: server.cors_origins: entry 2 is not an origin; write it as in "
         "https://app.example, without a path"}},
+      {"origins have a scheme",
+       "server: { cors_origins: [https] }",
+       {"t.yaml:1:11: server.cors_origins: entry 1 is not an origin; write it as in "
+        "https://app.example, without a path"}},
       {"origins are a list",
        "server: { cors_origins: https://a.example }",
        {"t.yaml:1:25: server.cors_origins: must be a list; write it as in [one, two]"}},
@@ -219,6 +223,9 @@ TEST(ReadSettings, RulesOfProviders) {
        url("ftp://x.example"),
        {"t.yaml:1:42: providers.p.base_url: the scheme is neither https nor http; write "
         "https://host[:port][/path]"}},
+      {"a URL without a scheme",
+       url("https"),
+       {"t.yaml:1:42: providers.p.base_url: has no scheme; write https://host[:port][/path]"}},
       {"a password in the URL, not shown",
        url("https://me:s3cret@x.example"),
        {"t.yaml:1:42: providers.p.base_url: a user name or password in the URL is not used; give "
