@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <utility>
 
 #include "config/nearest.h"
@@ -9,9 +10,12 @@
 namespace holdfast::config {
 namespace {
 constexpr std::size_t name_bytes = 128;
+constexpr std::size_t listed_names = 32;  // of what is allowed
 
-std::string joined(const std::vector<std::string_view>& names) {
-  return fmt::format("{}", fmt::join(names, ", "));
+std::string joined(std::span<const std::string_view> names) {
+  const bool all = names.size() <= listed_names;
+  return fmt::format("{}{}", fmt::join(names.first(std::min(names.size(), listed_names)), ", "),
+                     all ? "" : ", ...");
 }
 
 bool is_name(std::string_view name) {
@@ -134,7 +138,8 @@ bool Section::entries(std::string_view key, std::string_view about,
   if (node == nullptr) return right;
   for (const Entry& entry : node->entries) {
     const std::string inner_path = join_key(path, entry.key);
-    if (!is_name(entry.key))
+    const bool named = is_name(entry.key);
+    if (!named)
       reader_.report(Severity::error, entry.place, inner_path, "is not a name", {},
                      "letters, digits and . _ - : / @, at most 128 of them");
     const Node::Type type = entry.value->type;
@@ -143,7 +148,7 @@ bool Section::entries(std::string_view key, std::string_view about,
                      fmt::format("must be a map of keys, not {}", noun(type)), {}, {});
     const Node* map = type == Node::Type::map ? entry.value.get() : nullptr;
     Section inner(reader_, map, entry.place, inner_path);
-    body(entry.key, inner);
+    body(named ? entry.key : printable(entry.key), inner);
     inner.finish();
   }
   return right;

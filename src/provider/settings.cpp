@@ -91,6 +91,10 @@ void read_base_url(Section& section, Settings& settings, bool kind_known) {
     if (settings.kind != Kind::openai || !kind_known) return;
     url = openai_url;
   }
+  if (url.find("://") == std::string::npos) {
+    section.problem("base_url", "has no scheme", "write https://host[:port][/path]");
+    return;
+  }
   Result<net::BaseUrl> base = net::parse_base_url(url);
   if (!base) {
     section.problem("base_url", std::move(base.error().detail));

@@ -372,6 +372,16 @@ TEST(ReadSettings, BoundsTargetsAndProblems) {
   EXPECT_EQ(lines.back(), "t.yaml: more problems than the 100 shown");
 }
 
+TEST(ReadSettings, NamesOfTheFileCannotDisturbATerminal) {
+  EXPECT_EQ(
+      problems_of("providers: {\"a\\eb\": {kind: llama_cpp, model: \"${GGUF}\"}}\n"
+                  "models: {m: {targets: [{provider: x, model: m}]}}\n"),
+      (Lines{"t.yaml:1:13: providers.a?b: is not a name; allowed: letters, digits and . _ - : "
+             "/ @, at most 128 of them",
+             "t.yaml:2:25: models.m.targets[0].provider: not the name of a provider; allowed: "
+             "a?b"}));
+}
+
 TEST(ReadSettings, ReportsEveryProblemAtOnceByPlace) {
   EXPECT_EQ(problems_of(R"(server: { listen: nowhere, listen: x }
 models:
