@@ -1,0 +1,14 @@
+# Makes console/status_page_data.h of status_page.html, in the build folder.
+find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
+set(hf_console_generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
+file(MAKE_DIRECTORY ${hf_console_generated}/console)
+add_custom_command(
+  OUTPUT ${hf_console_generated}/console/status_page_data.h
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/console/embed.py
+          ${CMAKE_CURRENT_SOURCE_DIR}/console/status_page.html
+          ${hf_console_generated}/console/status_page_data.h
+  DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/console/embed.py
+          ${CMAKE_CURRENT_SOURCE_DIR}/console/status_page.html
+  VERBATIM)
+target_sources(hf_console PRIVATE ${hf_console_generated}/console/status_page_data.h)
+target_include_directories(hf_console PRIVATE ${hf_console_generated})

@@ -1,0 +1,10 @@
+#include "console/status_page.h"
+
+#include "console/status_page_data.h"
+
+namespace holdfast::console {
+
+std::string_view status_page() { return page; }
+std::string_view content_security_policy() { return policy; }
+
+}  // namespace holdfast::console

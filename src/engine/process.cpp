@@ -1,0 +1,160 @@
+#include "engine/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace holdfast::engine {
+namespace {
+
+constexpr int cannot_execute = 127;
+
+struct Launch {  // all that the child needs: between vfork and exec it may not allocate
+  const char* program;
+  char* const* arguments;
+  char* const* environment;
+  int input, output, nice;
+  pid_t parent;
+};
+
+// The child's half. Only calls that POSIX lists as safe in a signal handler, and plain system
+// calls.
+[[noreturn]] void become(const Launch& launch, volatile int* error) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != launch.parent) _exit(cannot_execute);  // it died before the line above
+  setpgid(0, 0);
+  setpriority(PRIO_PROCESS, 0, launch.nice);
+  dup2(launch.input, STDIN_FILENO);
+  dup2(launch.output, STDOUT_FILENO);
+  dup2(launch.output, STDERR_FILENO);
+  close_range(STDERR_FILENO + 1, ~0U, 0);
+  // Handlers are reset by exec; what we ignore or block would be inherited.
+  struct sigaction standard = {};
+  standard.sa_handler = SIG_DFL;
+  for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGCHLD})
+    sigaction(number, &standard, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execve(launch.program, launch.arguments, launch.environment);
+  *error = errno;
+  _exit(cannot_execute);
+}
+
+// vfork: the child shares our memory until exec, so a gateway of any size starts it at once, and
+// the error of exec comes back in a variable.
+[[gnu::noinline]] pid_t start(const Launch& launch, volatile int* error) {
+  const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+  if (pid == 0) become(launch, error);
+  return pid;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> out;
+  out.reserve(words.size() + 1);
+  for (const std::string& word : words) out.push_back(const_cast<char*>(word.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+std::string system_error(const char* what, int error) {
+  return fmt::format("{}: {}", what, strerror(error));
+}
+
+}  // namespace
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this != &other) {
+    reset();
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+void Descriptor::reset() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+int Descriptor::release() { return std::exchange(fd_, -1); }
+
+Result<Process> Process::spawn(const Command& command) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorCode::io, system_error("no pipe", errno));
+  Process out;
+  out.output_ = Descriptor(ends[0]);
+  const Descriptor write_end(ends[1]);
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!null) return fail(ErrorCode::io, system_error("/dev/null", errno));
+
+  std::vector<std::string> words = command.arguments;
+  words.insert(words.begin(), command.program);
+  const std::vector<char*> arguments = pointers(words);
+  const std::vector<char*> environment = pointers(command.environment);
+  const int nice = getpriority(PRIO_PROCESS, 0) + command.nice;
+  const Launch launch{command.program.c_str(),
+                      arguments.data(),
+                      environment.data(),
+                      null.get(),
+                      write_end.get(),
+                      nice,
+                      getpid()};
+  volatile int error = 0;
+  // The handlers of this program must not run in the child while it shares our memory.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = start(launch, &error);
+  const int fork_error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return fail(ErrorCode::io, system_error("no process", fork_error));
+  out.pid_ = pid;
+  out.pidfd_ = Descriptor(pidfd_open(pid, 0));
+  if (error != 0)
+    return fail(ErrorCode::io,
+                fmt::format("{} cannot be executed: {}", command.program, strerror(error)));
+  if (!out.pidfd_) return fail(ErrorCode::io, system_error("no pidfd", errno));
+  return out;
+}
+
+Process::Process(Process&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)),
+      pidfd_(std::move(other.pidfd_)),
+      output_(std::move(other.output_)) {}
+
+Process::~Process() {
+  if (pid_ == 0) return;
+  signal(SIGKILL);
+  reap();
+}
+
+void Process::signal(int signal) const {
+  if (pid_ > 0) ::kill(-pid_, signal);
+}
+
+std::string Process::reap() {
+  if (pid_ == 0) return {};
+  // Its number is ours until it is reaped, so the group cannot be anybody else's.
+  siginfo_t info = {};
+  while (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+  }
+  ::kill(-pid_, SIGKILL);
+  while (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {
+  }
+  pid_ = 0;
+  pidfd_.reset();
+  if (info.si_code == CLD_EXITED) return fmt::format("it ended with exit code {}", info.si_status);
+  return fmt::format("it was ended by signal {} ({})", info.si_status, strsignal(info.si_status));
+}
+
+}  // namespace holdfast::engine
