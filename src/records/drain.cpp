@@ -129,16 +129,13 @@ void Drain::run() {
     const std::uint64_t asked = asked_;
     const bool stopping = stopping_;
     lock.unlock();
-    auto more = pass();
+    const auto more = pass();
     sync_if_due();
     lock.lock();
     if (!more && outcome_) log::error("records: not stored, retried: {}", more.error().detail);
     if (more && !outcome_) log::info("records: stored again");
-    if (more)
-      outcome_ = {};
-    else
-      outcome_ = std::unexpected(std::move(more).error());
-    const bool failed = !outcome_;
+    const bool failed = !more;
+    outcome_ = failed ? Result<void>(std::unexpected(more.error())) : Result<void>();
     counts_ = ledger_.counts();
     if (!failed && *more) continue;
     answered_ = asked;
@@ -180,7 +177,7 @@ Result<void> Drain::drain_file(JournalFile& file) {
   const auto head = read_head({head_text, *head_size});
   if (!head) file.damaged = file.damaged || *head_size == head_bytes;
   if (head && file.drained < head_bytes) file.drained = head_bytes;
-  bool torn = !head;
+  bool torn = !head && !file.damaged;
   while (!torn && !file.damaged && file.drained < end) {
     const std::size_t wanted = std::min<std::uint64_t>(chunk_bytes, end - file.drained);
     auto size = read_at(file, file.drained, chunk_.get(), wanted);

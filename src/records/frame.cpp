@@ -63,7 +63,7 @@ class Reader {
       rest_ = {};
       return value;
     }
-    std::memcpy(&value, rest_.data(), sizeof value);
+    rest_.copy(reinterpret_cast<char*>(&value), sizeof value);
     rest_.remove_prefix(sizeof value);
     return value;
   }
@@ -230,7 +230,7 @@ std::optional<Record> FrameReader::next() {
   }
   if (size > rest.size()) return std::nullopt;
   std::uint32_t expected = 0;
-  std::memcpy(&expected, rest.data() + 4, sizeof expected);
+  rest.copy(reinterpret_cast<char*>(&expected), sizeof expected, 4);
   const std::string_view content = rest.substr(8, size - 8);
   std::optional<Record> record;
   if (checksum(content) == expected) record = read_record(content);

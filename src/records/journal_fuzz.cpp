@@ -1,5 +1,6 @@
 // A journal may hold anything after a crash: whatever is read as a record is one, byte for byte.
 #include <cstdint>
+#include <string>
 
 #include "base/check.h"
 #include "records/frame.h"

@@ -139,6 +139,7 @@ Result<Archive> Archive::open(const std::string& state_dir) {
 }
 
 Result<Page> Archive::requests(const Query& query) {
+  database_.limit_time(query_time);
   if (query.limit < 1 || query.limit > page_limit_max)
     return fail(ErrorCode::invalid_request, fmt::format("limit: 1 to {}", page_limit_max));
   Conditions conditions = conditions_of(query);
@@ -154,7 +155,6 @@ Result<Page> Archive::requests(const Query& query) {
                                     columns, conditions.sql(), query.limit + 1));
   if (!statement) return std::unexpected(std::move(statement).error());
   conditions.bind(*statement);
-  database_.limit_time(query_time);
   Page page;
   Cursor last;
   while (true) {
@@ -172,12 +172,12 @@ Result<Page> Archive::requests(const Query& query) {
 }
 
 Result<std::vector<Failover>> Archive::recent_failovers(int count) {
+  database_.limit_time(query_time);
   if (count < 1 || count > page_limit_max)
     return fail(ErrorCode::invalid_request, fmt::format("count: 1 to {}", page_limit_max));
   auto statement = database_.prepare(failovers_sql);
   if (!statement) return std::unexpected(std::move(statement).error());
   statement->bind(1, std::int64_t{count});
-  database_.limit_time(query_time);
   std::vector<Failover> failovers;
   while (true) {
     auto row = statement->step();

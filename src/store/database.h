@@ -71,7 +71,7 @@ class Database {
   // Rows that the last insert, update or delete has changed.
   std::int64_t changes() const;
   std::int64_t last_id() const;
-  // From now on a step() fails once `limit` has passed since this call.
+  // Everything fails with deadline_exceeded once `limit` has passed since the last such call.
   void limit_time(std::chrono::milliseconds limit);
   const std::string& path() const { return path_; }
 
