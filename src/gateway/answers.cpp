@@ -123,7 +123,7 @@ std::string_view error_type(int status) {
 
 Refusal refuse(int status, std::string_view message, std::string_view type, std::string_view code,
                std::string_view param) {
-  return {status, error_body(message, type, code, param), std::nullopt, false};
+  return {status, error_body(message, type, code, param), std::nullopt, false, false};
 }
 
 Refusal refuse(const dialect::openai::RequestProblem& problem) {
@@ -143,10 +143,14 @@ Refusal no_target_answered(std::span<const FailedAttempt> attempts,
   const FailedAttempt& last = attempts.back();
   if (passed_on(last.failure)) {  // the request itself is at fault: no other target was asked
     const int status = last.status >= 400 && last.status < 500 ? last.status : 400;
-    if (!last.error_body.empty()) return {status, last.error_body, std::nullopt, false};
-    return refuse(status,
-                  fmt::format("{} refused the request with status {}", last.provider, last.status),
-                  error_type(400), to_string(last.failure));
+    Refusal refusal = last.error_body.empty()
+                          ? refuse(status,
+                                   fmt::format("{} refused the request with status {}",
+                                               last.provider, last.status),
+                                   error_type(400), to_string(last.failure))
+                          : Refusal{status, last.error_body, std::nullopt, false, false};
+    refusal.passed_on = true;
+    return refusal;
   }
   const bool one_class = std::all_of(attempts.begin(), attempts.end(), [&](const auto& attempt) {
     return attempt.failure == last.failure;
@@ -173,6 +177,15 @@ Refusal no_target_answered(std::span<const FailedAttempt> attempts,
     refusal.retry_after = last.retry_after;
   }
   return refusal;
+}
+
+std::string fallback_reasons(std::span<const FailedAttempt> attempts) {
+  std::string out;
+  for (const FailedAttempt& attempt : attempts) {
+    if (!out.empty()) out += ", ";
+    out += to_string(attempt.failure);
+  }
+  return out;
 }
 
 std::string stream_error_event(FailureClass failure) {

@@ -17,6 +17,7 @@ struct Refusal {
   std::string body;  // an error object in the dialect
   std::optional<std::chrono::milliseconds> retry_after;
   bool should_not_retry = false;  // x-should-retry: false
+  bool passed_on = false;         // a provider's own verdict on the request
 };
 
 // How one attempt failed.
@@ -40,6 +41,9 @@ Refusal refuse(const dialect::openai::RequestProblem& problem);
 //   cooled_in   until the first target that was passed over for cooling is back
 Refusal no_target_answered(std::span<const FailedAttempt> attempts,
                            std::optional<std::chrono::milliseconds> cooled_in);
+
+// The classes of failed attempts in order, for x-holdfast-fallback-reason.
+std::string fallback_reasons(std::span<const FailedAttempt> attempts);
 
 // The error event that ends a stream which broke after content.
 std::string stream_error_event(FailureClass failure);

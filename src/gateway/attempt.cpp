@@ -89,12 +89,8 @@ net::AnswerHeaders Attempt::answer_headers() const {
   headers.add("x-holdfast-provider", provider_.name);
   headers.add("x-holdfast-model", target_.model);
   headers.add("x-holdfast-attempts", fmt::format_int(state_.attempts).c_str());
-  std::string reasons;
-  for (const FailedAttempt& attempt : state_.failed) {
-    if (!reasons.empty()) reasons += ", ";
-    reasons += to_string(attempt.failure);
-  }
-  if (!reasons.empty()) headers.add("x-holdfast-fallback-reason", reasons);
+  if (!state_.failed.empty())
+    headers.add("x-holdfast-fallback-reason", fallback_reasons(state_.failed));
   if (!outcome_.upstream_request_id.empty())
     headers.add("x-upstream-request-id", outcome_.upstream_request_id);
   return headers;

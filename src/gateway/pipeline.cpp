@@ -71,10 +71,23 @@ std::string_view host_name(std::string_view authority) {
   return authority.substr(0, authority.rfind(':'));
 }
 
+std::string_view trim(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// JSON, in UTF-8 if it names a character set.
 bool is_json(std::string_view content_type) {
-  const auto media = content_type.substr(0, content_type.find(';'));
-  std::string_view trimmed = media.substr(0, media.find_last_not_of(" \t") + 1);
-  return net::same_name(trimmed, "application/json");
+  const auto semicolon = content_type.find(';');
+  if (!net::same_name(trim(content_type.substr(0, semicolon)), "application/json")) return false;
+  if (semicolon == std::string_view::npos) return true;
+  const std::string_view parameter = trim(content_type.substr(semicolon + 1));
+  if (!net::same_name(parameter.substr(0, 8), "charset=")) return true;
+  std::string_view charset = parameter.substr(8);
+  if (charset.starts_with('"') && charset.ends_with('"') && charset.size() >= 2)
+    charset = charset.substr(1, charset.size() - 2);
+  return net::same_name(charset, "utf-8");
 }
 
 std::string unescape_path(std::string_view text) {
@@ -432,12 +445,13 @@ class Pipeline {
     if (refusal.should_not_retry) headers.add("x-should-retry", "false");
     if (state_.attempts > 0) {
       headers.add("x-holdfast-attempts", fmt::format("{}", state_.attempts));
-      std::string reasons;
-      for (const FailedAttempt& failed : state_.failed) {
-        if (!reasons.empty()) reasons += ", ";
-        reasons += to_string(failed.failure);
+      std::span<const FailedAttempt> reasons = state_.failed;
+      if (refusal.passed_on) {
+        headers.add("x-holdfast-provider", reasons.back().provider);
+        headers.add("x-holdfast-model", reasons.back().model);
+        reasons = reasons.first(reasons.size() - 1);
       }
-      headers.add("x-holdfast-fallback-reason", reasons);
+      if (!reasons.empty()) headers.add("x-holdfast-fallback-reason", fallback_reasons(reasons));
     }
     auto sent = co_await state_.exchange.answer(refusal.status, headers, refusal.body);
     (void)sent;
@@ -536,7 +550,7 @@ std::string Gateway::problem_answer(const net::HeadProblem& problem, net::Answer
   headers.add("content-type", "application/json");
   if (problem.status == 405) headers.add("allow", "GET, HEAD, POST, OPTIONS");
   if (problem.status == 426) headers.add("upgrade", "HTTP/1.1");
-  return dialect::openai::error_body(problem.detail, error_type(problem.status), "bad_http");
+  return dialect::openai::error_body(problem.detail, "invalid_request_error", "bad_http");
 }
 
 }  // namespace holdfast::gateway

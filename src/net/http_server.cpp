@@ -232,10 +232,19 @@ std::string head_lines(int status, const AnswerHeaders& headers, bool keep_alive
 }
 }  // namespace
 
+// A body that nobody asked for and that has arrived whole does not cost the connection.
+void Exchange::skip_buffered_body() {
+  if (!body_pending_ || head_.framing != BodyFraming::length) return;
+  if (connection_.unread().size() < head_.content_length) return;
+  connection_.begin += static_cast<std::size_t>(head_.content_length);
+  body_pending_ = false;
+}
+
 Task<Result<void>> Exchange::answer(int status, const AnswerHeaders& headers,
                                     std::string_view body) {
   HF_CHECK(!begun_);
   begun_ = ended_ = true;
+  skip_buffered_body();
   if (body_pending_ || connection_.server.stopping_) keep_alive_ = false;
   std::string out = head_lines(status, headers, keep_alive_, head_.minor_version);
   if (status != 204) fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", body.size());

@@ -76,6 +76,7 @@ class Exchange {
   Exchange(Connection& connection, RequestHead head);
   Task<Result<void>> send(std::string_view bytes);
   void append_piece(std::string_view piece);
+  void skip_buffered_body();
 
   Connection& connection_;
   RequestHead head_;

@@ -26,6 +26,7 @@ enum Place : JsonTag {
   a_tools,
   a_object_part,
   a_message,
+  a_wrapped,
   a_error_code,
   a_error_type,
   a_error_message,
@@ -43,6 +44,8 @@ class AnswerVisitor final : public JsonVisitor {
         if (key == "usage") return a_usage;
         if (key == "error") return a_error;
         return key == "data" ? a_data : no_tag;
+      case a_wrapped:
+        return key == "error" ? a_error : no_tag;
       case a_choice:
         if (key == "delta") return a_delta;
         if (key == "finish_reason") return a_finish;
@@ -72,6 +75,7 @@ class AnswerVisitor final : public JsonVisitor {
       ++choices;
       return a_choice;
     }
+    if (parent == root_tag) return a_wrapped;  // some proxies put an array around an error
     if (parent == a_tools || parent >= first_content_tag) content = true;
     return no_tag;
   }
@@ -204,8 +208,8 @@ AnswerFacts scan_answer(Endpoint endpoint, std::string_view body) {
   const auto scanned = scan_json(body, visitor, lenient);
   if (!scanned)
     return {FailureClass::malformed_body, "the answer is not JSON: " + scanned.error().message, {}};
-  if (!visitor.is_object) return {FailureClass::malformed_body, "the answer is not an object", {}};
   if (visitor.error) return {FailureClass::error_in_body, "status 200 with an error object", {}};
+  if (!visitor.is_object) return {FailureClass::malformed_body, "the answer is not an object", {}};
   if (endpoint == Endpoint::embeddings ? !visitor.has_data : !visitor.has_choices)
     return {
         FailureClass::malformed_body,
@@ -224,7 +228,7 @@ Sight scan_event(std::string_view data) {
   }
   AnswerVisitor visitor(data);
   const auto scanned = scan_json(data, visitor, lenient);
-  if (!scanned || !visitor.is_object) {
+  if (!scanned || !(visitor.is_object || visitor.error)) {
     sight.malformed = true;
     return sight;
   }

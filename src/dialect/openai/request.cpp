@@ -180,8 +180,7 @@ class RequestVisitor final : public JsonVisitor {
         out_.include_usage_at = Span{begin, end};
         break;
       case p_messages:
-        if (expect(kind, JsonKind::array, "messages") && messages_ == 0)
-          refuse("messages must not be empty", "messages", "empty_array");
+        expect(kind, JsonKind::array, "messages");
         has_messages_ = true;
         break;
       case p_message:

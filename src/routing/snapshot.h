@@ -1,0 +1,58 @@
+// All that the data plane may know of the configuration, immutable. Control compiles it and posts
+// it to every loop; a request keeps the one that it started with.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "identity/keys.h"
+#include "net/origin.h"
+#include "provider/adapter.h"
+#include "provider/settings.h"
+#include "routing/health.h"
+
+namespace holdfast::routing {
+
+struct Provider {
+  std::string name;
+  provider::Kind kind = provider::Kind::openai;
+  std::unique_ptr<provider::Adapter> adapter;
+  net::Origin origin;     // where connections go
+  std::string pool_key;   // origin.key()
+  std::string authority;  // the value of Host
+  std::string path;       // of the base URL
+  Secret key;
+  std::shared_ptr<engine::Engine> engine;  // local engines only; it has its own endpoint and key
+};
+
+struct Target {
+  std::shared_ptr<const Provider> provider;
+  std::string model;         // what the provider calls it
+  std::string vector_space;  // embeddings only fail over to equal ones; empty: none declared
+  provider::Timeouts timeouts;
+};
+
+struct Model {
+  std::string name;
+  std::vector<Target> targets;
+  std::vector<std::uint16_t> indices;  // of the targets, in the table of health and in the metrics
+  std::chrono::milliseconds deadline{};
+  std::chrono::milliseconds hold_keepalive{};
+};
+
+struct Snapshot {
+  std::uint64_t generation = 0;
+  std::int64_t loaded_us = 0;  // wall time
+  std::map<std::string, Model, std::less<>> models;
+  std::vector<std::shared_ptr<const Provider>> providers;
+  identity::Keys keys;
+  std::size_t max_body = 0;         // bytes
+  std::size_t response_buffer = 0;  // bytes
+  std::vector<std::string> cors_origins;
+};
+
+}  // namespace holdfast::routing
