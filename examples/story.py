@@ -63,7 +63,7 @@ async def read_stream(reader, answer: Answer) -> None:
         return
     pending, done, malformed = b"", False, False
     while True:
-        size = int(await reader.readline(), 16)
+        size = int((await reader.readuntil(b"\r\n"))[:-2], 16)
         pending += (await reader.readexactly(size + 2))[:-2]
         *events, pending = pending.split(b"\n\n")
         for event in events:
@@ -122,6 +122,8 @@ class Crowd:
             except (OSError, asyncio.IncompleteReadError) as problem:
                 answer.outcome, answer.detail = "silent", repr(problem)
                 writer = None
+                if isinstance(problem, ConnectionRefusedError):
+                    self.leaving = True  # the gateway itself is gone
             answer.ended = time.monotonic()
             async with self.changed:
                 self.answers.append(answer)

@@ -25,7 +25,7 @@ def timed(call):
 
 @pytest.mark.parametrize(("which", "behaviour", "stream", "cls"), LIMITS)
 def test_a_timeout_alone_is_504(holdfast, fake, which, behaviour, stream, cls):
-    timeouts = configs.LONG | {which: "400ms"}
+    timeouts = configs.bounded(**{which: "400ms"})
     instance = holdfast(configs.misbehaving(fake("one"), behaviour, None, timeouts))
     (status, headers, body), took = timed(lambda: instance.chat(stream=stream))
     assert status == 504, body
@@ -45,11 +45,13 @@ def test_a_target_may_have_its_own(holdfast, fake):
 def test_the_requests_deadline_bounds_all_attempts(holdfast, fake):
     one, two = fake("one"), fake("two")
     config = configs.through(one, two, deadline="800ms")
-    config["providers"]["one"]["timeouts"] = configs.LONG | {"headers": "300ms"}
+    config["providers"]["one"]["timeouts"] = configs.bounded(headers="300ms")
+    config["providers"]["two"]["timeouts"] = configs.bounded(headers="300ms")
+    config["models"]["chat"]["targets"].append({"provider": "one", "model": "m2"})
     one.behave("blackhole")
     two.behave("blackhole")
     (status, _, _), took = timed(lambda: holdfast(config).chat())
-    assert status == 504 and 0.7 < took < 5
+    assert status == 503 and 0.7 < took < 5  # headers_timeout twice, then deadline: mixed
     assert one.receipts() and two.receipts()
 
 

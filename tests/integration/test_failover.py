@@ -159,15 +159,17 @@ def test_tls_against_a_plain_port(holdfast, fake, seen):
 def test_total_of_an_attempt(holdfast, fake, seen):
     one, two = fake("one"), fake("two")
     config = configs.misbehaving(one, "blackhole", two)
-    config["providers"]["one"]["timeouts"] = configs.LONG | {"total": "500ms"}
+    config["providers"]["one"]["timeouts"] = configs.bounded(total="500ms")
     check_failover(holdfast(config), "deadline", False, seen)
 
 
 def test_out_of_descriptors_is_local(holdfast, fake, seen):
     """The gateway cannot open a socket: not the target's fault, and it recovers."""
     one = fake("one")
-    instance = holdfast(configs.through(one) | {"server": {"threads": 1}})
-    instance.attempts()  # what opens files lazily has opened them
+    config = configs.misbehaving(one, "close_each")  # so that each call needs a new socket
+    instance = holdfast(config | {"server": {"threads": 1}})
+    for _ in range(3):  # what opens files lazily has opened them
+        assert instance.chat()[0] == 200
     pid = instance.process.pid
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     with http_client.Connection(instance.app_port) as connection:

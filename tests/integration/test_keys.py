@@ -88,7 +88,6 @@ def test_two_authorizations_are_refused(gateway, upstream):
 
 @pytest.mark.parametrize("model", ["other", "nothing", "CHAT", "chat ", "*", "chat/../other"])
 def test_a_key_sees_its_own_models_only(gateway, upstream, model):
-    """Whether a model exists is not told to a key that may not use it."""
     upstream.clear()
     status, _, body = gateway.chat(model, headers=bearer(APP))
     assert status in (403, 404), body

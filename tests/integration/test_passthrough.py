@@ -164,7 +164,7 @@ def test_the_streams_bytes_are_the_upstreams(gateway, upstream):
 
 
 LEGAL = ("crlf", "cr", "split", "comments", "done-twice", "no-blank", "at-once", "until-close")
-LEGAL += ("close-each", "close-idle", "continue", "azure", "usage-each", "no-usage", "no-done")
+LEGAL += ("close-each", "close-idle", "continue", "azure", "usage-each", "no-usage")
 
 
 @pytest.mark.parametrize("model", [*LEGAL, "other-name"])

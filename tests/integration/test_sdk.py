@@ -195,7 +195,7 @@ def test_reasoning_refusals_and_azures_first_chunk(api, stream):
         for chunk in answer:
             for choice in chunk.choices:
                 for key, value in choice.delta.to_dict().items():
-                    merged[key] = merged.get(key, "") + value if value else merged.get(key)
+                    merged[key] = (merged.get(key) or "") + (value or "")
         return merged
 
     assert run("reasoning")["reasoning_content"] == "Let me think."

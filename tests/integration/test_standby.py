@@ -132,18 +132,18 @@ def test_nobody_else_can_ask_the_engine(warm):
 
 
 def test_time_to_ready_is_measured(warm):
-    assert local(warm)["time_to_ready_ms"] > 0
+    assert local(warm)["time_to_ready_s"] > 0
     names = warm.metrics()
     assert [name for name in names if "engine" in name and "ready" in name]
 
 
 def test_an_engine_that_is_killed_comes_back(warm):
     (pid,) = engine_pids(warm)
-    restarts = local(warm)["restarts"]
+    deaths = local(warm)["deaths"]
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: engine_pids(warm) not in ([], [pid]), "a new engine is started", 60)
     eventually(lambda: local(warm)["state"] == "ready", "the new engine is ready", 60)
-    assert local(warm)["restarts"] == restarts + 1
+    assert local(warm)["deaths"] == deaths + 1
     assert ask(warm, "Hello")[0] == 200
 
 
@@ -189,9 +189,9 @@ def test_a_cold_standby_starts_on_the_first_need(holdfast, fake, engine):
     status, headers, body = ask(instance, "What is the capital of Italy?", temperature=0)
     took = time.monotonic() - start
     assert status == 200 and headers["x-holdfast-provider"] == "local", body
-    ready = local(instance)["time_to_ready_ms"]
-    print(f"cold standby: ready after {ready} ms, first answer after {took * 1000:.0f} ms")
-    assert 0 < ready < took * 1000 + 1000
+    ready = local(instance)["time_to_ready_s"]
+    print(f"cold standby: ready after {ready:.2f} s, first answer after {took:.2f} s")
+    assert 0 < ready < took + 1
     (pid,) = engine_pids(instance)
     assert instance.stop() == 0
     assert not pathlib.Path(f"/proc/{pid}").exists(), "the engine ends with the gateway"

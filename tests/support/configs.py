@@ -18,6 +18,12 @@ LONG = {
 }
 
 
+def bounded(**changes) -> dict:
+    """LONG with some changed, and none longer than `total`."""
+    times = LONG | changes
+    return {name: times["total"] for name in LONG} if "total" in changes else times
+
+
 def provider(fake, **fields) -> dict:
     return {
         "kind": "openai_compatible",

@@ -292,7 +292,11 @@ class Upstream:
 async def read_request(reader, writer) -> Request | None:
     """The next request; None when the other side closed between two."""
     try:
-        block = await reader.readuntil(b"\r\n\r\n")
+        first = await reader.readexactly(1)
+        if not first.isalpha():  # TLS, or nothing that is known here
+            writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+            return None
+        block = first + await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as cut:
         if cut.partial:
             raise

@@ -179,7 +179,7 @@ def chat_deltas(request, options) -> list[tuple[str, dict]]:
         for at in range(0, len(text), 7):
             piece = {"index": index, "function": {"arguments": text[at : at + 7]}}
             deltas.append(("content", {"tool_calls": [piece]}))
-    if not calls:
+    if not calls and not options.get("empty"):
         deltas += [("content", {"content": piece}) for piece in text_of(request, options)]
     return deltas
 
