@@ -78,11 +78,11 @@ class RealConnector final : public Connector {
   static std::optional<ip::address> check(const Origin& origin, Resolver::Addresses& addresses) {
     if (origin.proxy) {
       boost::system::error_code not_an_address;
-      const ip::address literal = ip::make_address(origin.host, not_an_address);
+      ip::address literal = ip::make_address(origin.host, not_an_address);
       if (!not_an_address && !may_connect(origin, literal)) return literal;
       return std::nullopt;
     }
-    const ip::address first = addresses.front();
+    ip::address first = addresses.front();
     std::erase_if(addresses, [&](const ip::address& a) { return !may_connect(origin, a); });
     if (addresses.empty()) return first;
     return std::nullopt;

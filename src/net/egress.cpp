@@ -18,18 +18,18 @@ constexpr Range4 special4[] = {
     {"100.100.100.200/32", Reach::never},  // metadata (Alibaba)
     {"168.63.129.16/32", Reach::never},    // host agent (Azure)
     {"192.0.0.192/32", Reach::never},      // metadata (Oracle)
-    {"0.0.0.0/8", Reach::never},          {"10.0.0.0/8", Reach::private_},
-    {"100.64.0.0/10", Reach::private_},   {"127.0.0.0/8", Reach::loopback},
+    {"0.0.0.0/8", Reach::never},          {"10.0.0.0/8", Reach::internal},
+    {"100.64.0.0/10", Reach::internal},   {"127.0.0.0/8", Reach::loopback},
     {"169.254.0.0/16", Reach::never},  // link-local and metadata
-    {"172.16.0.0/12", Reach::private_},   {"192.0.0.0/24", Reach::never},
+    {"172.16.0.0/12", Reach::internal},   {"192.0.0.0/24", Reach::never},
     {"192.0.2.0/24", Reach::never},  // documentation
-    {"192.88.99.0/24", Reach::never},     {"192.168.0.0/16", Reach::private_},
+    {"192.88.99.0/24", Reach::never},     {"192.168.0.0/16", Reach::internal},
     {"198.18.0.0/15", Reach::never},  // benchmarking
     {"198.51.100.0/24", Reach::never},    {"203.0.113.0/24", Reach::never},
     {"224.0.0.0/4", Reach::never},        {"240.0.0.0/4", Reach::never}};
 constexpr Range4 special6[] = {{"fd00:ec2::254/128", Reach::never},  // metadata (AWS)
                                {"fd20:ce::254/128", Reach::never},   // metadata (Google)
-                               {"fc00::/7", Reach::private_},
+                               {"fc00::/7", Reach::internal},
                                {"2001::/23", Reach::never},  // Teredo, ORCHID, benchmarking
                                {"2001:db8::/32", Reach::never},
                                {"2002::/16", Reach::never},  // 6to4
@@ -81,7 +81,7 @@ bool may_connect(const Origin& origin, const ip::address& address) {
       return true;
     case Reach::loopback:
       return origin.private_allowed || is_loopback_host(origin.host);
-    case Reach::private_:
+    case Reach::internal:
       return origin.private_allowed;
     case Reach::never:
       return false;

@@ -11,7 +11,7 @@ namespace holdfast::net {
 enum class Reach : std::uint8_t {
   global,    // the internet
   loopback,  // this machine
-  private_,  // RFC 1918, unique local, carrier-grade NAT
+  internal,  // RFC 1918, unique local, carrier-grade NAT
   never,     // unspecified, link-local, cloud metadata, multicast, reserved, tunnels
 };
 

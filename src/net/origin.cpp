@@ -13,7 +13,7 @@ namespace ip = boost::asio::ip;
 
 std::optional<ip::address> address_from(std::string_view text) {
   boost::system::error_code error;
-  const ip::address address = ip::make_address(std::string(text), error);
+  ip::address address = ip::make_address(std::string(text), error);
   if (error || text.find('%') != std::string_view::npos) return std::nullopt;
   return address;
 }

@@ -36,9 +36,10 @@ Reading read(const std::vector<std::string>& chunks) {
       out.events.push_back({std::string(event.data), name, id});
   };
   for (const std::string& chunk : chunks) {
-    const std::string only_now(chunk);  // so that a view kept too long is found
+    const auto only_now =
+        std::make_unique<std::string>(chunk);  // so that a view kept too long is found
     std::vector<SseEvent> events;
-    EXPECT_TRUE(parser.feed(only_now, events));
+    EXPECT_TRUE(parser.feed(*only_now, events));
     for (const SseEvent& event : events) take(event);
   }
   if (const auto last = parser.finish()) take(*last);

@@ -89,12 +89,12 @@ class DnsServer {
     std::string name;
     std::size_t at = 12;
     while (at < question.size() && question[at] != 0) {
-      const auto length = static_cast<std::size_t>(question[at]);
+      const auto length = static_cast<unsigned char>(question[at]);
       if (!name.empty()) name += '.';
       name += question.substr(at + 1, length);
       at += length + 1;
     }
-    const int type = question.at(at + 2);
+    const int type = static_cast<unsigned char>(question.at(at + 2));
     const auto found = zones.find(name);
     Zone missing;
     missing.says = Says::no_such_name;

@@ -120,7 +120,7 @@ std::string tls_error_text() {
 }
 
 Result<std::shared_ptr<TlsContext>> TlsContext::make(const std::string& ca_file) {
-  const std::shared_ptr<TlsContext> out(new TlsContext);
+  std::shared_ptr<TlsContext> out(new TlsContext);
   ERR_clear_error();
   out->context_.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* context = out->context_.get();
