@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,7 +119,7 @@ Result<Process> Process::spawn(const Command& command) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return fail(ErrorCode::io, system_error("no process", fork_error));
   out.pid_ = pid;
-  out.pidfd_ = Descriptor(pidfd_open(pid, 0));
+  out.pidfd_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (error != 0)
     return fail(ErrorCode::io,
                 fmt::format("{} cannot be executed: {}", command.program, strerror(error)));
