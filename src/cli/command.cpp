@@ -39,6 +39,7 @@ std::expected<CLI::App*, Outcome> find_verb(CLI::App& app, const std::vector<std
         std::ranges::find(below, word, [](CLI::App* one) { return one->get_name(); });
     if (found == below.end()) {
       std::vector<std::string> names;
+      names.reserve(below.size());
       for (const CLI::App* one : below) names.push_back(one->get_name());
       const std::vector<std::string_view> views(names.begin(), names.end());
       const std::string meant = config::did_you_mean(word, views);

@@ -7,7 +7,7 @@
 
 namespace holdfast::config {
 namespace {
-constexpr std::size_t substituted_bytes = 64 * 1024;
+constexpr std::size_t substituted_bytes = std::size_t{64} * 1024;
 constexpr std::size_t shown_bytes = 64;
 
 bool is_upper_or_digit(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }

@@ -53,7 +53,7 @@ bool in_network(const std::string& host, const std::string& rule) {
 }
 
 // Whether one entry of NO_PROXY names host and port.
-bool names_it(std::string rule, const net::Origin& origin) {
+bool names_it(const std::string& rule, const net::Origin& origin) {
   if (rule == "*") return true;
   if (rule.find('/') != std::string::npos) return in_network(origin.host, rule);
   std::string host = rule;
@@ -104,7 +104,7 @@ Result<net::Proxy> parse_proxy(const Variable& variable) {
   const std::string text = has_scheme ? variable.value : "http://" + variable.value;
   const auto parsed = boost::urls::parse_uri(text);
   if (!parsed) return wrong;
-  const boost::urls::url_view url = *parsed;
+  const boost::urls::url_view& url = *parsed;
   const bool plain = lower(url.scheme()) == "http" && !url.host().empty() && !url.has_query() &&
                      !url.has_fragment() &&
                      (url.encoded_path().empty() || url.encoded_path() == "/");

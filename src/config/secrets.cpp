@@ -15,7 +15,7 @@
 
 namespace holdfast::config {
 namespace {
-constexpr std::size_t secret_bytes = 8 * 1024;
+constexpr std::size_t secret_bytes = std::size_t{8} * 1024;
 
 struct Descriptor {
   explicit Descriptor(int number) : fd(number) {}

@@ -88,6 +88,7 @@ class Section {
   bool choice(std::string_view key, E& into, const std::array<Choice<E>, N>& choices,
               std::string_view about) {
     std::vector<std::string_view> names;
+    names.reserve(N);
     for (const Choice<E>& one : choices) names.push_back(one.name);
     const auto now = std::ranges::find(choices, into, &Choice<E>::value);
     const auto picked = pick(key, now == choices.end() ? "" : now->name, names, about);

@@ -156,9 +156,12 @@ bool Section::listen(std::string_view key, ListenAddress& into, std::string_view
   const Node* node = take_text(key, "ADDRESS:PORT", format_listen(into), about);
   if (node == nullptr) return false;
   Result<ListenAddress> value = parse_listen(node->text);
-  if (!value) wrong(*node, key, std::move(value.error().detail));
-  if (value) into = *std::move(value);
-  return value.has_value();
+  if (!value) {
+    wrong(*node, key, std::move(value.error().detail));
+    return false;
+  }
+  into = *std::move(value);
+  return true;
 }
 
 bool Section::secret(std::string_view key, Secret& into, std::string_view about) {

@@ -32,7 +32,7 @@ Result<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit
                                      std::string_view what, std::string_view example) {
   std::uint64_t number = 0;
   const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc::result_out_of_range)
     return fail(ErrorCode::configuration, "is too large a number");
   if (error != std::errc())
@@ -86,7 +86,7 @@ std::string format_size(std::uint64_t bytes) { return format_quantity(bytes, siz
 Result<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t number = 0;
   const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc::result_out_of_range)
     return fail(ErrorCode::configuration, "is too large a number");
   if (error != std::errc() || rest != end)

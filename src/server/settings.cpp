@@ -67,6 +67,7 @@ void read_all(Section& top, Settings& into) {
   provider::read_settings(top, into.providers);
   routing::read_settings(top, into.providers, into.models);
   std::vector<std::string_view> models;
+  models.reserve(into.models.size());
   for (const routing::ModelSettings& model : into.models) models.emplace_back(model.name);
   identity::read_settings(top, models, into.keys);
   records::read_settings(top, into.records);

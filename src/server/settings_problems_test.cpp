@@ -383,23 +383,20 @@ TEST(ReadSettings, NamesOfTheFileCannotDisturbATerminal) {
 }
 
 TEST(ReadSettings, ReportsEveryProblemAtOnceByPlace) {
-  EXPECT_EQ(problems_of(R"(server: { listen: nowhere, listen: x }
+  const Lines lines = problems_of(R"(server: { listen: nowhere, listen: x }
 models:
   chat: { targets: [ { provider: opnai, model: "${NO}" } ] }
 providers:
   openai: { kind: openai, key: secret, timeouts: { idle: 15 } }
-)"),
-            (Lines{"t.yaml:1:19: server.listen: must be ADDRESS:PORT, as in 127.0.0.1:8080 or "
-                   "[::1]:8080",
-                   "t.yaml:1:28: server.listen: key given twice; the first is on line 1",
-                   "t.yaml:3:24: models.chat.targets[0].provider: not the name of a provider; did "
-                   "you mean \"openai\"? allowed: openai",
-                   "t.yaml:3:48: models.chat.targets[0].model: the environment variable NO is not "
-                   "set; set it, or give a default as in ${NAME:-default}",
-                   "t.yaml:5:32: providers.openai.key: a secret is never written here, only where "
-                   "it is kept; if this was one, replace it; allowed: env:NAME, file:PATH",
-                   "t.yaml:5:58: providers.openai.timeouts.idle: a duration needs a unit, as in "
-                   "15s; allowed: 1ms to 1d"}));
+)");
+  EXPECT_EQ(fmt::format("{}\n", fmt::join(lines, "\n")),
+            R"(t.yaml:1:19: server.listen: must be ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:8080
+t.yaml:1:28: server.listen: key given twice; the first is on line 1
+t.yaml:3:24: models.chat.targets[0].provider: not the name of a provider; did you mean "openai"? allowed: openai
+t.yaml:3:48: models.chat.targets[0].model: the environment variable NO is not set; set it, or give a default as in ${NAME:-default}
+t.yaml:5:32: providers.openai.key: a secret is never written here, only where it is kept; if this was one, replace it; allowed: env:NAME, file:PATH
+t.yaml:5:58: providers.openai.timeouts.idle: a duration needs a unit, as in 15s; allowed: 1ms to 1d
+)");
 }
 
 TEST(ReadSettings, SaysOnlyWhyTheFileIsNotYaml) {
