@@ -47,7 +47,6 @@ def test_the_description_is_valid(description):
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
             assert operation.get("summary"), (method, path)
-            assert operation.get("operationId"), (method, path)
 
 
 def resolve(schema, description):
@@ -160,12 +159,15 @@ def test_metrics_count_what_happened(holdfast, fake):
 
 def test_labels_do_not_grow_with_what_clients_send(holdfast, fake):
     instance = holdfast(configs.through(fake()))
-    instance.chat()
+    for _ in range(2):
+        instance.chat()
+        instance.chat("made-up")
+        instance.ask("GET", "/nowhere")
     before = len(instance.metrics())
     for i in range(300):
         instance.chat(f"made-up-{i}")
         instance.ask("GET", f"/nowhere/{i}")
-    assert len(instance.metrics()) < before + 20
+    assert len(instance.metrics()) <= before
 
 
 def test_providers_show_health_and_last_failures(gateway):

@@ -262,6 +262,5 @@ def test_a_folder_is_a_configuration_too(holdfast, fake, tmp_path):
     listen = {"server": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:0"}}
     (folder / "a.yaml").write_text(json.dumps(listen | {"providers": config["providers"]}))
     (folder / "b.yaml").write_text(json.dumps({"models": config["models"]}))
-    instance = holdfast("{}", arguments=("--config", str(folder)), wait=False)
-    instance.wait_ready()
+    instance = holdfast(folder)
     assert instance.chat()[0] == 200

@@ -117,30 +117,25 @@ class Fake:
 class Holdfast:
     """The real binary with a configuration of its own, ready when constructed.
 
-    `config` is YAML text, or a value that is written as JSON (which YAML reads). The listeners are
-    put on free ports of loopback unless the configuration names them.
+    `config` is YAML text, a path, or a value that is written as JSON (which YAML reads) with the
+    listeners on free ports of loopback unless it names them.
     """
 
-    def __init__(self, folder, config, env=None, state=None, wait=True, arguments=()):
+    def __init__(self, folder, config, env=None, state=None, wait=True):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config_file = self.folder / "holdfast.yaml"
         self.state = pathlib.Path(state or self.folder / "state")
-        self.write(config)
+        if isinstance(config, pathlib.Path):
+            self.config_file = config  # a file or folder of the test's own
+        else:
+            self.write(config)
         self.log_file = self.folder / "stderr.log"
         self.expected_exit = False
         self._lines = []
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    str(BINARY),
-                    "serve",
-                    "--config",
-                    str(self.config_file),
-                    "--state",
-                    str(self.state),
-                    *arguments,
-                ],
+                [str(BINARY), "serve", "--config", self.config_file, "--state", self.state],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
