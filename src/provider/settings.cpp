@@ -10,6 +10,7 @@
 
 #include "config/proxy.h"
 #include "config/section.h"
+#include "net/tls_context.h"
 
 namespace holdfast::provider {
 namespace {
@@ -115,9 +116,12 @@ void read_remote(Section& section, Settings& settings, bool kind_known) {
   std::string& ca_file = settings.base.origin.ca_file;
   if (section.path("ca_file", ca_file,
                    "PEM file of the authorities that may sign its certificate; "
-                   "none: those of the system") &&
-      ::access(ca_file.c_str(), R_OK) != 0)
-    section.problem("ca_file", "cannot be read", "name a PEM file that this user may read");
+                   "none: those of the system")) {
+    if (::access(ca_file.c_str(), R_OK) != 0)
+      section.problem("ca_file", "cannot be read", "name a PEM file that this user may read");
+    else if (!net::TlsContext::make(ca_file))
+      section.problem("ca_file", "has no certificate that can be read", "name a PEM file");
+  }
   read_base_url(section, settings, kind_known);
   section.choice("usage", settings.usage, usages,
                  "whether streams are asked for their usage; some refuse the field");

@@ -256,6 +256,9 @@ TEST(ReadSettings, RulesOfProviders) {
        url("https://x.example, ca_file: /none.pem"),
        {"t.yaml:1:71: providers.p.ca_file: cannot be read; name a PEM file that this user may "
         "read"}},
+      {"authorities that are no certificates",
+       url("https://x.example, ca_file: \"${GGUF}\""),
+       {"t.yaml:1:71: providers.p.ca_file: has no certificate that can be read; name a PEM file"}},
       {"organization is openai's",
        url("https://x.example, organization: org"),
        {"t.yaml:1:71: providers.p.organization: only for kind: openai; remove it"}},
