@@ -128,6 +128,15 @@ def test_every_error_code_is_documented():
     assert not missing, f"docs/reference/errors.md does not name {sorted(missing)}"
 
 
+def test_every_error_type_is_documented_with_its_status():
+    page = (ROOT / "docs/reference/errors.md").read_text()
+    source = (ROOT / "src/gateway/answers.cpp").read_text()
+    body = re.search(r"string_view error_type\(int status\) \{(.*?)\n\}", source, re.S)[1]
+    mapped = set(re.findall(r'case (\d{3}):\s*return "(\w+)"', body))
+    told = set(re.findall(r"\b(\d{3}) `(\w+_error)`", page))
+    assert mapped and mapped == told, f"in the source {mapped}, on the page {told}"
+
+
 def failure_classes() -> list[str]:
     header = (ROOT / "src/base/failure.h").read_text()
     body = re.search(r"enum class FailureClass[^{]*\{(.*?)\};", header, re.S)[1]
