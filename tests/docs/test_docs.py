@@ -196,3 +196,39 @@ def test_every_decision_is_listed():
         for part in ("**Context.**", "**Decision.**", "**Numbers.**", "**What would reverse it.**"):
             assert part in text, f"{page.name}: no {part}"
         assert len(text.splitlines()) < 60, f"{page.name} is longer than a page"
+
+
+def switch_over_classes(file: str, function: str, result: str) -> dict[str, tuple]:
+    """What `function` returns for each class, as the groups of the pattern `result`."""
+    source = (ROOT / file).read_text()
+    body = source[source.index(f"{function}(FailureClass failure) {{") :]
+    body = body[: body.index("\n}")]
+    found, waiting = {}, []
+    for case, *groups in re.findall(rf"case FailureClass::(\w+):|return {result}", body):
+        if case:
+            waiting.append(case)
+        else:
+            found |= dict.fromkeys(waiting, tuple(groups))
+            waiting = []
+    return found
+
+
+def test_the_table_of_classes_is_what_the_code_does():
+    life = (ROOT / "docs/life-of-a-request.md").read_text()
+    rows = {
+        cells[1].strip(" `"): [cell.strip() for cell in cells[2:-1]]
+        for cells in (line.split("|") for line in life.splitlines())
+        if len(cells) == 7 and cells[1].strip(" `") in failure_classes()
+    }
+    finals = switch_over_classes("src/gateway/answers.cpp", "final_answer", r'\{(\d+), "(\w*)"')
+    verdicts = switch_over_classes("src/routing/health.cpp", "verdict_on", r"Verdict::(\w+);")
+    assert len(rows) == len(failure_classes()) == len(finals) == len(verdicts)
+    wrong = []
+    for name, (_, _, breaker, final) in rows.items():
+        verdict = verdicts[name][0]
+        if breaker != {"open_for_operator": "operator"}.get(verdict, verdict) and name != "none":
+            wrong.append(f"{name}: breaker is {verdict}, told is {breaker!r}")
+        status, code = finals[name]
+        if re.match(r"\d{3} `", final) and not final.startswith(f"{status} `{code or name}`"):
+            wrong.append(f"{name}: final is {status} {code or name}, told is {final!r}")
+    assert not wrong, wrong
