@@ -104,12 +104,6 @@ std::string list_of(std::span<const FailedAttempt> attempts) {
 
 std::string_view error_type(int status) {
   switch (status) {
-    case 401:
-      return "authentication_error";
-    case 403:
-      return "permission_error";
-    case 404:
-      return "not_found_error";
     case 429:
       return "rate_limit_error";
     case 503:

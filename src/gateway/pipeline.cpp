@@ -273,7 +273,7 @@ class Pipeline {
       parts_.counters.refused(observe::Refusal::unknown_model);
       return refuse(404,
                     fmt::format("the model '{}' does not exist; GET /v1/models lists those that do",
-                                state_.request.model),
+                                state_.request.model.substr(0, 200)),
                     error_type(404), "model_not_found", "model");
     }
     if (!identity::may_use(key_, found->first)) {

@@ -310,6 +310,7 @@ class Server {
 
 int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is a full disk, not the end
   raise_descriptor_limit();
   auto settings = load(options.config_path);
   if (!settings) {

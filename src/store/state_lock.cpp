@@ -36,7 +36,7 @@ Result<StateLock> StateLock::acquire(const std::string& directory) {
   StateLock lock(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK)
-      return fail(ErrorCode::configuration,
+      return fail(ErrorCode::io,
                   fmt::format("the state directory {} is in use by {}: stop that one first, or "
                               "give this one another --state",
                               directory, owner_of(descriptor)));

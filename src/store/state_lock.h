@@ -10,7 +10,7 @@ class StateLock {
  public:
   // Makes `directory` (for its owner only) when it is not there, and locks its file `lock`, which
   // holds this process's id. The lock ends with the process, however it ends.
-  //   errors   configuration: another process has it, named by its id; io
+  //   errors   io: another process has it, named by its id; or the disk fails
   static Result<StateLock> acquire(const std::string& directory);
   StateLock(StateLock&& other) noexcept;
   StateLock& operator=(StateLock&&) = delete;

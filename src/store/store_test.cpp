@@ -137,7 +137,7 @@ TEST_F(Store, OneProcessHasTheStateDirectory) {
     ASSERT_TRUE(lock) << lock.error().detail;
     const auto second = StateLock::acquire(directory);
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::configuration);
+    EXPECT_EQ(second.error().code, ErrorCode::io);
     EXPECT_NE(second.error().detail.find("in use by process " + std::to_string(::getpid())),
               std::string::npos)
         << second.error().detail;

@@ -88,6 +88,7 @@ class AnswerVisitor final : public JsonVisitor {
         break;
       case a_error:
         error = kind != JsonKind::null;
+        error_object = kind == JsonKind::object;
         break;
       case a_choices:
         has_choices = kind == JsonKind::array;
@@ -125,7 +126,7 @@ class AnswerVisitor final : public JsonVisitor {
   }
 
   bool is_object = false, has_choices = false, has_data = false, has_usage = false;
-  bool error = false, content = false, finish = false;
+  bool error = false, error_object = false, content = false, finish = false;
   int choices = 0;
   Usage usage;
 
@@ -233,6 +234,7 @@ Sight scan_event(std::string_view data) {
     return sight;
   }
   sight.error = visitor.error;
+  sight.error_object = visitor.error_object && visitor.is_object;
   sight.content = visitor.content && !visitor.error;
   sight.finish = visitor.finish;
   sight.usage = visitor.usage;

@@ -29,12 +29,13 @@ AnswerFacts scan_answer(Endpoint endpoint, std::string_view body);
 
 // What one event of a stream is.
 struct Sight {
-  bool malformed = false;   // its data is neither JSON nor [DONE]
-  bool content = false;     // text, reasoning, refusal, tool call, audio or a finish reason
-  bool finish = false;      // has a finish reason
-  bool error = false;       // an error object
-  bool done = false;        // [DONE]
-  bool usage_only = false;  // no choices, but usage
+  bool malformed = false;     // its data is neither JSON nor [DONE]
+  bool content = false;       // text, reasoning, refusal, tool call, audio or a finish reason
+  bool finish = false;        // has a finish reason
+  bool error = false;         // an error
+  bool error_object = false;  // the error is an object, as the dialect has it
+  bool done = false;          // [DONE]
+  bool usage_only = false;    // no choices, but usage
   Usage usage;
 };
 Sight scan_event(std::string_view data);

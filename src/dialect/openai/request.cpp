@@ -14,7 +14,6 @@ namespace {
 using records::bit;
 using records::Feature;
 
-constexpr std::size_t model_name_bytes = 256;
 constexpr std::int64_t most_tokens = 2'147'483'647;
 constexpr std::int64_t most_choices = 128;
 
@@ -246,7 +245,16 @@ class RequestVisitor final : public JsonVisitor {
         has_prompt_ = true;
         break;
       case p_metadata:
-        nullable(kind, JsonKind::object, "metadata");
+        if (nullable(kind, JsonKind::object, "metadata")) note(kind, Feature::metadata);
+        break;
+      case p_store:
+        if (raw == "true") note(kind, Feature::stored);
+        break;
+      case p_service_tier:
+        note(kind, Feature::service_tier);
+        break;
+      case p_logit_bias:
+        note(kind, Feature::logit_bias);
         break;
       case p_seed:
         note(kind, Feature::seed);
@@ -276,9 +284,6 @@ class RequestVisitor final : public JsonVisitor {
     if (!problem_ && !has_model_) missing("model");
     if (!problem_ && out_.model.empty())
       refuse("model must not be empty", "model", "invalid_value");
-    if (!problem_ && out_.model.size() > model_name_bytes)
-      refuse(fmt::format("model is longer than {} bytes", model_name_bytes), "model",
-             "invalid_value");
     if (!problem_ && out_.endpoint == Endpoint::chat_completions && !has_messages_)
       missing("messages");
     if (!problem_ && out_.endpoint == Endpoint::completions && !has_prompt_) missing("prompt");
