@@ -227,7 +227,7 @@ def status_error(x, status: int) -> bytes:
         422: ("Unprocessable entity.", "invalid_request_error", "temperature", None),
         429: (
             f"Rate limit reached for {model} in organization org-x on requests per min (RPM): "
-            "Limit 3, Used 3, Requested 1. Please try again in 20s.",
+            "Limit 3, Used 3, Requested 1. Please try again in 1s.",
             "requests",
             None,
             "rate_limit_exceeded",
@@ -490,7 +490,9 @@ async def stall_after(x):
 
 @behaviour
 async def hold_after(x):
-    """Goes on when released."""
+    """Goes on when released; whole answers are not held."""
+    if not x.wants_stream():
+        return await good(x)
     await x.head(200, STREAM)
     rest = await partial(x)
     await x.gate()
