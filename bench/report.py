@@ -1,0 +1,90 @@
+"""The benchmark's figures as text of at most 80 columns."""
+
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+
+
+def first_line(command: list[str]) -> str:
+    try:
+        run = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return "?"
+    return ((run.stdout + run.stderr).splitlines() or ["?"])[0].strip()
+
+
+def conditions(binaries: dict[str, str]) -> dict[str, str]:
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    nginx = os.environ.get("HOLDFAST_NGINX", "nginx")
+    load = os.getloadavg()[0]
+    return {
+        "processor": f"{cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores",
+        "kernel": platform.release(),
+        "nginx": first_line([nginx, "-v"]).removeprefix("nginx version: "),
+        "wrk": first_line(["wrk", "-v"]).split(" [")[0],
+        "load before": f"{load:.2f}",
+        **{name: first_line([path, "version"]) for name, path in binaries.items()},
+    }
+
+
+def median(runs: list[dict], key: str) -> float:
+    return statistics.median(run[key] for run in runs)
+
+
+def ratio(over: list[dict], under: list[dict], key: str) -> float:
+    """The median of the ratios of runs that followed one another."""
+    pairs = zip(over, under, strict=True)
+    return statistics.median(a[key] / max(b[key], 1e-9) for a, b in pairs)
+
+
+def pass_through(results: list[dict], mine: str, other: str) -> str:
+    lines = [
+        "Whole answers (1.5 kB), medians; a ratio above 1 is better than " + other,
+        "",
+        "               requests a second        CPU us a request      busy cores",
+        f"body conns {mine:>9} {other:>9} ratio {mine:>9} {other:>9} ratio   proxy load",
+    ]
+    for one in results:
+        a, b = one[mine], one[other]
+        lines.append(
+            f"{one['body_bytes'] // 1024:>3}K {one['connections']:>5} "
+            f"{median(a, 'requests_per_second'):>9.0f} {median(b, 'requests_per_second'):>9.0f} "
+            f"{ratio(a, b, 'requests_per_second'):>5.2f} "
+            f"{median(a, 'cpu_us'):>9.1f} {median(b, 'cpu_us'):>9.1f} "
+            f"{ratio(b, a, 'cpu_us'):>5.2f} "
+            f"{median(a, 'busy'):>7.0%} {median(a, 'load_busy'):>4.0%}"
+        )
+    return "\n".join(lines)
+
+
+def streaming(result: dict, names: list[str]) -> str:
+    pace = f"at {result['rate']} chunks a second each" if result["rate"] else "unpaced"
+    lines = [
+        f"{result['streams']} streams {pace}, medians",
+        "",
+        "              chunks/s  CPU us/chunk   p50 us   p99 us   added: p50    p99  busy",
+    ]
+    direct = result["direct"]
+    for name in ["direct", *names]:
+        runs = result[name]
+        p50, p99 = median(runs, "p50_us"), median(runs, "p99_us")
+        line = f"{name:<12} {median(runs, 'chunks_per_second'):>9.0f} "
+        line += "              " if name == "direct" else f"{median(runs, 'cpu_us'):>13.2f} "
+        line += f"{p50:>8.0f} {p99:>8.0f} "
+        if name != "direct":
+            line += f"{p50 - median(direct, 'p50_us'):>12.0f} {p99 - median(direct, 'p99_us'):>6.0f}"
+            line += f" {median(runs, 'busy'):>5.0%}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def memory(result: dict, names: list[str]) -> str:
+    lines = ["Resident memory, MiB", "", "              at rest   at the streams   KiB a stream"]
+    for name in names:
+        rest, full = result["rest_kib"][name], median(result[name], "rss_kib")
+        each = (full - rest) / result["streams"]
+        lines.append(f"{name:<12} {rest / 1024:>8.1f} {full / 1024:>16.1f} {each:>14.1f}")
+    return "\n".join(lines)
