@@ -1,7 +1,7 @@
 #include "net/signal.h"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 
 namespace holdfast::net {
 
@@ -9,7 +9,7 @@ Task<Result<void>> Signal::wait(Deadline deadline) {
   if (notified_) co_return Result<void>();
   expired_ = false;
   watchdog_.arm(*this, deadline);
-  co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_await timer_.async_wait(asio::as_tuple(asio::deferred));
   watchdog_.disarm(*this);
   if (notified_) co_return Result<void>();
   if (expired_) co_return fail(ErrorCode::deadline_exceeded, "deadline passed");
