@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int default_context = 2048;
+constexpr int http_threads = 512;
 // Below the gateway, yet not starved by every other program of the machine.
 constexpr int engine_nice = 5;
 // What an engine may inherit: where its libraries and accelerators are.
@@ -89,15 +90,28 @@ Command llama_server_command(const std::string& binary, const std::string& name,
   out.program = binary;
   out.nice = engine_nice;
   out.arguments = {
-      "--host",      "127.0.0.1",
-      "--port",      std::to_string(endpoint.port),
-      "--model",     settings.model,
-      "--alias",     name,  // what answers call the model: not a path of this machine
-      "--parallel",  std::to_string(settings.parallel),
-      "--ctx-size",  std::to_string(context),
-      "--threads",   std::to_string(threads_of(settings)),
-      "--cache-ram", "0",  // its prompt cache would grow to 8 GiB
-      "--no-webui",  "--jinja",
+      "--host",
+      "127.0.0.1",
+      "--port",
+      std::to_string(endpoint.port),
+      "--model",
+      settings.model,
+      "--alias",
+      name,  // what answers call the model: not a path of this machine
+      "--parallel",
+      std::to_string(settings.parallel),
+      "--ctx-size",
+      std::to_string(context),
+      "--threads",
+      std::to_string(threads_of(settings)),
+      "--cache-ram",
+      "0",  // its prompt cache would grow to 8 GiB
+      "--no-webui",
+      "--jinja",
+      // One for each connection, waiting ones included: with fewer than that, the health check
+      // waits behind the requests and the engine looks dead when it is only busy.
+      "--threads-http",
+      std::to_string(http_threads),
   };
   if (!template_path.empty())
     out.arguments.insert(out.arguments.end(), {"--chat-template-file", template_path,  //
