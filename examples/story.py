@@ -101,6 +101,8 @@ class Crowd:
 
     async def client(self, number: int) -> None:
         reader = writer = None
+        # Spread over the time of one answer, so that every moment finds them at all stages.
+        await asyncio.sleep(number / self.count * TOKENS * PACE_MS / 1000)
         while not self.leaving:
             place = QUESTIONS[number % len(QUESTIONS)]
             question = {"role": "user", "content": f"What is the capital of {place}?"}
@@ -203,8 +205,8 @@ async def play(holdfast: Holdfast, one: Fake, two: Fake, options) -> dict:
     start = time.monotonic()
     clients = [asyncio.ensure_future(crowd.client(i)) for i in range(options.clients)]
     say(f"{options.clients} clients stream; each asks again as soon as it is answered.")
-    await crowd.until("one", options.clients, start)
-    say(f"{time.monotonic() - start:6.1f} s  provider one has answered everybody once")
+    await crowd.until("one", 2 * options.clients, start)
+    say(f"{time.monotonic() - start:6.1f} s  provider one has answered everybody twice")
 
     losses = [Loss("one is killed (-9)", time.monotonic(), "two")]
     one.process.send_signal(signal.SIGKILL)
@@ -336,14 +338,20 @@ def main() -> int:
             fake.stop()
         if holdfast is not None and holdfast.process.poll() is None:
             holdfast.kill()
-    shutil.rmtree(folder)
     tell(result)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
     wrong = problems(result)
     say()
-    say("As promised." if not wrong else "Not as promised: " + "; ".join(wrong) + ".")
-    return 1 if wrong else 0
+    if wrong:
+        say("Not as promised:")
+        for one_wrong in wrong:
+            say(f"  {one_wrong}")
+        say(f"Logs and records are kept in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    say("As promised.")
+    return 0
 
 
 if __name__ == "__main__":

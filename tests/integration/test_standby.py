@@ -216,8 +216,12 @@ def test_an_engine_that_cannot_start_fails_over(holdfast, fake, engine, tmp_path
     assert status == 200 and headers["x-holdfast-provider"] == "two"
 
 
-def test_a_model_that_is_not_there_is_refused_at_the_start(holdfast, engine):
-    instance = holdfast(config_for({**engine, "model": "/nowhere.gguf"}), wait=False)
-    instance.expected_exit = True
-    assert instance.process.wait(20) == 1
-    assert "/nowhere.gguf" in instance.log() + instance.output()
+def test_a_model_that_is_not_there_is_told(holdfast, fake, engine):
+    """The other targets serve on; readiness names the file."""
+    two = fake("two")
+    config = config_for({**engine, "model": "/nowhere/model.gguf"}, first=two)
+    instance = holdfast(config)
+    assert ask(instance, "Hello")[1]["x-holdfast-provider"] == "two"
+    eventually(lambda: local(instance)["state"] == "failed", "the engine is given up")
+    _, _, body = instance.ask("GET", "/readyz", admin=True)
+    assert b"/nowhere/model.gguf" in body
