@@ -8,8 +8,8 @@ namespace holdfast::limits {
 using namespace std::chrono_literals;
 
 // What a client may send.
-inline constexpr std::size_t request_line_bytes = 8 * 1024;    // 414 beyond
-inline constexpr std::size_t header_block_bytes = 64 * 1024;   // 431 beyond
+inline constexpr std::size_t request_line_bytes = 8'192;       // 414 beyond
+inline constexpr std::size_t header_block_bytes = 65'536;      // 431 beyond
 inline constexpr std::size_t header_count = 100;               // 431 beyond
 inline constexpr std::size_t request_body_bytes = 32U << 20U;  // 413 beyond; server.max_body
 inline constexpr std::size_t json_depth = 64;                  // 400 beyond
@@ -21,13 +21,12 @@ inline constexpr std::size_t body_min_rate = 1024;             // bytes a second
 inline constexpr std::chrono::seconds idle_timeout = 75s;      // between requests on a connection
 inline constexpr std::size_t connections_per_thread =
     10'000;  // the oldest idle one is closed beyond
-inline constexpr std::size_t client_backlog_bytes =
-    256 * 1024;  // unread answer bytes held per client
+inline constexpr std::size_t client_backlog_bytes = 262'144;  // unread answer bytes held per client
 inline constexpr std::chrono::seconds client_write_timeout =
     30s;  // a reader slower than that is cut
 
 // What an upstream may send.
-inline constexpr std::size_t response_header_bytes = 64 * 1024;
+inline constexpr std::size_t response_header_bytes = 65'536;
 inline constexpr std::size_t response_buffer_bytes = 8U
                                                      << 20U;  // whole answers held for validation
 inline constexpr std::size_t stream_event_bytes = 1U << 20U;  // one server-sent event

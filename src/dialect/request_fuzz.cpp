@@ -15,7 +15,7 @@ using namespace holdfast::dialect::openai;
 // simdjson refuses numbers that fit no 64 bits, which are fine here.
 bool simdjson_minds(simdjson::error_code error) {
   return error != simdjson::SUCCESS && error != simdjson::NUMBER_ERROR &&
-         error != simdjson::BIGINT_ERROR && error != simdjson::DEPTH_ERROR;
+         error != simdjson::DEPTH_ERROR;
 }
 
 }  // namespace

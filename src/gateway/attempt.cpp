@@ -20,6 +20,15 @@ constexpr auto engine_poll = 250ms;
 constexpr std::string_view passed_names[] = {"openai-processing-ms", "openai-version",
                                              "x-should-retry"};
 
+// Counts a stream as open while it is read.
+struct StreamCount {
+  explicit StreamCount(observe::Level& level) : open(level) { open.up(); }
+  ~StreamCount() { open.down(); }
+  StreamCount(const StreamCount&) = delete;
+  StreamCount& operator=(const StreamCount&) = delete;
+  observe::Level& open;
+};
+
 std::string without(std::string text, std::string_view secret) {
   if (secret.empty()) return text;
   for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
@@ -356,8 +365,7 @@ bool Attempt::take_event(const net::SseEvent& event) {
   if (sight.error) {
     fail(outcome_.committed ? FailureClass::error_after_content : FailureClass::error_in_stream,
          "an error event");
-    if (outcome_
-            .committed) {  // it is well-formed in the client's dialect: it is the one error event
+    if (outcome_.committed && sight.error_object) {  // the one error event, as the dialect has it
       out_.append(without(std::string(event.raw), provider_.key.reveal()));
       outcome_.error_event_sent = true;
     }
@@ -398,6 +406,7 @@ Task<bool> Attempt::flush_stream() {
 }
 
 Task<void> Attempt::read_stream() {
+  const StreamCount counted(state_.parts.counters.streams);
   drop_usage_ = provider_.adapter->asks_usage(state_.request);
   net::SseParser parser;
   std::vector<net::SseEvent> events;

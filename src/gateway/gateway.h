@@ -49,6 +49,8 @@ class Gateway final : public net::Handler {
 
   // The configuration for the requests that come from now on.
   void use(std::shared_ptr<const routing::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+  // Writes what the journal still holds, if anything.
+  void flush_journal();
   // Ends every request under way with an error in its client's dialect: the process is stopping.
   void cut_all();
 

@@ -292,16 +292,15 @@ class Pipeline {
     net::Exchange::ClientWatch watch(state_.exchange, [this] {
       if (state_.cancel_attempt) state_.cancel_attempt();
     });
-    routing::Plan plan(state_.model->indices, parts_.health);
+    const std::vector<std::size_t> positions = fitting_targets();
+    std::vector<std::uint16_t> indices;
+    for (const std::size_t position : positions) indices.push_back(state_.model->indices[position]);
+    routing::Plan plan(indices, parts_.health);
     std::optional<std::size_t> position = plan.next(parts_.clock.now());
     bool fresh = false;
     while (position) {
-      const routing::Target& target = state_.model->targets[*position];
-      if (!fits_space(target)) {
-        position = plan.next(parts_.clock.now());
-        continue;
-      }
-      const Outcome outcome = co_await attempt_one(target, state_.model->indices[*position], fresh);
+      const routing::Target& target = state_.model->targets[positions[*position]];
+      const Outcome outcome = co_await attempt_one(target, indices[*position], fresh);
       if (outcome.answered || outcome.failure == FailureClass::client_left) co_return std::nullopt;
       if (outcome.committed) {
         co_await end_cut_stream(outcome);
@@ -320,13 +319,17 @@ class Pipeline {
     co_return no_target_answered(state_.failed, cooled_in);
   }
 
-  // Vectors of different models must never be mixed: embeddings go to another target only when both
-  // declare the same space.
-  bool fits_space(const routing::Target& target) const {
-    if (state_.request.endpoint != Endpoint::embeddings) return true;
-    const routing::Target& first = state_.model->targets.front();
-    return &target == &first ||
-           (!target.vector_space.empty() && target.vector_space == first.vector_space);
+  // The positions of the targets that may answer. Vectors of different models must never be mixed:
+  // embeddings go to another target only when both declare the same space.
+  std::vector<std::size_t> fitting_targets() const {
+    const auto& targets = state_.model->targets;
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < targets.size(); ++i)
+      if (i == 0 || state_.request.endpoint != Endpoint::embeddings ||
+          (!targets[i].vector_space.empty() &&
+           targets[i].vector_space == targets.front().vector_space))
+        out.push_back(i);
+    return out;
   }
 
   Task<Outcome> attempt_one(const routing::Target& target, std::size_t index, bool fresh) {
@@ -539,6 +542,10 @@ Task<void> Gateway::handle(net::Exchange& exchange) {
   co_await pipeline.run();
 }
 
+void Gateway::flush_journal() {
+  if (parts_.journal.pending()) turn_.schedule();
+}
+
 void Gateway::cut_all() {
   for (const auto& cut : under_way_) cut();
 }
@@ -550,7 +557,10 @@ std::string Gateway::problem_answer(const net::HeadProblem& problem, net::Answer
   headers.add("content-type", "application/json");
   if (problem.status == 405) headers.add("allow", "GET, HEAD, POST, OPTIONS");
   if (problem.status == 426) headers.add("upgrade", "HTTP/1.1");
-  return dialect::openai::error_body(problem.detail, "invalid_request_error", "bad_http");
+  const bool ours = problem.status == 500;
+  return dialect::openai::error_body(problem.detail,
+                                     ours ? "server_error" : "invalid_request_error",
+                                     ours ? "internal_error" : "bad_http");
 }
 
 }  // namespace holdfast::gateway

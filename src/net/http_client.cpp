@@ -153,7 +153,8 @@ Result<std::string_view> UpstreamCall::next_buffered() {
       c.begin += before - unread.size();
       body_done_ = chunked_.done();
     } else if (head_.framing == BodyFraming::length) {
-      piece = unread.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, unread.size())));
+      piece =
+          unread.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, unread.size())));
       c.begin += piece.size();
       left_ -= piece.size();
       body_done_ = left_ == 0;

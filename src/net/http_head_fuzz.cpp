@@ -42,6 +42,14 @@ void hold_against_beast(std::string_view bytes, const RequestHead& head, std::st
     body = rest.substr(0, static_cast<std::size_t>(head.content_length));
   }
   HF_CHECK(beast.get().body() == body);
+  HF_CHECK(std::string_view(beast.get().target()).ends_with(head.target) || head.target == "/");
+  for (const HeaderField& field : head.headers.fields) {
+    const auto range = beast.get().equal_range(std::string(field.name));
+    bool found = false;
+    for (auto at = range.first; at != range.second; ++at)
+      found = found || std::string_view(at->value()) == field.value;
+    HF_CHECK(found);
+  }
   const auto count =
       static_cast<std::size_t>(std::distance(beast.get().base().begin(), beast.get().base().end()));
   HF_CHECK(head.framing == BodyFraming::chunked || count == head.headers.fields.size());

@@ -360,6 +360,7 @@ void HttpServer::adopt(asio::ip::tcp::socket socket) {
     idle_.front()->stream.close();
     mark_idle(*idle_.front(), false);
   }
+  ++accepted_;
   connections_.push_back(std::make_unique<Connection>(*this, std::move(socket)));
   Connection& connection = *connections_.back();
   connection.self = std::prev(connections_.end());

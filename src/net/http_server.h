@@ -123,6 +123,8 @@ class HttpServer {
   void close_all();
   // Open connections.
   std::size_t connections() const { return connections_.size(); }
+  // Since the start: connections accepted, and requests that ended in an exception of ours.
+  std::uint64_t accepted() const { return accepted_; }
   std::uint64_t internal_errors() const { return internal_errors_; }
 
  private:
@@ -146,7 +148,7 @@ class HttpServer {
   std::list<std::unique_ptr<Connection>> connections_;
   std::list<Connection*> idle_;  // the longest idle one first
   bool stopping_ = false;
-  std::uint64_t internal_errors_ = 0;
+  std::uint64_t accepted_ = 0, internal_errors_ = 0;
 };
 
 // A listening socket that shares its port with the other threads' (SO_REUSEPORT) when `share` is

@@ -125,6 +125,8 @@ Result<BaseUrl> parse_base_url(std::string_view url) {
   });
   if (scheme != "https" && scheme != "http") return refuse("the scheme is neither https nor http");
   out.origin.tls = scheme == "https";
+  if (!rest.substr(scheme.size()).starts_with("://"))
+    return refuse("the scheme is neither https nor http");
   rest.remove_prefix(scheme.size() + 3);
 
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?#\\"));

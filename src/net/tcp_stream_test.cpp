@@ -139,6 +139,29 @@ TEST_F(TcpStreamTest, AResetIsTheUpstreamsFault) {
   EXPECT_EQ(written.error().code, ErrorCode::upstream_unavailable);
 }
 
+// Owns what it uses, as a connection's coroutine does.
+Task<int> hold(std::unique_ptr<TcpStream> stream) {
+  std::array<char, 16> buffer{};
+  const auto size = co_await stream->read_some(buffer, system_clock().now() + 1h);
+  co_return size ? 1 : 0;
+}
+
+TEST(TcpStreamAtTheEnd, TheLoopMayGoWithAReadUnderWay) {
+  auto loop = std::make_unique<asio::io_context>();
+  auto watchdog = std::make_unique<Watchdog>(*loop, system_clock());
+  std::shared_ptr<std::optional<int>> held;
+  {
+    tcp::acceptor acceptor(*loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    tcp::socket socket(*loop);
+    socket.connect(acceptor.local_endpoint());
+    held = test::start(*loop, hold(std::make_unique<TcpStream>(std::move(socket), *watchdog)));
+    loop->poll();
+  }
+  watchdog.reset();
+  loop.reset();
+  EXPECT_FALSE(held->has_value());
+}
+
 TEST_F(TcpStreamTest, QuietAndPeerClosedTellWhatThePeerDid) {
   EXPECT_TRUE(here->quiet());
   EXPECT_FALSE(here->peer_closed());

@@ -60,7 +60,8 @@ constexpr std::array<Description, metric_count> table = {{
     {bugs, "holdfast_bugs_total", counter, "",
      "Requests that failed by what cannot happen. Anything but 0 is worth a report."},
     {breaker_state, "holdfast_breaker_state", gauge, "provider,model",
-     "0: the target is used; 1: one request tries it; 2: it is left out."},
+     "0: the target is used; 1: it is left out; 2: one request tries it; 3: it waits out "
+     "Retry-After."},
     {engine_ready, "holdfast_engine_ready", gauge, "provider",
      "1: the local engine answers; 0: it does not run, or loads its model."},
     {engine_time_to_ready, "holdfast_engine_time_to_ready_seconds", gauge, "provider",

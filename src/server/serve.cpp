@@ -2,8 +2,8 @@
 
 #include <sys/resource.h>
 
-#include <boost/asio/signal_set.hpp>
 #include <algorithm>
+#include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
 #include <optional>
@@ -230,14 +230,19 @@ class Server {
       ++reload_failures_;
       for (const config::Problem& problem : loaded.error())
         log::error("reload refused: {}", config::to_string(problem));
-      admin_->reload_problem = config::to_string(loaded.error().front());
+      const auto first = std::find_if(
+          loaded.error().begin(), loaded.error().end(),
+          [](const config::Problem& one) { return one.severity == config::Severity::error; });
+      admin_->reload_problem = config::to_string(*first);
       return;
     }
     for (const config::Problem& warning : loaded->warnings)
       log::warning("{}", config::to_string(warning));
     if (loaded->applications != settings_.applications ||
-        loaded->administration != settings_.administration || loaded->threads != settings_.threads)
-      log::warning("server.listen, admin.listen and server.threads take effect at the next start");
+        loaded->administration != settings_.administration ||
+        loaded->threads != settings_.threads || !(loaded->records == settings_.records))
+      log::warning(
+          "server.listen, server.threads, admin.listen and records take effect at the next start");
     const auto snapshot =
         compile(*loaded, ++generation_, clock_.wall_us(), registry_,
                 [this](const provider::Settings& one) { return engines_.get(one); });

@@ -66,6 +66,10 @@ Task<void> Worker::housekeeping() {
   boost::system::error_code stopped;
   while (!stopped) {
     counters_.client_connections.set(static_cast<std::int64_t>(http_->connections()));
+    counters_.client_connections_opened.set(http_->accepted());
+    counters_.bugs.set(http_->internal_errors());
+    counters_.journal_flushes.set(journal_->flushes());
+    gateway_.flush_journal();  // what a failing disk did not take is tried again
     pool_.evict();
     housekeeping_timer_.expires_after(housekeeping_interval);
     co_await housekeeping_timer_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
