@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -136,6 +137,14 @@ Process::~Process() {
   if (pid_ == 0) return;
   signal(SIGKILL);
   reap();
+}
+
+std::chrono::nanoseconds Process::cpu_time() const {
+  clockid_t clock{};
+  timespec used{};
+  if (pid_ == 0 || clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &used) != 0)
+    return {};
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 void Process::signal(int signal) const {

@@ -2,6 +2,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,8 @@ class Process {
   pid_t pid() const { return pid_; }
   int exit_descriptor() const { return pidfd_.get(); }     // readable once it has ended
   int output_descriptor() const { return output_.get(); }  // non-blocking
+  // Processor time that it has used so far; zero when it has ended.
+  std::chrono::nanoseconds cpu_time() const;
   // Sends `signal` to the child's whole group.
   void signal(int signal) const;
   // Waits for its end, kills what its group left behind, and says how it ended, in words.

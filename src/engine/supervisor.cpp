@@ -280,6 +280,8 @@ void Supervisor::probe(MonoTime now) {
   if (health_.active() && now >= probe_deadline_) return on_probe(ProbeResult::gone, now);
   if (health_.active() || now < probe_at_) return;
   probe_deadline_ = now + plan_.limits.probe_timeout;
+  probe_began_ = now;
+  probe_cpu_ = process_->cpu_time();
   health_.start(endpoint_->port);
   on_probe(health_.step(), now);
 }
@@ -304,10 +306,15 @@ void Supervisor::on_probe(ProbeResult result, MonoTime now) {
     enter(EngineState::ready, status().last_error);
     settle_waiters({});
   } else if (!starting) {
-    missed_ = result == ProbeResult::gone ? missed_ + 1 : 0;
+    missed_ = result == ProbeResult::gone && seems_stuck(now) ? missed_ + 1 : 0;
     if (missed_ >= plan_.limits.missed_probes)
       give_up_on(fmt::format("it runs but did not answer {} health checks in a row", missed_));
   }
+}
+
+bool Supervisor::seems_stuck(MonoTime now) const {
+  const Duration used = process_->cpu_time() - probe_cpu_;
+  return used * 1000 <= (now - probe_began_) * plan_.limits.idle_permille;
 }
 
 // Kills it; on_exit() says why.
@@ -331,7 +338,7 @@ void Supervisor::on_exit(MonoTime now) {
     const std::lock_guard lock(mutex_);
     ++status_.deaths;
   }
-  if (!kill_reason_.empty()) how = kill_reason_;
+  if (!kill_reason_.empty()) return back_off(now, std::move(kill_reason_));
   if (before == EngineState::ready) {
     if (now >= ready_at_ + plan_.limits.well_after) backoffs_ = 0;
     return back_off(now, how);

@@ -75,6 +75,7 @@ class Supervisor final : public Engine {
   void watch(MonoTime now);
   void probe(MonoTime now);
   void on_probe(ProbeResult result, MonoTime now);
+  bool seems_stuck(MonoTime now) const;
   void give_up_on(std::string why);
   void on_exit(MonoTime now);
   void back_off(MonoTime now, const std::string& why);
@@ -100,6 +101,8 @@ class Supervisor final : public Engine {
   HealthProbe health_;
   Random random_;
   MonoTime started_at_{}, ready_at_{}, retry_at_{}, probe_at_{}, probe_deadline_{}, kill_at_{};
+  Duration probe_cpu_{};  // used by the server when the probe began
+  MonoTime probe_began_{};
   int missed_ = 0, backoffs_ = 0;
   bool output_open_ = false;
   std::string kill_reason_;

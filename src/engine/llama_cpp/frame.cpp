@@ -15,7 +15,7 @@ std::string_view user_assistant_template() {
   {%- endif -%}
 {%- endmacro -%}
 {%- for message in messages if message.role in ['system', 'developer'] -%}
-  {{- text(message.content) + '\n\n' -}}
+  {{- 'System: ' + text(message.content) + '\n\n' -}}
 {%- endfor -%}
 {{- 'User: What is the capital of Spain?\nAssistant:\nThe capital of Spain is Madrid.' -}}
 {%- for message in messages if message.role not in ['system', 'developer'] -%}
@@ -36,7 +36,7 @@ std::vector<std::string> stop_strings(provider::Frame frame) {
     case provider::Frame::none:
       return {};
     case provider::Frame::user_assistant:
-      return {"\n\nUser:", "\nUser:", "User:", "\nAssistant:"};
+      return {"\n\nUser:", "\nUser:", "User:", "\nAssistant:", "\n\nSystem:", "\nSystem:"};
   }
   return {};
 }

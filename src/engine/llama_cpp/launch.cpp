@@ -18,9 +18,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int default_context = 2048;
-constexpr int http_threads = 512;
 // Below the gateway, yet not starved by every other program of the machine.
 constexpr int engine_nice = 5;
+// A request occupies one of them from its arrival to its end, also while it waits for a slot, and
+// a health check needs one: with llama-server's own number it goes unanswered among 200 clients.
+// They cost 20 KiB each.
+constexpr int http_threads = 1024;
 // What an engine may inherit: where its libraries and accelerators are.
 constexpr std::array inherited{"PATH",   "LD_LIBRARY_PATH",      "TMPDIR",
                                "LANG",   "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
@@ -104,14 +107,12 @@ Command llama_server_command(const std::string& binary, const std::string& name,
       std::to_string(context),
       "--threads",
       std::to_string(threads_of(settings)),
+      "--threads-http",
+      std::to_string(http_threads),
       "--cache-ram",
       "0",  // its prompt cache would grow to 8 GiB
       "--no-webui",
       "--jinja",
-      // One for each connection, waiting ones included: with fewer than that, the health check
-      // waits behind the requests and the engine looks dead when it is only busy.
-      "--threads-http",
-      std::to_string(http_threads),
   };
   if (!template_path.empty())
     out.arguments.insert(out.arguments.end(), {"--chat-template-file", template_path,  //
