@@ -22,7 +22,11 @@ struct SupervisorLimits {
   std::chrono::milliseconds probe_while_starting{50};
   std::chrono::milliseconds probe_every{2'000};
   std::chrono::milliseconds probe_timeout{5'000};
-  int missed_probes = 3;                         // in a row: then it hangs, and is killed
+  // Health checks without an answer in a row, with hardly any processor time used meanwhile: then
+  // it hangs, and is killed. One that computes and does not answer is busy with more clients than
+  // it has threads: killing it would make an outage of an overload.
+  int missed_probes = 3;
+  int idle_permille = 10;                        // of one core: less is "hardly any"
   std::chrono::milliseconds first_backoff{500};  // doubled up to:
   std::chrono::milliseconds longest_backoff{30'000};
   std::chrono::milliseconds well_after{60'000};  // ready for so long: back-off begins anew
