@@ -11,12 +11,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "dialect/json_scan.h"
 #include "dialect/openai/answer.h"
 #include "gateway/attempt.h"
 #include "gateway/gateway.h"
+#include "net/url.h"
 #include "routing/plan.h"
 
 namespace holdfast::gateway {
@@ -66,11 +66,6 @@ bool sane_request_id(std::string_view id) {
   });
 }
 
-std::string_view host_name(std::string_view authority) {
-  if (authority.starts_with('[')) return authority.substr(1, authority.find(']') - 1);
-  return authority.substr(0, authority.rfind(':'));
-}
-
 std::string_view trim(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
@@ -88,22 +83,6 @@ bool is_json(std::string_view content_type) {
   if (charset.starts_with('"') && charset.ends_with('"') && charset.size() >= 2)
     charset = charset.substr(1, charset.size() - 2);
   return net::same_name(charset, "utf-8");
-}
-
-std::string unescape_path(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned code = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, code, 16).ptr ==
-            text.data() + i + 3) {
-      out.push_back(static_cast<char>(code));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
 }
 
 observe::Refusal refusal_reason(int status) {
@@ -191,7 +170,7 @@ class Pipeline {
       state_.cors_origin = *origin;
     if (!state_.snapshot->keys.open()) return std::nullopt;
     // Open to whoever can connect: a page in somebody's browser must not be among them.
-    if (!head().host.empty() && !net::is_loopback_host(host_name(head().host)))
+    if (!head().host.empty() && !net::is_loopback_host(net::host_of(head().host)))
       return refuse(403, "without configured keys only loopback host names are answered",
                     error_type(403), "host_not_allowed");
     if (origin && state_.cors_origin.empty())
@@ -306,10 +285,13 @@ class Pipeline {
         co_await end_cut_stream(outcome);
         co_return std::nullopt;
       }
-      const auto next = routing::after_failure(outcome.failure, outcome.stale && !fresh);
+      const auto next = routing::after_failure(outcome.failure, ended_idle(outcome));
       if (next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
       fresh = next == routing::Next::same_target;
-      if (!fresh) position = plan.next(parts_.clock.now());
+      if (fresh)
+        state_.failed.pop_back();  // not the target's fault, and it is asked again
+      else
+        position = plan.next(parts_.clock.now());
     }
     std::optional<std::chrono::milliseconds> cooled_in;
     const MonoTime now = parts_.clock.now();
@@ -359,13 +341,22 @@ class Pipeline {
     co_return outcome;
   }
 
+  // A kept connection that the upstream closed meanwhile, as it may: says nothing about the target.
+  static bool ended_idle(const Outcome& outcome) {
+    return outcome.stale && outcome.failure == FailureClass::reset;
+  }
+
   void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome) {
-    parts_.health.failed(index, outcome.failure, outcome.status, parts_.clock.now(),
-                         parts_.clock.wall_us(), outcome.retry_after);
+    const bool blamed = routing::blames_target(outcome.failure) && !ended_idle(outcome);
+    if (blamed)
+      parts_.health.failed(index, outcome.failure, outcome.status, parts_.clock.now(),
+                           parts_.clock.wall_us(), outcome.retry_after);
+    else
+      parts_.health.undecided(index);
     if (outcome.failure == FailureClass::client_left) return;
     state_.failed.push_back({outcome.failure, outcome.status, target.provider->name, target.model,
                              outcome.detail, outcome.retry_after, outcome.error_body});
-    if (!routing::blames_target(outcome.failure)) return;
+    if (!blamed) return;
     parts_.on_failure({state_.request_id, state_.model->name, target.provider->name, target.model,
                        outcome.detail, outcome.failure, outcome.status, parts_.clock.wall_us()});
   }
@@ -406,7 +397,7 @@ class Pipeline {
     for (std::size_t kind = 0; kind < std::size(tokens); ++kind)
       if (tokens[kind] > 0) counts.tokens[kind].add(static_cast<std::uint64_t>(tokens[kind]));
     if (outcome.failure != FailureClass::none && !outcome.committed &&
-        routing::after_failure(outcome.failure, false) == routing::Next::next_target)
+        routing::after_failure(outcome.failure, ended_idle(outcome)) == routing::Next::next_target)
       counts.failovers[static_cast<std::size_t>(outcome.failure)].add();
     parts_.counters.upstream_sent_bytes.add(outcome.bytes_sent);
     parts_.counters.upstream_received_bytes.add(outcome.bytes_received);
@@ -491,7 +482,7 @@ class Pipeline {
       }
       body = R"({"object":"list","data":[)" + body + "]}";
     } else {
-      const std::string name = unescape_path(head().path().substr(model_prefix.size()));
+      const std::string name = net::percent_decode(head().path().substr(model_prefix.size()));
       const auto found = state_.snapshot->models.find(name);
       if (found == state_.snapshot->models.end() || !identity::may_use(key_, name))
         co_return refuse(404, fmt::format("the model '{}' does not exist", name.substr(0, 200)),

@@ -278,12 +278,17 @@ def test_several_failures_are_named_in_order(holdfast, fake):
 
 
 def test_a_connection_closed_while_idle_is_no_failure(holdfast, fake):
-    """A kept connection that the upstream closes is replaced, without an attempt lost."""
-    one = fake("one")
-    instance = holdfast(configs.misbehaving(one, "close_idle"))
-    for _ in range(20):
+    """A kept connection that the upstream closes is replaced: no failover, no open breaker."""
+    one, two = fake("one"), fake("two")
+    instance = holdfast(configs.misbehaving(one, "close_idle", two))
+    for _ in range(50):
         status, headers, _ = instance.chat()
-        assert status == 200 and headers["x-holdfast-attempts"] == "1"
+        assert status == 200 and headers["x-holdfast-provider"] == "one"
+        assert "x-holdfast-fallback-reason" not in headers
+    (provider,) = [
+        each for each in instance.admin("/api/v1/providers")["providers"] if each["name"] == "one"
+    ]
+    assert provider["targets"][0]["failures"] == 0
 
 
 def test_an_upstream_that_comes_back_is_used_again(holdfast, fake):
