@@ -165,6 +165,8 @@ Task<void> Attempt::call(bool fresh) {
   }
   call_.emplace(state_.parts.pool, *origin, *pool_key);
   state_.cancel_attempt = [this] { call_->cancel(); };
+  if (state_.exchange.client_left() || state_.stopping)
+    call_->cancel();  // told before there was a call
 
   const net::Deadline connect_by = until(state_.parts.clock.now() + target_.timeouts.connect);
   auto opened = co_await call_->open(fresh, connect_by);

@@ -381,9 +381,12 @@ void HttpServer::stop_accepting() {
   acceptor_.close(error);
   accept_pause_.cancel();
   // Connections that have not sent a request yet are given the chance to: only used ones close.
-  const auto idle = idle_;
-  for (Connection* connection : idle)
+  for (Connection* connection : idle_)
     if (connection->used) connection->stream.cancel();
+}
+
+void HttpServer::close_idle() {
+  for (Connection* connection : idle_) connection->stream.cancel();
 }
 
 void HttpServer::close_all() {

@@ -119,6 +119,8 @@ class HttpServer {
   // Accepts what is queued already, then no more; idle connections close, others after their
   // answer.
   void stop_accepting();
+  // Closes the connections that wait for a request.
+  void close_idle();
   // Ends every connection at once.
   void close_all();
   // Open connections.

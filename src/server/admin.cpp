@@ -1,30 +1,11 @@
 #include "server/admin.h"
 
-#include <charconv>
-
 #include "console/status_page.h"
 #include "dialect/json_scan.h"
+#include "net/url.h"
 
 namespace holdfast::server {
 namespace {
-
-std::string unescape_query(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned code = 0;
-    const char* digits = text.data() + i + 1;
-    if (text[i] == '+') {
-      out.push_back(' ');
-    } else if (text[i] == '%' && i + 2 < text.size() &&
-               std::from_chars(digits, digits + 2, code, 16).ptr == digits + 2) {
-      out.push_back(static_cast<char>(code));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
 
 QueryFields read_query(std::string_view query) {
   QueryFields fields;
@@ -33,9 +14,9 @@ QueryFields read_query(std::string_view query) {
     const std::string_view pair = query.substr(0, end);
     const auto equals = pair.find('=');
     if (!pair.empty())
-      fields[unescape_query(pair.substr(0, equals))] =
+      fields[net::percent_decode(pair.substr(0, equals), true)] =
           equals == std::string_view::npos ? std::string()
-                                           : unescape_query(pair.substr(equals + 1));
+                                           : net::percent_decode(pair.substr(equals + 1), true);
     if (end == std::string_view::npos) break;
     query.remove_prefix(end + 1);
   }
@@ -46,11 +27,6 @@ const AdminRoute* find_route(std::string_view path) {
   for (const AdminRoute& route : admin_routes())
     if (route.path == path) return &route;
   return nullptr;
-}
-
-std::string_view host_name(std::string_view authority) {
-  if (authority.starts_with('[')) return authority.substr(1, authority.find(']') - 1);
-  return authority.substr(0, authority.rfind(':'));
 }
 
 void add_safety_headers(net::AnswerHeaders& headers) {
@@ -64,7 +40,7 @@ void add_safety_headers(net::AnswerHeaders& headers) {
 AdminAnswer choose(AdminState& state, const net::RequestHead& head) {
   // It is open to whoever can connect to loopback: a page in somebody's browser must not be among
   // them.
-  if (!net::is_loopback_host(host_name(head.host)))
+  if (!net::is_loopback_host(net::host_of(head.host)))
     return admin_problem(403, "host_not_allowed", "only loopback host names are answered here");
   if (const auto origin = head.headers.find("origin");
       origin && *origin != std::string("http://").append(head.host))

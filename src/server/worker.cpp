@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 namespace asio = boost::asio;
 constexpr auto housekeeping_interval = 1s;
 constexpr auto drain_poll = 20ms;
-constexpr auto after_cut = 2s;  // for the error events of what did not finish in time
+constexpr auto first_request_grace = 1s;  // for connections that were queued when draining began
+constexpr auto after_cut = 2s;            // for the error events of what did not finish in time
 }  // namespace
 
 Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::ThreadCounters& counters,
@@ -80,8 +81,10 @@ Task<void> Worker::wind_down(net::Deadline deadline) {
   boost::system::error_code ignored;
   http_->stop_accepting();
   bool cut = false;
+  const MonoTime patient_until = clock_.now() + first_request_grace;
   while (http_->connections() > 0) {
     const MonoTime now = clock_.now();
+    if (now >= patient_until) http_->close_idle();
     if (now >= deadline && !cut) {
       cut = true;
       gateway_.cut_all();
