@@ -15,7 +15,8 @@ std::optional<double> read_number(std::string_view text) {
   double number = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc{} || end != text.data() + text.size() || number < 0) return std::nullopt;
+  if (error != std::errc{} || end != text.data() + text.size() || !(number >= 0))
+    return std::nullopt;  // "nan" is read as a number too
   return number;
 }
 

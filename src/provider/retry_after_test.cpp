@@ -23,6 +23,8 @@ TEST(ReadRetryAfter, EveryForm) {
       {"a cap", "retry-after", "999999999999", "", 3'600'000},
       {"negative is nonsense", "retry-after", "-5", "", -1},
       {"text is nonsense", "retry-after", "soon", "", -1},
+      {"no number is nonsense", "retry-after", "nan", "", -1},
+      {"an infinite one is capped", "retry-after", "inf", "", 3'600'000},
       {"absent", "x", "y", "", -1},
       {"words", "x", "y", "Please try again in 20s.", 20'000},
       {"words in milliseconds", "x", "y", "try again in 430ms", 430},

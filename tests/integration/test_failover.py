@@ -12,7 +12,7 @@ import resource
 
 import pytest
 from support import configs, http_client, sse
-from support.processes import BINARY, eventually
+from support.processes import SANITIZED, eventually
 from support.sockets import FullBacklog
 
 pytestmark = pytest.mark.asan
@@ -163,6 +163,7 @@ def test_total_of_an_attempt(holdfast, fake, seen):
     check_failover(holdfast(config), "deadline", False, seen)
 
 
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer itself needs descriptors")
 def test_out_of_descriptors_is_local(holdfast, fake, seen):
     """The gateway cannot open a socket: not the target's fault, and it recovers."""
     one = fake("one")
@@ -324,7 +325,7 @@ def test_the_names_are_those_of_the_header():
     assert len(classes()) >= 33 and "cut_stream" in classes()
 
 
-@pytest.mark.skipif("asan" in str(BINARY), reason="the sanitized run leaves some tests out")
+@pytest.mark.skipif(SANITIZED, reason="the sanitized run leaves some tests out")
 def test_every_class_was_seen(request, seen):
     """Runs last in this file: every class reached a client's headers or the records."""
     mine = [item for item in request.session.items if item.fspath == request.node.fspath]

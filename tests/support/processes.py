@@ -16,6 +16,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FAKE = pathlib.Path(__file__).with_name("fake_upstream.py")
 BINARY = pathlib.Path(os.environ.get("HOLDFAST_BINARY", ROOT / "build/release/holdfast"))
+SANITIZED = "asan" in BINARY.parts or "tsan" in BINARY.parts
 SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|runtime error: |WARNING: ThreadSanitizer).*")
 # Sanitized builds and busy machines are slower; nothing here depends on being fast.
 PATIENCE_S = 20
