@@ -174,6 +174,7 @@ def configuration(one: Fake, two: Fake, engine: str, model: str) -> dict:
                 "binary": engine,
                 "model": model,
                 "standby": "warm",
+                "parallel": 16,
                 "frame": "user_assistant",
                 "timeouts": patient | {"total": "150s"},
             },

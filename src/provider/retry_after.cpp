@@ -57,7 +57,9 @@ std::optional<milliseconds> read_retry_after(const net::HeaderFields& headers,
   if (!wait_ms) wait_ms = read_text_ms(body);
   if (!wait_ms) return std::nullopt;
   if (*wait_ms >= static_cast<double>(longest.count())) return longest;
-  return std::max(shortest, milliseconds(static_cast<std::int64_t>(*wait_ms)));
+  // Not a number, or below: compared before the conversion, which such values would not survive.
+  if (!(*wait_ms > static_cast<double>(shortest.count()))) return shortest;
+  return milliseconds(static_cast<std::int64_t>(*wait_ms));
 }
 
 }  // namespace holdfast::provider
