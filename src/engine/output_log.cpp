@@ -11,6 +11,7 @@
 namespace holdfast::engine {
 namespace {
 constexpr int reads_at_once = 16;
+constexpr std::size_t read_bytes = 16'384;
 
 std::string_view trimmed(std::string_view line) {
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
@@ -28,7 +29,7 @@ void OutputLog::start() {
 }
 
 bool OutputLog::drain(int fd) {
-  std::array<char, 16 * 1024> buffer;
+  std::array<char, read_bytes> buffer;
   for (int i = 0; i < reads_at_once; ++i) {
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got > 0)

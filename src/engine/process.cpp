@@ -23,13 +23,13 @@ struct Launch {  // all that the child needs: between vfork and exec it may not 
   const char* program;
   char* const* arguments;
   char* const* environment;
-  int input, output, nice;
+  int input, output, error, nice;
   pid_t parent;
 };
 
 // The child's half. Only calls that POSIX lists as safe in a signal handler, and plain system
 // calls.
-[[noreturn]] void become(const Launch& launch, volatile int* error) {
+[[noreturn]] void become(const Launch& launch) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != launch.parent) _exit(cannot_execute);  // it died before the line above
   setpgid(0, 0);
@@ -37,7 +37,7 @@ struct Launch {  // all that the child needs: between vfork and exec it may not 
   dup2(launch.input, STDIN_FILENO);
   dup2(launch.output, STDOUT_FILENO);
   dup2(launch.output, STDERR_FILENO);
-  close_range(STDERR_FILENO + 1, ~0U, 0);
+  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   // Handlers are reset by exec; what we ignore or block would be inherited.
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
@@ -47,15 +47,15 @@ struct Launch {  // all that the child needs: between vfork and exec it may not 
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   execve(launch.program, launch.arguments, launch.environment);
-  *error = errno;
+  const int error = errno;
+  [[maybe_unused]] const ssize_t put = ::write(launch.error, &error, sizeof error);
   _exit(cannot_execute);
 }
 
-// vfork: the child shares our memory until exec, so a gateway of any size starts it at once, and
-// the error of exec comes back in a variable.
-[[gnu::noinline]] pid_t start(const Launch& launch, volatile int* error) {
-  const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
-  if (pid == 0) become(launch, error);
+// vfork: the child shares our memory until exec, so a gateway of any size starts it at once.
+[[gnu::noinline]] pid_t start(const Launch& launch) {
+  const pid_t pid = vfork();  // NOLINT(bugprone-unsafe-functions): the child only execs
+  if (pid == 0) become(launch);
   return pid;
 }
 
@@ -65,6 +65,14 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   for (const std::string& word : words) out.push_back(const_cast<char*>(word.c_str()));
   out.push_back(nullptr);
   return out;
+}
+
+bool make_pipe(Descriptor& from, Descriptor& to) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  from = Descriptor(ends[0]);
+  to = Descriptor(ends[1]);
+  return true;
 }
 
 std::string system_error(const char* what, int error) {
@@ -89,12 +97,11 @@ void Descriptor::reset() {
 int Descriptor::release() { return std::exchange(fd_, -1); }
 
 Result<Process> Process::spawn(const Command& command) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorCode::io, system_error("no pipe", errno));
   Process out;
-  out.output_ = Descriptor(ends[0]);
-  const Descriptor write_end(ends[1]);
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  Descriptor output, error_in, error_out;
+  if (!make_pipe(out.output_, output) || !make_pipe(error_in, error_out))
+    return fail(ErrorCode::io, system_error("no pipe", errno));
+  fcntl(out.output_.get(), F_SETFL, O_NONBLOCK);
   const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null) return fail(ErrorCode::io, system_error("/dev/null", errno));
 
@@ -103,25 +110,27 @@ Result<Process> Process::spawn(const Command& command) {
   const std::vector<char*> arguments = pointers(words);
   const std::vector<char*> environment = pointers(command.environment);
   const int nice = getpriority(PRIO_PROCESS, 0) + command.nice;
-  const Launch launch{command.program.c_str(),
-                      arguments.data(),
-                      environment.data(),
-                      null.get(),
-                      write_end.get(),
-                      nice,
-                      getpid()};
-  volatile int error = 0;
+  const Launch launch{.program = command.program.c_str(),
+                      .arguments = arguments.data(),
+                      .environment = environment.data(),
+                      .input = null.get(),
+                      .output = output.get(),
+                      .error = error_out.get(),
+                      .nice = nice,
+                      .parent = getpid()};
   // The handlers of this program must not run in the child while it shares our memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = start(launch, &error);
+  const pid_t pid = start(launch);
   const int fork_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return fail(ErrorCode::io, system_error("no process", fork_error));
   out.pid_ = pid;
   out.pidfd_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (error != 0)
+  error_out.reset();
+  int error = 0;
+  if (::read(error_in.get(), &error, sizeof error) == sizeof error)
     return fail(ErrorCode::io,
                 fmt::format("{} cannot be executed: {}", command.program, strerror(error)));
   if (!out.pidfd_) return fail(ErrorCode::io, system_error("no pidfd", errno));

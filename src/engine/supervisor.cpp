@@ -338,7 +338,7 @@ void Supervisor::on_exit(MonoTime now) {
     const std::lock_guard lock(mutex_);
     ++status_.deaths;
   }
-  if (!kill_reason_.empty()) return back_off(now, std::move(kill_reason_));
+  if (!kill_reason_.empty()) return back_off(now, kill_reason_);
   if (before == EngineState::ready) {
     if (now >= ready_at_ + plan_.limits.well_after) backoffs_ = 0;
     return back_off(now, how);
