@@ -159,13 +159,9 @@ class Scanner {
     } else if (c == '-' || (c >= '0' && c <= '9')) {
       if (!read_number()) return false;
       kind = JsonKind::number;
-    } else if (c == 't' && read_word("true")) {
+    } else if ((c == 't' && read_word("true")) || (c == 'f' && read_word("false"))) {
       kind = JsonKind::boolean;
-    } else if (c == 'f' && read_word("false")) {
-      kind = JsonKind::boolean;
-    } else if (c == 'n' && read_word("null")) {
-      kind = JsonKind::null;
-    } else {
+    } else if (c != 'n' || !read_word("null")) {
       return refuse(at_ == text_.size() ? "the text ends within a value" : "expected a value");
     }
     if (tag != no_tag) visitor_.value(tag, kind, begin, at_);

@@ -10,7 +10,7 @@ namespace holdfast::gateway {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::size_t error_body_bytes = 64 * 1024;
+constexpr std::size_t error_body_bytes = 65'536;
 constexpr auto error_body_time = 5s;
 constexpr auto drain_time = 1s;
 constexpr auto engine_poll = 250ms;

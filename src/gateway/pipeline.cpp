@@ -273,6 +273,7 @@ class Pipeline {
     });
     const std::vector<std::size_t> positions = fitting_targets();
     std::vector<std::uint16_t> indices;
+    indices.reserve(positions.size());
     for (const std::size_t position : positions) indices.push_back(state_.model->indices[position]);
     routing::Plan plan(indices, parts_.health);
     std::optional<std::size_t> position = plan.next(parts_.clock.now());
@@ -306,6 +307,7 @@ class Pipeline {
   std::vector<std::size_t> fitting_targets() const {
     const auto& targets = state_.model->targets;
     std::vector<std::size_t> out;
+    out.reserve(targets.size());
     for (std::size_t i = 0; i < targets.size(); ++i)
       if (i == 0 || state_.request.endpoint != Endpoint::embeddings ||
           (!targets[i].vector_space.empty() &&

@@ -1,15 +1,15 @@
 #include "identity/keys.h"
 
-#include <strings.h>
-
 #include <algorithm>
+
+#include "net/http_head.h"
 
 namespace holdfast::identity {
 
 const KeySettings* Keys::find(std::string_view authorization) const {
-  const auto space = authorization.find(' ');
-  if (space != 6 || strncasecmp(authorization.data(), "bearer", 6) != 0) return nullptr;
-  const std::string_view offered = authorization.substr(space + 1);
+  constexpr std::string_view scheme = "bearer ";
+  if (!net::same_name(authorization.substr(0, scheme.size()), scheme)) return nullptr;
+  const std::string_view offered = authorization.substr(scheme.size());
   const KeySettings* found = nullptr;
   for (const KeySettings& key : keys_)
     if (equal_in_constant_time(offered, key.key.reveal())) found = &key;

@@ -6,7 +6,7 @@
 
 namespace holdfast::net {
 namespace {
-constexpr std::size_t read_buffer_bytes = 16 * 1024;
+constexpr std::size_t read_buffer_bytes = 16'384;
 constexpr int informational_answers = 8;
 }  // namespace
 

@@ -9,7 +9,7 @@ namespace holdfast::net {
 namespace {
 
 constexpr std::size_t chunk_line_bytes = 256;  // a chunk's size line, extensions included
-constexpr std::size_t trailer_limit_bytes = 8 * 1024;
+constexpr std::size_t trailer_limit_bytes = 8'192;
 constexpr std::size_t method_bytes = 32;
 
 constexpr std::array<bool, 256> make_table(std::string_view extra) {
@@ -153,7 +153,7 @@ std::expected<Method, HeadProblem> read_method(std::string_view text) {
   if (text == "OPTIONS") return Method::options;
   if (text == "PUT") return Method::put;
   if (text == "PATCH") return Method::patch;
-  if (text == "DELETE") return Method::delete_;
+  if (text == "DELETE") return Method::del;
   if (text == "CONNECT" || text == "TRACE")
     return problem(405, "this server is not a proxy: CONNECT and TRACE are refused");
   return problem(501, "unknown method");

@@ -26,7 +26,7 @@ struct HeaderFields {
   std::optional<std::string_view> find(std::string_view name) const;
 };
 
-enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options };
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options };
 
 enum class BodyFraming : std::uint8_t { none, length, chunked, until_close };
 

@@ -15,8 +15,9 @@ namespace holdfast::net {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::size_t read_buffer_bytes = 8 * 1024;
-constexpr std::size_t body_read_bytes = 64 * 1024;
+constexpr std::size_t read_buffer_bytes = 8'192;
+constexpr std::size_t one_write_bytes = 65'536;  // of a body that is copied behind its head
+constexpr std::size_t body_read_bytes = 65'536;
 constexpr std::size_t write_piece_bytes = limits::client_backlog_bytes;
 constexpr auto client_poll_interval = 250ms;
 constexpr auto linger_time = 2s;
@@ -250,7 +251,7 @@ Task<Result<void>> Exchange::answer(int status, const AnswerHeaders& headers,
   if (status != 204) fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", body.size());
   out.append("\r\n");
   if (head_.method == Method::head) body = {};
-  if (body.size() <= 64 * 1024) {
+  if (body.size() <= one_write_bytes) {
     out.append(body);
     body = {};
   }

@@ -95,10 +95,10 @@ constexpr std::string_view forbidden_fields[] = {
     "extra_body", "extra_headers", "extra_query", "headers",     "litellm_params",
     "model_list", "user_config"};
 
-Place find_place(std::string_view key) {
+JsonTag find_place(std::string_view key) {
   for (const Field& field : root_fields)
     if (field.name == key) return field.place;
-  return Place{};
+  return no_tag;
 }
 
 bool is_forbidden(std::string_view key) {
@@ -113,7 +113,7 @@ class RequestVisitor final : public JsonVisitor {
   JsonTag member(JsonTag parent, std::string_view key) override {
     switch (parent) {
       case root_tag:
-        if (const Place place = find_place(key)) return place;
+        if (const JsonTag place = find_place(key); place != no_tag) return place;
         return check_forbidden(key, "");
       case p_metadata:
         return check_forbidden(key, "metadata.");
