@@ -310,13 +310,13 @@ std::expected<ResponseHead, HeadProblem> read_response_head(std::string_view blo
   head.framing = framing->framing;
   head.content_length = framing->length;
   head.keep_alive = framing->keep_alive;
-  if (head.status < 200 || head.status == 204 || head.status == 304) {
+  const bool bodiless = head.status < 200 || head.status == 204 || head.status == 304;
+  const bool empty = head.framing == BodyFraming::length && head.content_length == 0;
+  if (bodiless || empty) {
     head.framing = BodyFraming::none;
   } else if (head.framing == BodyFraming::none) {
     head.framing = BodyFraming::until_close;
     head.keep_alive = false;
-  } else if (head.framing == BodyFraming::length && head.content_length == 0) {
-    head.framing = BodyFraming::none;
   }
   return head;
 }
@@ -328,15 +328,15 @@ std::optional<std::uint64_t> read_chunk_size(std::string_view line) {
   std::size_t digits = 0;
   for (; digits < line.size(); ++digits) {
     const char c = lower(line[digits]);
-    std::uint64_t value = 0;
+    int value = 0;
     if (c >= '0' && c <= '9')
-      value = static_cast<std::uint64_t>(c - '0');
+      value = c - '0';
     else if (c >= 'a' && c <= 'f')
-      value = static_cast<std::uint64_t>(c - 'a' + 10);
+      value = c - 'a' + 10;
     else
       break;
     if (digits == 16) return std::nullopt;
-    size = (size << 4U) | value;
+    size = (size << 4U) | static_cast<std::uint64_t>(value);
   }
   if (digits == 0) return std::nullopt;
   const auto extension = line.substr(digits);

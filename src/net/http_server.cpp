@@ -458,7 +458,7 @@ Task<bool> HttpServer::serve_one(Connection& connection) {
         co_return false;
       }
       if (*found) {
-        head_bytes = **found;
+        head_bytes = *found;
         break;
       }
       if (waiting) {
