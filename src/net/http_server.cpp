@@ -336,11 +336,9 @@ Task<void> HttpServer::accept_loop() {
   while (acceptor_.is_open()) {
     boost::system::error_code error;
     auto socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
+    if (!error) adopt(std::move(socket));  // also one that came in as accepting stopped
     if (error == asio::error::operation_aborted || stopping_) break;
-    if (!error) {
-      adopt(std::move(socket));
-      continue;
-    }
+    if (!error) continue;
     if (error == asio::error::connection_aborted) continue;
     // Out of descriptors or memory: those that are here finish, the queue waits.
     log::warning("cannot accept connections: {}; trying again in 100 ms", error.message());

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from support import configs, http_client, json_cases
-from support.processes import SANITIZED, eventually
+from support.processes import eventually
 
 pytestmark = pytest.mark.asan
 
@@ -35,8 +35,7 @@ def nothing_grows(gateway, upstream):
     files, memory = gateway.open_files(), gateway.rss_bytes()
     yield
     eventually(lambda: gateway.open_files() <= files + 4, "open files return to where they were")
-    if not SANITIZED:  # its quarantine keeps freed memory
-        assert gateway.rss_bytes() - memory < 48 << 20
+    assert gateway.rss_bytes() - memory < 48 << 20
     assert gateway.chat()[0] == 200
 
 

@@ -163,7 +163,6 @@ def test_total_of_an_attempt(holdfast, fake, seen):
     check_failover(holdfast(config), "deadline", False, seen)
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitizer itself needs descriptors")
 @pytest.mark.skipif(SANITIZED, reason="the sanitizers need descriptors themselves")
 def test_out_of_descriptors_is_local(holdfast, fake, seen):
     """The gateway cannot open a socket: not the target's fault, and it recovers."""

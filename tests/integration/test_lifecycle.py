@@ -100,6 +100,8 @@ def test_connections_queued_at_the_stop_are_served(holdfast, fake):
                     result = "whole" if sse.is_whole(connection.answer().body) else "cut"
             except ConnectionRefusedError:
                 result = "refused"
+            except ConnectionResetError:
+                result = "reset"
             except (EOFError, ConnectionError) as problem:
                 result = repr(problem)
             with lock:
@@ -115,7 +117,9 @@ def test_connections_queued_at_the_stop_are_served(holdfast, fake):
     for thread in threads:
         thread.join()
     assert instance.process.wait(10) == 0
-    assert set(results) <= {"whole", "refused"}, set(results)
+    # Between the last accept() and close() the kernel may take one more, which it then resets.
+    assert results.count("reset") <= 1
+    assert set(results) <= {"whole", "refused", "reset"}, set(results)
 
 
 def test_reload_takes_new_targets_and_keeps_requests(holdfast, fake):

@@ -16,7 +16,6 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FAKE = pathlib.Path(__file__).with_name("fake_upstream.py")
 BINARY = pathlib.Path(os.environ.get("HOLDFAST_BINARY", ROOT / "build/release/holdfast"))
-SANITIZED = "asan" in BINARY.parts or "tsan" in BINARY.parts
 # A sanitized build keeps freed memory and needs descriptors of its own.
 SANITIZED = BINARY.parent.name.endswith(("asan", "tsan"))
 SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|runtime error: |WARNING: ThreadSanitizer).*")
