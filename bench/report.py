@@ -75,7 +75,9 @@ def streaming(result: dict, names: list[str]) -> str:
         line += "              " if name == "direct" else f"{median(runs, 'cpu_us'):>13.2f} "
         line += f"{p50:>8.0f} {p99:>8.0f} "
         if name != "direct":
-            line += f"{p50 - median(direct, 'p50_us'):>12.0f} {p99 - median(direct, 'p99_us'):>6.0f}"
+            line += (
+                f"{p50 - median(direct, 'p50_us'):>12.0f} {p99 - median(direct, 'p99_us'):>6.0f}"
+            )
             line += f" {median(runs, 'busy'):>5.0%}"
         lines.append(line.rstrip())
     return "\n".join(lines)
