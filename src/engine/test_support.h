@@ -115,7 +115,7 @@ inline std::string contents(const std::filesystem::path& path) {
 
 // A supervisor over fake_engine.py.
 struct Fake {
-  explicit Fake(std::string behaviour, std::function<void(Plan&)> change = {}) {
+  explicit Fake(std::string behaviour, const std::function<void(Plan&)>& change = {}) {
     auto reserved = reserve_port();
     port = std::move(*reserved);
     Plan plan;
