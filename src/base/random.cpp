@@ -64,7 +64,9 @@ std::string secret_token(std::size_t bytes) {
 }
 
 std::string make_id(const char* prefix, std::int64_t wall_us, Random& random) {
-  std::string id(prefix);
+  std::string id;
+  id.reserve(48);
+  id.append(prefix);
   append_hex(id, static_cast<std::uint64_t>(wall_us / 1000), 12);
   append_hex(id, random.next(), 16);
   append_hex(id, random.next(), 4);

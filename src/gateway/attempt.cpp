@@ -110,6 +110,7 @@ Task<Outcome> Attempt::run(bool fresh) {
   total_ = std::min(state_.deadline, started_ + target_.timeouts.total);
   co_await call(fresh);
   state_.cancel_attempt = nullptr;
+  if (provider_.engine) provider_.engine->note_use();  // its idle time begins at a request's end
   if (call_) outcome_.bytes_received = call_->bytes_received();
   co_return std::move(outcome_);
 }
@@ -247,25 +248,35 @@ Task<void> Attempt::read_error() {
 
 // A whole answer: collected and checked, so that a malformed one can still fail over.
 Task<void> Attempt::read_whole() {
-  std::string body;
-  if (head_->framing == net::BodyFraming::length)
-    body.reserve(std::min<std::size_t>(head_->content_length, state_.snapshot->response_buffer));
+  std::string gathered;
+  std::string_view body;
   announced_ = head_->framing == net::BodyFraming::length ? std::optional(head_->content_length)
                                                           : std::nullopt;
   while (true) {
-    auto piece = co_await read_piece(until(state_.parts.clock.now() + target_.timeouts.idle));
+    auto piece = call_->next_buffered();
+    if (piece && piece->empty() && !call_->body_done())
+      piece = co_await read_piece(until(state_.parts.clock.now() + target_.timeouts.idle));
     if (!piece) {
       fail_of(piece.error(), FailureClass::truncated_body, FailureClass::stall);
       co_return;
     }
     if (piece->empty()) break;
-    body.append(*piece);
+    const bool fits = piece->size() <= state_.snapshot->response_buffer;
+    if (gathered.empty() && call_->body_done() && fits) {  // it came in one piece: no copy
+      body = *piece;
+      break;
+    }
+    if (gathered.empty())
+      gathered.reserve(
+          std::min<std::size_t>(announced_.value_or(0), state_.snapshot->response_buffer));
+    gathered.append(*piece);
+    body = gathered;
     if (body.size() > state_.snapshot->response_buffer) {
       if (state_.request.stream) {
         fail(FailureClass::malformed_body, "a whole answer instead of a stream");
         co_return;
       }
-      co_await forward_rest(std::move(body));
+      co_await forward_rest(std::move(gathered));
       co_return;
     }
   }

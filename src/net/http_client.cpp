@@ -82,12 +82,16 @@ Task<std::expected<void, ConnectFailure>> UpstreamCall::open(bool fresh, Deadlin
 
 Task<Result<void>> UpstreamCall::send(std::string_view head_and_body, Deadline deadline) {
   if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
-  co_return co_await connection_->stream->write(head_and_body, deadline);
+  Result<std::size_t> sent = connection_->stream->write_now(head_and_body);
+  if (!sent) co_return std::unexpected(std::move(sent).error());
+  if (*sent == head_and_body.size()) co_return Result<void>();
+  const std::string_view rest = head_and_body.substr(*sent);
+  auto written = co_await connection_->stream->write(rest, deadline);
+  co_return written;
 }
 
-// Reads more bytes behind those in the buffer; 0 at the end of the stream.
-Task<Result<std::size_t>> UpstreamCall::fill(Deadline deadline) {
-  if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
+// Where more bytes go, behind those in the buffer.
+std::span<char> UpstreamCall::room() {
   auto& c = *connection_;
   if (c.begin == c.end) c.begin = c.end = 0;
   if (c.end == c.buffer.size()) {
@@ -99,13 +103,12 @@ Task<Result<std::size_t>> UpstreamCall::fill(Deadline deadline) {
       c.buffer.resize(c.buffer.size() * 2);  // only heads need it, and their size is bounded
     }
   }
-  const std::span<char> room(c.buffer.data() + c.end, c.buffer.size() - c.end);
-  auto got = co_await c.stream->read_some(room, deadline);
-  if (got) {
-    c.end += *got;
-    bytes_received_ += *got;
-  }
-  co_return got;
+  return {c.buffer.data() + c.end, c.buffer.size() - c.end};
+}
+
+void UpstreamCall::filled(std::size_t bytes) {
+  connection_->end += bytes;
+  bytes_received_ += bytes;
 }
 
 Task<Result<const ResponseHead*>> UpstreamCall::read_head(Deadline deadline) {
@@ -115,8 +118,11 @@ Task<Result<const ResponseHead*>> UpstreamCall::read_head(Deadline deadline) {
     auto end = find_head_end(unread, false);
     if (!end) co_return fail(ErrorCode::malformed_response, std::move(end.error().detail));
     if (!*end) {
-      auto got = co_await fill(deadline);
+      if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
+      const std::span<char> into = room();
+      auto got = co_await c.stream->read_some(into, deadline);
       if (!got) co_return std::unexpected(std::move(got).error());
+      filled(*got);
       if (*got == 0 && unread.empty())
         co_return fail(ErrorCode::upstream_unavailable, "closed before an answer");
       if (*got == 0)
@@ -171,8 +177,11 @@ Task<Result<std::string_view>> UpstreamCall::read_piece(Deadline deadline) {
   while (true) {
     auto piece = next_buffered();
     if (!piece || !piece->empty() || body_done_) co_return piece;
-    auto got = co_await fill(deadline);
+    if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
+    const std::span<char> into = room();
+    auto got = co_await connection_->stream->read_some(into, deadline);
     if (!got) co_return std::unexpected(std::move(got).error());
+    filled(*got);
     if (*got > 0) continue;
     if (head_.framing != BodyFraming::until_close)
       co_return fail(ErrorCode::upstream_unavailable, "closed before the end of the body");

@@ -79,7 +79,8 @@ class UpstreamCall {
   std::uint64_t bytes_received() const { return bytes_received_; }
 
  private:
-  Task<Result<std::size_t>> fill(Deadline deadline);
+  std::span<char> room();
+  void filled(std::size_t bytes);
 
   ConnectionPool& pool_;
   const Origin& origin_;

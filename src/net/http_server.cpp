@@ -7,6 +7,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstring>
+#include <limits>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -18,14 +19,22 @@ using namespace std::chrono_literals;
 constexpr std::size_t read_buffer_bytes = 8'192;
 constexpr std::size_t one_write_bytes = 65'536;  // of a body that is copied behind its head
 constexpr std::size_t body_read_bytes = 65'536;
+constexpr std::size_t usual_header_bytes = 512;
+constexpr std::size_t first_piece_bytes = 512;  // of a streamed answer
 constexpr std::size_t write_piece_bytes = limits::client_backlog_bytes;
 constexpr auto client_poll_interval = 250ms;
 constexpr auto linger_time = 2s;
 constexpr std::size_t linger_bytes = 1U << 20U;
 constexpr int listen_backlog = 4096;
+constexpr std::size_t accept_batch = 64;
 
 HeadProblem cut_off() {
   return {499, "the connection closed before the request's body was complete"};
+}
+
+std::unexpected<HeadProblem> too_large(std::size_t max_bytes) {
+  return std::unexpected(
+      HeadProblem{413, fmt::format("the body is larger than {} bytes", max_bytes)});
 }
 
 }  // namespace
@@ -98,12 +107,14 @@ std::string_view reason_phrase(int status) {
 }
 
 AnswerHeaders& AnswerHeaders::add(std::string_view name, std::string_view value) {
+  if (lines_.empty()) lines_.reserve(usual_header_bytes);
   lines_.append(name).append(": ");
-  for (const char c : value) {
+  const std::size_t begin = lines_.size();
+  lines_.append(value).append("\r\n");
+  for (char& c : std::span(lines_).subspan(begin, value.size())) {
     const auto byte = static_cast<unsigned char>(c);
-    lines_.push_back(byte < 0x20 || byte == 0x7f ? ' ' : c);
+    if (byte < 0x20 || byte == 0x7f) c = ' ';
   }
-  lines_.append("\r\n");
   return *this;
 }
 
@@ -145,8 +156,13 @@ Exchange::Exchange(Connection& connection, RequestHead head)
 Task<Result<void>> Exchange::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto piece = bytes.substr(0, write_piece_bytes);
-    const Deadline deadline = connection_.server.clock_.now() + limits::client_write_timeout;
-    auto sent = co_await connection_.stream.write(piece, deadline);
+    Result<std::size_t> sent = connection_.stream.write_now(piece);
+    if (sent && *sent < piece.size()) {
+      const Deadline deadline = connection_.server.clock_.now() + limits::client_write_timeout;
+      const auto rest = piece.substr(*sent);
+      auto written = co_await connection_.stream.write(rest, deadline);
+      if (!written) sent = std::unexpected(std::move(written).error());
+    }
     if (!sent) {
       left_ = true;
       keep_alive_ = false;
@@ -161,8 +177,7 @@ Task<Result<void>> Exchange::send(std::string_view bytes) {
 Task<std::expected<std::string_view, HeadProblem>> Exchange::read_body(std::size_t max_bytes) {
   if (!body_pending_) co_return std::string_view{};
   const bool chunked = head_.framing == BodyFraming::chunked;
-  const HeadProblem too_large{413, fmt::format("the body is larger than {} bytes", max_bytes)};
-  if (!chunked && head_.content_length > max_bytes) co_return std::unexpected(too_large);
+  if (!chunked && head_.content_length > max_bytes) co_return too_large(max_bytes);
 
   Connection& connection = connection_;
   if (!chunked && connection.end - connection.begin >= head_.content_length) {
@@ -176,55 +191,97 @@ Task<std::expected<std::string_view, HeadProblem>> Exchange::read_body(std::size
     auto sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return std::unexpected(cut_off());
   }
-  // The head's views point into the connection's buffer, so the body is gathered beside it.
-  ChunkedDecoder decoder;
-  std::string scratch;
-  std::string_view input = connection.unread();
-  connection.begin = connection.end;
-  const MonoTime started = connection.server.clock_.now();
-  while (true) {
-    if (chunked) {
-      while (!input.empty() && !decoder.done()) {
-        auto piece = decoder.next(input);
-        if (!piece) co_return std::unexpected(std::move(piece).error());
-        if (body_.size() + piece->size() > max_bytes) co_return std::unexpected(too_large);
-        body_.append(*piece);
-      }
-      if (decoder.done()) break;
-    } else {
-      body_.append(input);
-      if (body_.size() == head_.content_length) break;
-    }
-    if (scratch.empty()) scratch.resize(body_read_bytes);
-    const std::uint64_t want = chunked ? scratch.size() : head_.content_length - body_.size();
-    const std::span<char> room(
-        scratch.data(), static_cast<std::size_t>(std::min<std::uint64_t>(want, scratch.size())));
-    const auto earned = std::chrono::seconds(body_.size() / limits::body_min_rate);
-    const Deadline deadline = started + limits::body_grace + earned;
-    auto got = co_await connection.stream.read_some(room, deadline);
-    if (!got && got.error().code == ErrorCode::deadline_exceeded)
-      co_return std::unexpected(HeadProblem{408, "the request's body came too slowly"});
-    if (!got) {
-      left_ = true;
-      co_return std::unexpected(cut_off());
-    }
-    if (*got == 0)
-      co_return std::unexpected(
-          HeadProblem{400, "the connection was half-closed before the body was complete"});
-    input = std::string_view(scratch).substr(0, *got);
-  }
-  surplus_.assign(input.data(), chunked ? input.size() : 0);  // the next pipelined request
+  std::expected<void, HeadProblem> gathered;
+  if (chunked)
+    gathered = co_await gather_chunks(max_bytes);
+  else
+    gathered = co_await gather_length(static_cast<std::size_t>(head_.content_length));
+  if (!gathered) co_return std::unexpected(std::move(gathered).error());
   body_pending_ = false;
   co_return std::string_view(body_);
 }
 
+// The head's views point into the connection's buffer, so a body that has not come with it is
+// gathered beside it.
+Task<std::expected<void, HeadProblem>> Exchange::gather_length(std::size_t length) {
+  const std::string_view begun = connection_.unread();
+  connection_.begin = connection_.end;
+  std::size_t filled = begun.size();
+  body_.resize(std::min(length, std::max(filled, body_read_bytes)));
+  begun.copy(body_.data(), filled);
+  const MonoTime started = connection_.server.clock_.now();
+  while (filled < length) {
+    if (filled == body_.size()) body_.resize(std::min(length, 2 * filled));
+    const std::span<char> room = std::span(body_).subspan(filled);
+    auto got = co_await read_some(room, filled, started);
+    if (!got) co_return std::unexpected(std::move(got).error());
+    filled += *got;
+  }
+  co_return std::expected<void, HeadProblem>();
+}
+
+Task<std::expected<void, HeadProblem>> Exchange::gather_chunks(std::size_t max_bytes) {
+  ChunkedDecoder decoder;
+  std::string_view input = connection_.unread();
+  connection_.begin = connection_.end;
+  const auto scratch = std::make_unique_for_overwrite<char[]>(body_read_bytes);
+  const MonoTime started = connection_.server.clock_.now();
+  while (true) {
+    while (!input.empty() && !decoder.done()) {
+      auto piece = decoder.next(input);
+      if (!piece) co_return std::unexpected(std::move(piece).error());
+      if (body_.size() + piece->size() > max_bytes) co_return too_large(max_bytes);
+      body_.append(*piece);
+    }
+    if (decoder.done()) break;
+    const std::span<char> room(scratch.get(), body_read_bytes);
+    auto got = co_await read_some(room, body_.size(), started);
+    if (!got) co_return std::unexpected(std::move(got).error());
+    input = std::string_view(scratch.get(), *got);
+  }
+  surplus_.assign(input);  // the next pipelined request
+  co_return std::expected<void, HeadProblem>();
+}
+
+// More of a body of which `so_far` bytes have come.
+Task<std::expected<std::size_t, HeadProblem>> Exchange::read_some(std::span<char> room,
+                                                                  std::size_t so_far,
+                                                                  MonoTime started) {
+  const auto earned = std::chrono::seconds(so_far / limits::body_min_rate);
+  const Deadline deadline = started + limits::body_grace + earned;
+  auto got = co_await connection_.stream.read_some(room, deadline);
+  if (!got && got.error().code == ErrorCode::deadline_exceeded)
+    co_return std::unexpected(HeadProblem{408, "the request's body came too slowly"});
+  if (!got) {
+    left_ = true;
+    co_return std::unexpected(cut_off());
+  }
+  if (*got == 0)
+    co_return std::unexpected(
+        HeadProblem{400, "the connection was half-closed before the body was complete"});
+  co_return *got;
+}
+
 namespace {
-std::string head_lines(int status, const AnswerHeaders& headers, bool keep_alive,
-                       int minor_version) {
+void append_number(std::string& out, std::uint64_t number) {
+  const fmt::format_int text(number);
+  out.append(text.data(), text.size());
+}
+
+void append_chunk_size(std::string& out, std::size_t size) {
+  char text[2 * sizeof size];
+  const auto end = std::to_chars(std::begin(text), std::end(text), size, 16).ptr;
+  out.append(text, end).append("\r\n");
+}
+
+//   body_bytes   that will be appended
+std::string head_lines(int status, const AnswerHeaders& headers, bool keep_alive, int minor_version,
+                       std::size_t body_bytes) {
   std::string out;
-  out.reserve(headers.lines().size() + 128);
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
-  out.append(headers.lines());
+  out.reserve(headers.lines().size() + body_bytes + 128);
+  out.append("HTTP/1.1 ");
+  append_number(out, static_cast<std::uint64_t>(status));
+  out.append(" ").append(reason_phrase(status)).append("\r\n").append(headers.lines());
   if (!keep_alive)
     out.append("connection: close\r\n");
   else if (minor_version == 0)
@@ -247,11 +304,18 @@ Task<Result<void>> Exchange::answer(int status, const AnswerHeaders& headers,
   begun_ = ended_ = true;
   skip_buffered_body();
   if (body_pending_ || connection_.server.stopping_) keep_alive_ = false;
-  std::string out = head_lines(status, headers, keep_alive_, head_.minor_version);
-  if (status != 204) fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", body.size());
-  out.append("\r\n");
+  const std::uint64_t length = body.size();
   if (head_.method == Method::head) body = {};
-  if (body.size() <= one_write_bytes) {
+  const bool in_one = body.size() <= one_write_bytes;
+  std::string out =
+      head_lines(status, headers, keep_alive_, head_.minor_version, in_one ? body.size() : 0);
+  if (status != 204) {
+    out.append("content-length: ");
+    append_number(out, length);
+    out.append("\r\n");
+  }
+  out.append("\r\n");
+  if (in_one) {
     out.append(body);
     body = {};
   }
@@ -267,7 +331,7 @@ void Exchange::begin(int status, const AnswerHeaders& headers,
   begun_ = true;
   chunked_ = !length && head_.minor_version >= 1;
   if (body_pending_ || connection_.server.stopping_ || (!length && !chunked_)) keep_alive_ = false;
-  pending_ = head_lines(status, headers, keep_alive_, head_.minor_version);
+  pending_ = head_lines(status, headers, keep_alive_, head_.minor_version, first_piece_bytes);
   if (length)
     fmt::format_to(std::back_inserter(pending_), "content-length: {}\r\n", *length);
   else if (chunked_)
@@ -277,7 +341,7 @@ void Exchange::begin(int status, const AnswerHeaders& headers,
 
 void Exchange::append_piece(std::string_view piece) {
   if (piece.empty() || head_.method == Method::head) return;
-  if (chunked_) fmt::format_to(std::back_inserter(pending_), "{:x}\r\n", piece.size());
+  if (chunked_) append_chunk_size(pending_, piece.size());
   pending_.append(piece);
   if (chunked_) pending_.append("\r\n");
 }
@@ -330,7 +394,11 @@ HttpServer::HttpServer(asio::io_context& loop, Watchdog& watchdog, const Clock& 
 
 HttpServer::~HttpServer() = default;
 
-void HttpServer::start() { asio::co_spawn(loop_, accept_loop(), asio::detached); }
+void HttpServer::start() {
+  boost::system::error_code error;
+  acceptor_.non_blocking(true, error);
+  asio::co_spawn(loop_, accept_loop(), asio::detached);
+}
 
 Task<void> HttpServer::accept_loop() {
   while (acceptor_.is_open()) {
@@ -338,12 +406,26 @@ Task<void> HttpServer::accept_loop() {
     auto socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
     if (!error) adopt(std::move(socket));  // also one that came in as accepting stopped
     if (error == asio::error::operation_aborted || stopping_) break;
-    if (!error) continue;
+    if (!error) {
+      accept_queued(accept_batch);
+      continue;
+    }
     if (error == asio::error::connection_aborted) continue;
     // Out of descriptors or memory: those that are here finish, the queue waits.
     log::warning("cannot accept connections: {}; trying again in 100 ms", error.message());
     accept_pause_.expires_after(100ms);
     co_await accept_pause_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  }
+}
+
+// One turn of a busy loop takes long: a connection a turn would let the queue grow.
+void HttpServer::accept_queued(std::size_t most) {
+  boost::system::error_code error;
+  for (; most > 0; --most) {
+    asio::ip::tcp::socket socket(loop_);
+    acceptor_.accept(socket, error);
+    if (error) break;  // none is left; what else it may be, the next async_accept says
+    adopt(std::move(socket));
   }
 }
 
@@ -369,13 +451,8 @@ void HttpServer::adopt(asio::ip::tcp::socket socket) {
 void HttpServer::stop_accepting() {
   if (stopping_) return;
   boost::system::error_code error;
-  acceptor_.non_blocking(true, error);
-  while (true) {  // what the kernel has queued for us would be reset by closing the listener
-    asio::ip::tcp::socket socket(loop_);
-    acceptor_.accept(socket, error);
-    if (error) break;
-    adopt(std::move(socket));
-  }
+  // What the kernel has queued for us would be reset by closing the listener.
+  accept_queued(std::numeric_limits<std::size_t>::max());
   stopping_ = true;
   acceptor_.close(error);
   accept_pause_.cancel();
@@ -417,7 +494,7 @@ Task<void> HttpServer::serve(Connection& connection) {
 Task<void> HttpServer::refuse(Connection& connection, const HeadProblem& problem) {
   AnswerHeaders headers;
   const std::string body = handler_.problem_answer(problem, headers);
-  std::string out = head_lines(problem.status, headers, false, 1);
+  std::string out = head_lines(problem.status, headers, false, 1, body.size());
   fmt::format_to(std::back_inserter(out), "content-length: {}\r\n\r\n{}", body.size(), body);
   auto sent = co_await connection.stream.write(out, clock_.now() + limits::client_write_timeout);
   if (sent) co_await linger(connection);

@@ -75,6 +75,10 @@ class Exchange {
   struct Connection;
   Exchange(Connection& connection, RequestHead head);
   Task<Result<void>> send(std::string_view bytes);
+  Task<std::expected<void, HeadProblem>> gather_length(std::size_t length);
+  Task<std::expected<void, HeadProblem>> gather_chunks(std::size_t max_bytes);
+  Task<std::expected<std::size_t, HeadProblem>> read_some(std::span<char> room, std::size_t so_far,
+                                                          MonoTime started);
   void append_piece(std::string_view piece);
   void skip_buffered_body();
 
@@ -133,6 +137,7 @@ class HttpServer {
   friend class Exchange;
   using Connection = Exchange::Connection;
   Task<void> accept_loop();
+  void accept_queued(std::size_t most);
   void adopt(asio::ip::tcp::socket socket);
   Task<void> serve(Connection& connection);
   Task<bool> serve_one(Connection& connection);

@@ -16,6 +16,9 @@ struct Stream {  // used by the coroutines of one loop; at most one read and one
   // A read that ends with deadline_exceeded or cancelled has lost nothing: it can be issued again.
   //   errors   upstream_unavailable: reset; deadline_exceeded; cancelled: see cancel()
   virtual Task<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline) = 0;
+  // Writes what goes out without waiting, possibly nothing; the rest is for write().
+  //   errors   upstream_unavailable: reset or closed; cancelled: closed here
+  virtual Result<std::size_t> write_now(std::string_view /*bytes*/) { return 0; }
   // Writes all of `bytes`.
   //   errors   upstream_unavailable: reset or closed; deadline_exceeded; cancelled
   virtual Task<Result<void>> write(std::string_view bytes, Deadline deadline) = 0;

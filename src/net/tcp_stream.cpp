@@ -65,22 +65,26 @@ Task<Result<std::size_t>> TcpStream::read_some(std::span<char> into, Deadline de
   }
 }
 
+Result<std::size_t> TcpStream::write_now(std::string_view bytes) {
+  if (!socket_.is_open()) return fail(ErrorCode::cancelled, "closed");
+  ssize_t sent = 0;
+  do {
+    sent = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+  return fail(ErrorCode::upstream_unavailable, last_error().message());
+}
+
 Task<Result<void>> TcpStream::write(std::string_view bytes, Deadline deadline) {
-  if (!socket_.is_open()) co_return fail(ErrorCode::cancelled, "closed");
-  while (!bytes.empty()) {
-    const ssize_t sent =
-        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK)
-      co_return fail(ErrorCode::upstream_unavailable, last_error().message());
+  while (true) {
+    Result<std::size_t> sent = write_now(bytes);
+    if (!sent) co_return std::unexpected(std::move(sent).error());
+    bytes.remove_prefix(*sent);
+    if (bytes.empty()) co_return Result<void>();
     Result<void> ready = co_await wait(writing_, Ready::write, deadline);
     if (!ready) co_return ready;
   }
-  co_return Result<void>();
 }
 
 Task<Result<void>> TcpStream::wait(Operation& operation, Ready ready, Deadline deadline) {

@@ -13,6 +13,7 @@ class TcpStream final : public Stream {
   TcpStream(asio::ip::tcp::socket socket, Watchdog& watchdog);
 
   Task<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline) override;
+  Result<std::size_t> write_now(std::string_view bytes) override;
   // Tries the socket first: a write that fits its buffer does not suspend.
   Task<Result<void>> write(std::string_view bytes, Deadline deadline) override;
   void cancel() override;

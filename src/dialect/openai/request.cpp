@@ -183,10 +183,10 @@ class RequestVisitor final : public JsonVisitor {
         has_messages_ = true;
         break;
       case p_message:
-        expect(kind, JsonKind::object, fmt::format("messages[{}]", messages_ - 1));
+        if (kind != JsonKind::object) mismatch(kind, JsonKind::object, message_field(""));
         break;
       case p_role:
-        expect(kind, JsonKind::string, fmt::format("messages[{}].role", messages_ - 1));
+        if (kind != JsonKind::string) mismatch(kind, JsonKind::string, message_field(".role"));
         break;
       case p_content:
         if (kind != JsonKind::string && kind != JsonKind::array && kind != JsonKind::null)
@@ -302,13 +302,19 @@ class RequestVisitor final : public JsonVisitor {
     refuse(fmt::format("missing required parameter: '{}'", field), field,
            "missing_required_parameter");
   }
-  bool expect(JsonKind kind, JsonKind wanted, const std::string& name) {
-    if (kind == wanted) return true;
-    refuse(fmt::format("{} must be {}, not {}", name, to_string(wanted), to_string(kind)), name);
-    return false;
+  std::string message_field(std::string_view field) const {
+    return fmt::format("messages[{}]{}", messages_ - 1, field);
+  }
+  void mismatch(JsonKind kind, JsonKind wanted, std::string name) {
+    refuse(fmt::format("{} must be {}, not {}", name, to_string(wanted), to_string(kind)),
+           std::move(name));
+  }
+  bool expect(JsonKind kind, JsonKind wanted, const char* name) {
+    if (kind != wanted) mismatch(kind, wanted, name);
+    return kind == wanted;
   }
   // Whether the value is there: null counts as absent.
-  bool nullable(JsonKind kind, JsonKind wanted, const std::string& name) {
+  bool nullable(JsonKind kind, JsonKind wanted, const char* name) {
     return kind != JsonKind::null && expect(kind, wanted, name);
   }
   void note(JsonKind kind, Feature feature) {
