@@ -145,7 +145,7 @@ void read_engine(Section& section, EngineSettings& engine, bool kind_known) {
                  "warm: always loaded; cold: started on the first need");
   section.choice("frame", engine.frame, frames,
                  "user_assistant: for base models, which have no chat template");
-  section.integer("threads", engine.threads, 0, 1024, "0: one for each of the machine's cores");
+  section.integer("threads", engine.threads, 0, 1024, "0: the machine's cores but one, at least 1");
   section.integer("parallel", engine.parallel, 1, 256, "requests that it answers at once");
   section.integer("context", engine.context, 0, 1 << 20, "tokens for each of them; 0: 2048");
   section.duration("start_timeout", engine.start_timeout, 1s, longest, "from its start to ready");

@@ -38,7 +38,7 @@ struct EngineSettings {
   std::string model;  // path of a GGUF file, relative to the configuration's folder
   Standby standby = Standby::warm;
   Frame frame = Frame::none;  // user_assistant: for base models without a chat template
-  int threads = 0;            // 0: the machine's cores
+  int threads = 0;            // 0: all cores but one, at least 1 but one, at least 1
   int parallel = 4;           // requests decoded together
   int context = 0;            // tokens of context per slot; 0: 2048
   std::chrono::milliseconds start_timeout{120'000};  // from the spawn to ready
