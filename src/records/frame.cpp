@@ -222,7 +222,7 @@ std::optional<Record> FrameReader::next() {
   const std::string_view rest = bytes_.substr(consumed_);
   tail_ = rest.empty() ? Tail::clean : Tail::torn;
   if (rest.size() < frame_head_bytes) return std::nullopt;
-  const std::size_t size = frame_bytes(rest.data());
+  const std::size_t size = frame_bytes(&rest.front());
   if (size < frame_head_bytes || size > frame_max_bytes) {
     // A length of zero that only zeros follow is what a power loss leaves of an unwritten page.
     if (rest.find_first_not_of('\0') != std::string_view::npos) tail_ = Tail::damaged;

@@ -188,6 +188,7 @@ class Server {
     registry_.provide(Metric::breaker_state, [this] {
       std::vector<observe::Sample> samples;
       const auto targets = registry_.targets();
+      samples.reserve(targets.size());
       for (std::size_t i = 0; i < targets.size(); ++i)
         samples.push_back({{targets[i].provider, targets[i].model},
                            static_cast<double>(health_.view(i, clock_.now()).state)});
