@@ -10,11 +10,11 @@
 namespace holdfast::dialect {
 namespace {
 
-struct Frame {
-  bool is_object = false;
-  JsonTag tag = no_tag;
-  std::uint64_t seen = 0;  // tags of the members met so far
-  std::size_t begin = 0;
+struct Frame {  // set when a container opens: 64 of them are not worth clearing for every event
+  bool is_object;
+  JsonTag tag;
+  std::uint64_t seen;  // tags of the members met so far
+  std::size_t begin;
 };
 
 void append_utf8(std::string& out, std::uint32_t code) {
@@ -95,23 +95,22 @@ class Scanner {
     Frame& frame = frames_[depth_ - 1];
     skip_space();
     const char close = frame.is_object ? '}' : ']';
-    if (peek() == close && (fresh_ || !comma_)) {
+    if (peek() == close) {
       ++at_;
       const Frame done = frame;
       --depth_;
-      fresh_ = comma_ = false;
+      fresh_ = false;
       if (done.tag != no_tag)
         visitor_.value(done.tag, done.is_object ? JsonKind::object : JsonKind::array, done.begin,
                        at_);
       return true;
     }
-    if (!fresh_ && !comma_) {
+    if (!fresh_) {
       if (peek() != ',') return refuse(frame.is_object ? "expected , or }" : "expected , or ]");
       ++at_;
-      comma_ = true;
-      return true;
+      skip_space();
     }
-    fresh_ = comma_ = false;
+    fresh_ = false;
     if (!frame.is_object)
       return read_value(frame.tag == no_tag ? no_tag : visitor_.element(frame.tag));
     JsonTag tag = no_tag;
@@ -175,7 +174,6 @@ class Scanner {
     if (tag != no_tag) visitor_.begin(tag, is_object ? JsonKind::object : JsonKind::array, at_);
     ++at_;
     fresh_ = true;
-    comma_ = false;
     return true;
   }
 
@@ -278,7 +276,6 @@ class Scanner {
   std::size_t nodes_ = 0;
   std::size_t depth_ = 0;
   bool fresh_ = false;  // right behind the opening bracket
-  bool comma_ = false;  // right behind a comma
   std::array<Frame, limits::json_depth> frames_;
   std::string message_;
 };

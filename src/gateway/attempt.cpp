@@ -170,7 +170,8 @@ Task<void> Attempt::call(bool fresh) {
     call_->cancel();  // told before there was a call
 
   const net::Deadline connect_by = until(state_.parts.clock.now() + target_.timeouts.connect);
-  auto opened = co_await call_->open(fresh, connect_by);
+  std::expected<void, net::ConnectFailure> opened;
+  if (fresh || !call_->reuse()) opened = co_await call_->open(connect_by);
   if (!opened) {
     const bool total_passed = opened.error().failure == FailureClass::connect_timeout &&
                               state_.parts.clock.now() >= total_;
@@ -178,7 +179,7 @@ Task<void> Attempt::call(bool fresh) {
          std::move(opened.error().detail));
     co_return;
   }
-  const std::string bytes =
+  std::string bytes =
       provider_.adapter->splice(state_.request, target_.model, destination, state_.request_id);
   outcome_.bytes_sent = bytes.size();
   const net::Deadline headers_by = state_.parts.clock.now() + target_.timeouts.headers;
@@ -188,6 +189,7 @@ Task<void> Attempt::call(bool fresh) {
     outcome_.stale = call_->reused();
     co_return;
   }
+  bytes = {};  // the answer may take minutes
   while (head_ == nullptr) {
     auto head = co_await call_->read_head(std::min(until(headers_by), state_.keepalive_at));
     if (head) {

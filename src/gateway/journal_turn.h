@@ -18,8 +18,14 @@ class JournalTurn {
   // Resumes when everything journalled so far is on file (or the journal has said why it cannot).
   // The first of those that wait writes for them all: the others find nothing left to write.
   Task<void> on_file() {
-    co_await boost::asio::post(loop_, boost::asio::use_awaitable);
-    flush();
+    const auto write_then = [this](auto handler) {
+      boost::asio::post(loop_, [this, handler = std::move(handler)]() mutable {
+        flush();
+        std::move(handler)();
+      });
+    };
+    return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
+        write_then, boost::asio::use_awaitable);
   }
 
   // Writes soon, without anybody waiting: for the ends of attempts.

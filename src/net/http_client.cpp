@@ -65,12 +65,15 @@ UpstreamCall::~UpstreamCall() {
     connection_->stream->close();
 }
 
-Task<std::expected<void, ConnectFailure>> UpstreamCall::open(bool fresh, Deadline deadline) {
+bool UpstreamCall::reuse() {
+  if (!cancelled_) connection_ = pool_.take(key_);
+  reused_ = connection_ != nullptr;
+  return reused_;
+}
+
+Task<std::expected<void, ConnectFailure>> UpstreamCall::open(Deadline deadline) {
   using Failed = std::unexpected<ConnectFailure>;
   if (cancelled_) co_return Failed({FailureClass::client_left, "cancelled"});
-  if (!fresh) connection_ = pool_.take(key_);
-  reused_ = connection_ != nullptr;
-  if (reused_) co_return std::expected<void, ConnectFailure>();
   auto stream = co_await pool_.connector_.connect(origin_, deadline);
   if (!stream) co_return Failed(std::move(stream).error());
   connection_ = std::make_unique<ConnectionPool::Connection>();

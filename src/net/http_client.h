@@ -55,8 +55,9 @@ class UpstreamCall {
   UpstreamCall(const UpstreamCall&) = delete;
   UpstreamCall& operator=(const UpstreamCall&) = delete;
 
-  // Takes an idle connection, or opens one (always when `fresh`).
-  Task<std::expected<void, ConnectFailure>> open(bool fresh, Deadline deadline);
+  // Takes an idle connection of the pool; false when there is none: then open() makes one.
+  bool reuse();
+  Task<std::expected<void, ConnectFailure>> open(Deadline deadline);
   // Whether the connection has served before: if it fails before the first byte of an answer, the
   // upstream had closed it, and the request may be sent once more over a fresh one.
   bool reused() const { return reused_; }

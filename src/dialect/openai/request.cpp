@@ -360,10 +360,7 @@ class RequestVisitor final : public JsonVisitor {
   bool has_model_ = false, has_messages_ = false, has_input_ = false, has_prompt_ = false;
 };
 
-struct Edit {
-  Span at;
-  std::string text;
-};
+using Edit = Splice::Edit;
 
 void edit_usage(const ScannedRequest& request, std::vector<Edit>& edits) {
   if (request.include_usage_at) {
@@ -432,24 +429,30 @@ std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint,
   return out;
 }
 
-std::string splice(const ScannedRequest& request, const Changes& changes) {
-  std::vector<Edit> edits;
-  edits.push_back({request.model_at, quote_json_string(changes.model)});
-  if (changes.ask_usage) edit_usage(request, edits);
-  if (changes.stop != nullptr && !changes.stop->empty()) edit_stop(request, *changes.stop, edits);
-  std::sort(edits.begin(), edits.end(),
+Splice::Splice(const ScannedRequest& request, const Changes& changes)
+    : request_(request), size_(request.body.size()) {
+  edits_.push_back({request.model_at, quote_json_string(changes.model)});
+  if (changes.ask_usage) edit_usage(request, edits_);
+  if (changes.stop != nullptr && !changes.stop->empty()) edit_stop(request, *changes.stop, edits_);
+  std::sort(edits_.begin(), edits_.end(),
             [](const Edit& a, const Edit& b) { return a.at.begin < b.at.begin; });
-  std::size_t added = 0;
-  for (const Edit& edit : edits) added += edit.text.size();
-  std::string out;
-  out.reserve(request.body.size() + added);
+  for (const Edit& edit : edits_) size_ += edit.text.size() - (edit.at.end - edit.at.begin);
+}
+
+void Splice::append_to(std::string& out) const {
   std::size_t from = 0;
-  for (const Edit& edit : edits) {
-    out.append(request.body, from, edit.at.begin - from);
-    out.append(edit.text);
+  for (const Edit& edit : edits_) {
+    out.append(request_.body, from, edit.at.begin - from).append(edit.text);
     from = edit.at.end;
   }
-  out.append(request.body, from);
+  out.append(request_.body, from);
+}
+
+std::string splice(const ScannedRequest& request, const Changes& changes) {
+  const Splice changed(request, changes);
+  std::string out;
+  out.reserve(changed.size());
+  changed.append_to(out);
   return out;
 }
 

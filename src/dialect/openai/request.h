@@ -57,6 +57,23 @@ struct Changes {
   const std::vector<std::string>* stop = nullptr;  // added to the client's own stop strings
 };
 // The body with the changes put in place; every other byte stays as it was.
+class Splice {
+ public:
+  // `request` outlives it.
+  Splice(const ScannedRequest& request, const Changes& changes);
+  std::size_t size() const { return size_; }  // of the changed body
+  void append_to(std::string& out) const;
+
+  struct Edit {
+    Span at;           // of the client's body ...
+    std::string text;  // ... becomes this
+  };
+
+ private:
+  const ScannedRequest& request_;
+  std::vector<Edit> edits_;  // in the order of their places
+  std::size_t size_;
+};
 std::string splice(const ScannedRequest& request, const Changes& changes);
 
 }  // namespace holdfast::dialect::openai

@@ -5,6 +5,7 @@
 namespace holdfast::provider::openai {
 
 using dialect::openai::ScannedRequest;
+constexpr std::size_t usual_head_bytes = 512;
 
 Adapter::Adapter(const Settings& settings, std::vector<std::string> extra_stop)
     : usage_(settings.usage), extra_stop_(std::move(extra_stop)) {
@@ -21,20 +22,22 @@ bool Adapter::asks_usage(const ScannedRequest& request) const {
 std::string Adapter::splice(const ScannedRequest& request, std::string_view model,
                             const Destination& destination, std::string_view attempt_id) const {
   const bool generates = request.endpoint != dialect::openai::Endpoint::embeddings;
-  const std::string body = dialect::openai::splice(
+  const dialect::openai::Splice body(
       request, {model, asks_usage(request), generates ? &extra_stop_ : nullptr});
+  const fmt::format_int length(body.size());
   std::string out;
-  out.reserve(body.size() + 512);
-  fmt::format_to(std::back_inserter(out),
-                 "POST {}{} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n"
-                 "Content-Length: {}\r\nAccept: {}\r\nAccept-Encoding: identity\r\n"
-                 "User-Agent: holdfast\r\nX-Request-Id: {}\r\n",
-                 destination.path, dialect::openai::path_of(request.endpoint),
-                 destination.authority, body.size(),
-                 request.stream ? "text/event-stream" : "application/json", attempt_id);
+  out.reserve(body.size() + usual_head_bytes);
+  out.append("POST ").append(destination.path).append(dialect::openai::path_of(request.endpoint));
+  out.append(" HTTP/1.1\r\nHost: ").append(destination.authority);
+  out.append("\r\nContent-Type: application/json\r\nContent-Length: ");
+  out.append(length.data(), length.size()).append("\r\nAccept: ");
+  out.append(request.stream ? "text/event-stream" : "application/json");
+  out.append("\r\nAccept-Encoding: identity\r\nUser-Agent: holdfast\r\nX-Request-Id: ");
+  out.append(attempt_id).append("\r\n");
   if (!destination.key.empty())
-    fmt::format_to(std::back_inserter(out), "Authorization: Bearer {}\r\n", destination.key);
-  out.append(account_headers_).append("\r\n").append(body);
+    out.append("Authorization: Bearer ").append(destination.key).append("\r\n");
+  out.append(account_headers_).append("\r\n");
+  body.append_to(out);
   return out;
 }
 
