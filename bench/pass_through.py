@@ -34,9 +34,9 @@ def write_body(size: int, folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def load(proxy: Running, body: pathlib.Path, connections: int, seconds: float) -> dict:
+def load(proxy: Running, body: pathlib.Path, connections: int, seconds: int) -> dict:
     """One run of wrk against `proxy`."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(HERE / "post.lua")]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "post.lua")]
     url = f"http://127.0.0.1:{proxy.port}/v1/chat/completions"
     before, cpu = core_ticks(LOAD_CORE), proxy.cpu_s()
     run = subprocess.run(
@@ -63,7 +63,7 @@ def load(proxy: Running, body: pathlib.Path, connections: int, seconds: float) -
     }
 
 
-def measure(proxies: list[Running], runs: int, seconds: float, folder: pathlib.Path, say) -> list:
+def measure(proxies: list[Running], runs: int, seconds: int, folder: pathlib.Path, say) -> list:
     """Every load on each proxy in turn, `runs` times over."""
     bodies = {size: write_body(size, folder) for size in BODY_BYTES}
     for proxy in proxies:

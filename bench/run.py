@@ -34,7 +34,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=pathlib.Path, help="write every run's figures to this file")
     parser.add_argument("--runs", type=int, default=3, help="times that each load is run (3)")
-    parser.add_argument("--seconds", type=float, default=2.5, help="length of a run (2.5)")
+    parser.add_argument("--seconds", type=int, default=3, help="length of a run (3)")
     parser.add_argument("--streams", type=int, default=1000, help="streams at once (1000)")
     parser.add_argument("--rate", type=int, default=20, help="chunks a second and stream (20)")
     parser.add_argument("--only", choices=["pass-through", "streaming"])
@@ -94,7 +94,7 @@ def main() -> int:
     out["seconds"] = round(time.monotonic() - began)
     print("\n".join(f"{key + ':':<13} {value}" for key, value in out["conditions"].items()))
     print("\n" + "\n\n".join(texts))
-    print(f"\n{asked.runs} runs each, {asked.seconds:g} s a run, {out['seconds']} s in all")
+    print(f"\n{asked.runs} runs each, {asked.seconds} s a run, {out['seconds']} s in all")
     if asked.json:
         asked.json.write_text(json.dumps(out, indent=1) + "\n")
     return 0

@@ -11,7 +11,7 @@ WARM_UP_S = 0.5
 PATHS = {"direct": "/", "nginx": "/unbuffered/"}  # others: the gateway's own path
 
 
-def clients(programs: pathlib.Path, via: Running, streams: int, seconds: float) -> dict:
+def clients(programs: pathlib.Path, via: Running, streams: int, seconds: int) -> dict:
     """One run of stream_clients through `via`."""
     path = PATHS.get(via.name, "/v1/chat/completions")
     command = [str(programs / "stream_clients"), str(via.port), str(streams), str(WARM_UP_S)]
