@@ -36,7 +36,7 @@ std::optional<double> read_text_ms(std::string_view body) {
   double number = 0;
   const auto [end, error] =
       std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
-  if (error != std::errc{}) return std::nullopt;
+  if (error != std::errc{} || !(number >= 0)) return std::nullopt;
   const std::string_view unit(end, static_cast<std::size_t>(rest.data() + rest.size() - end));
   if (unit.starts_with("ms")) return number;
   if (unit.starts_with("s")) return number * 1000;

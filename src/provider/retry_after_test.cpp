@@ -27,8 +27,8 @@ TEST(ReadRetryAfter, EveryForm) {
       {"an infinite one is capped", "retry-after", "inf", "", 3'600'000},
       {"absent", "x", "y", "", -1},
       {"words", "x", "y", "Please try again in 20s.", 20'000},
-      {"words without a number", "x", "y", "try again in nan seconds", 100},
-      {"a negative number of words", "x", "y", "try again in -99999999999999999999999s", 100},
+      {"words without a number", "x", "y", "try again in nan seconds", -1},
+      {"a negative number of words", "x", "y", "try again in -99999999999999999999999s", -1},
       {"words in milliseconds", "x", "y", "try again in 430ms", 430},
   };
   for (const Case& c : cases) {
