@@ -59,7 +59,7 @@ UpstreamCall::UpstreamCall(ConnectionPool& pool, const Origin& origin, const std
 
 UpstreamCall::~UpstreamCall() {
   if (!connection_) return;
-  if (body_done_ && head_.keep_alive && !cancelled_ && connection_->begin == connection_->end)
+  if (body_done_ && head_.keep_alive && !cancelled_ && connection_->buffer.empty())
     pool_.put(key_, std::move(connection_));
   else
     connection_->stream->close();
@@ -76,9 +76,8 @@ Task<std::expected<void, ConnectFailure>> UpstreamCall::open(Deadline deadline) 
   if (cancelled_) co_return Failed({FailureClass::client_left, "cancelled"});
   auto stream = co_await pool_.connector_.connect(origin_, deadline);
   if (!stream) co_return Failed(std::move(stream).error());
-  connection_ = std::make_unique<ConnectionPool::Connection>();
-  connection_->stream = std::move(*stream);
-  connection_->buffer.resize(read_buffer_bytes);
+  connection_ = std::make_unique<ConnectionPool::Connection>(std::move(*stream),
+                                                             ReadBuffer(read_buffer_bytes));
   if (cancelled_) co_return Failed({FailureClass::client_left, "cancelled"});
   co_return std::expected<void, ConnectFailure>();
 }
@@ -93,36 +92,20 @@ Task<Result<void>> UpstreamCall::send(std::string_view head_and_body, Deadline d
   co_return written;
 }
 
-// Where more bytes go, behind those in the buffer.
-std::span<char> UpstreamCall::room() {
-  auto& c = *connection_;
-  if (c.begin == c.end) c.begin = c.end = 0;
-  if (c.end == c.buffer.size()) {
-    if (c.begin > 0) {
-      std::memmove(c.buffer.data(), c.buffer.data() + c.begin, c.end - c.begin);
-      c.end -= c.begin;
-      c.begin = 0;
-    } else {
-      c.buffer.resize(c.buffer.size() * 2);  // only heads need it, and their size is bounded
-    }
-  }
-  return {c.buffer.data() + c.end, c.buffer.size() - c.end};
-}
-
 void UpstreamCall::filled(std::size_t bytes) {
-  connection_->end += bytes;
+  connection_->buffer.filled(bytes);
   bytes_received_ += bytes;
 }
 
 Task<Result<const ResponseHead*>> UpstreamCall::read_head(Deadline deadline) {
   auto& c = *connection_;
   for (int informational = 0; informational < informational_answers;) {
-    const std::string_view unread(c.buffer.data() + c.begin, c.end - c.begin);
+    const std::string_view unread = c.buffer.unread();
     auto end = find_head_end(unread, false);
     if (!end) co_return fail(ErrorCode::malformed_response, std::move(end.error().detail));
     if (!*end) {
       if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
-      const std::span<char> into = room();
+      const std::span<char> into = c.buffer.room();
       auto got = co_await c.stream->read_some(into, deadline);
       if (!got) co_return std::unexpected(std::move(got).error());
       filled(*got);
@@ -134,7 +117,7 @@ Task<Result<const ResponseHead*>> UpstreamCall::read_head(Deadline deadline) {
     }
     auto head = read_response_head(unread.substr(0, **end));
     if (!head) co_return fail(ErrorCode::malformed_response, std::move(head.error().detail));
-    c.begin += **end;
+    c.buffer.consume(**end);
     if (head->status == 101)
       co_return fail(ErrorCode::malformed_response, "an upgrade that was not asked for");
     if (head->status < 200) {
@@ -151,25 +134,25 @@ Task<Result<const ResponseHead*>> UpstreamCall::read_head(Deadline deadline) {
 
 Result<std::string_view> UpstreamCall::next_buffered() {
   auto& c = *connection_;
-  while (!body_done_ && c.begin < c.end) {
-    std::string_view unread(c.buffer.data() + c.begin, c.end - c.begin);
+  while (!body_done_ && !c.buffer.empty()) {
+    std::string_view unread = c.buffer.unread();
     std::string_view piece;
     if (head_.framing == BodyFraming::chunked) {
       const std::size_t before = unread.size();
       auto decoded = chunked_.next(unread);
       if (!decoded) return fail(ErrorCode::malformed_response, std::move(decoded.error().detail));
       piece = *decoded;
-      c.begin += before - unread.size();
+      c.buffer.consume(before - unread.size());
       body_done_ = chunked_.done();
     } else if (head_.framing == BodyFraming::length) {
       piece =
           unread.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, unread.size())));
-      c.begin += piece.size();
+      c.buffer.consume(piece.size());
       left_ -= piece.size();
       body_done_ = left_ == 0;
     } else {
       piece = unread;
-      c.begin = c.end;
+      c.buffer.consume_all();
     }
     if (!piece.empty()) return piece;
   }
@@ -181,7 +164,7 @@ Task<Result<std::string_view>> UpstreamCall::read_piece(Deadline deadline) {
     auto piece = next_buffered();
     if (!piece || !piece->empty() || body_done_) co_return piece;
     if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
-    const std::span<char> into = room();
+    const std::span<char> into = connection_->buffer.room();
     auto got = co_await connection_->stream->read_some(into, deadline);
     if (!got) co_return std::unexpected(std::move(got).error());
     filled(*got);

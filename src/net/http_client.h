@@ -9,6 +9,7 @@
 
 #include "net/connector.h"
 #include "net/http_head.h"
+#include "net/read_buffer.h"
 #include "net/stream.h"
 
 namespace holdfast::net {
@@ -33,8 +34,7 @@ class ConnectionPool {
   friend class UpstreamCall;
   struct Connection {
     std::unique_ptr<Stream> stream;
-    std::string buffer;  // bytes read and not yet consumed: [begin, end)
-    std::size_t begin = 0, end = 0;
+    ReadBuffer buffer;
     MonoTime idle_since{};
   };
   std::unique_ptr<Connection> take(const std::string& key);
@@ -80,7 +80,6 @@ class UpstreamCall {
   std::uint64_t bytes_received() const { return bytes_received_; }
 
  private:
-  std::span<char> room();
   void filled(std::size_t bytes);
 
   ConnectionPool& pool_;

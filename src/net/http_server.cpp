@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "net/read_buffer.h"
 
 namespace holdfast::net {
 namespace {
@@ -122,26 +123,9 @@ struct Exchange::Connection {
   Connection(HttpServer& owner, asio::ip::tcp::socket socket)
       : server(owner), stream(std::move(socket), owner.watchdog_) {}
 
-  std::string_view unread() const { return std::string_view(buffer).substr(begin, end - begin); }
-  // Room for more bytes behind what is unread.
-  std::span<char> room() {
-    if (begin > 0 && begin == end) begin = end = 0;
-    if (end == buffer.size()) {
-      if (begin > 0) {
-        std::memmove(buffer.data(), buffer.data() + begin, end - begin);
-        end -= begin;
-        begin = 0;
-      } else {
-        buffer.resize(std::max(read_buffer_bytes, buffer.size() * 2));
-      }
-    }
-    return {buffer.data() + end, buffer.size() - end};
-  }
-
   HttpServer& server;
   TcpStream stream;
-  std::string buffer;
-  std::size_t begin = 0, end = 0;
+  ReadBuffer buffer{read_buffer_bytes};
   std::list<std::unique_ptr<Connection>>::iterator self;
   std::optional<std::list<Connection*>::iterator> idle;
   bool used = false;  // a request has come over it
@@ -180,14 +164,14 @@ Task<std::expected<std::string_view, HeadProblem>> Exchange::read_body(std::size
   if (!chunked && head_.content_length > max_bytes) co_return too_large(max_bytes);
 
   Connection& connection = connection_;
-  if (!chunked && connection.end - connection.begin >= head_.content_length) {
+  if (!chunked && connection.buffer.unread().size() >= head_.content_length) {
     const auto length = static_cast<std::size_t>(head_.content_length);
-    const auto body = connection.unread().substr(0, length);
-    connection.begin += length;
+    const auto body = connection.buffer.unread().substr(0, length);
+    connection.buffer.consume(length);
     body_pending_ = false;
     co_return body;
   }
-  if (head_.expect_continue && connection.begin == connection.end) {
+  if (head_.expect_continue && connection.buffer.empty()) {
     auto sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return std::unexpected(cut_off());
   }
@@ -204,8 +188,8 @@ Task<std::expected<std::string_view, HeadProblem>> Exchange::read_body(std::size
 // The head's views point into the connection's buffer, so a body that has not come with it is
 // gathered beside it.
 Task<std::expected<void, HeadProblem>> Exchange::gather_length(std::size_t length) {
-  const std::string_view begun = connection_.unread();
-  connection_.begin = connection_.end;
+  const std::string_view begun = connection_.buffer.unread();
+  connection_.buffer.consume_all();
   std::size_t filled = begun.size();
   body_.resize(std::min(length, std::max(filled, body_read_bytes)));
   begun.copy(body_.data(), filled);
@@ -222,8 +206,8 @@ Task<std::expected<void, HeadProblem>> Exchange::gather_length(std::size_t lengt
 
 Task<std::expected<void, HeadProblem>> Exchange::gather_chunks(std::size_t max_bytes) {
   ChunkedDecoder decoder;
-  std::string_view input = connection_.unread();
-  connection_.begin = connection_.end;
+  std::string_view input = connection_.buffer.unread();
+  connection_.buffer.consume_all();
   const auto scratch = std::make_unique_for_overwrite<char[]>(body_read_bytes);
   const MonoTime started = connection_.server.clock_.now();
   while (true) {
@@ -293,8 +277,8 @@ std::string head_lines(int status, const AnswerHeaders& headers, bool keep_alive
 // A body that nobody asked for and that has arrived whole does not cost the connection.
 void Exchange::skip_buffered_body() {
   if (!body_pending_ || head_.framing != BodyFraming::length) return;
-  if (connection_.unread().size() < head_.content_length) return;
-  connection_.begin += static_cast<std::size_t>(head_.content_length);
+  if (connection_.buffer.unread().size() < head_.content_length) return;
+  connection_.buffer.consume(static_cast<std::size_t>(head_.content_length));
   body_pending_ = false;
 }
 
@@ -508,8 +492,8 @@ Task<void> HttpServer::linger(Connection& connection) {
   const Deadline deadline = clock_.now() + linger_time;
   std::size_t dropped = 0;
   while (dropped < linger_bytes) {
-    connection.begin = connection.end = 0;
-    const std::span<char> room = connection.room();
+    connection.buffer.consume_all();
+    const std::span<char> room = connection.buffer.room();
     auto got = co_await connection.stream.read_some(room, deadline);
     if (!got || *got == 0) break;
     dropped += *got;
@@ -521,10 +505,10 @@ Task<bool> HttpServer::serve_one(Connection& connection) {
   Deadline deadline = clock_.now() + options_.idle_timeout;
   bool waiting = true;
   while (true) {
-    std::string_view unread = connection.unread();
+    std::string_view unread = connection.buffer.unread();
     while (waiting && unread.starts_with("\r\n")) {  // empty lines between requests (RFC 9112 2.2)
-      connection.begin += 2;
-      unread = connection.unread();
+      connection.buffer.consume(2);
+      unread = connection.buffer.unread();
     }
     if (!unread.empty()) {
       auto found = find_head_end(unread, true);
@@ -544,7 +528,7 @@ Task<bool> HttpServer::serve_one(Connection& connection) {
       co_return false;
     }
     mark_idle(connection, waiting);
-    const std::span<char> room = connection.room();
+    const std::span<char> room = connection.buffer.room();
     auto got = co_await connection.stream.read_some(room, deadline);
     mark_idle(connection, false);
     if (!got && got.error().code == ErrorCode::deadline_exceeded && !waiting)
@@ -554,15 +538,15 @@ Task<bool> HttpServer::serve_one(Connection& connection) {
       co_await refuse(connection,
                       {400, "the connection was half-closed within the request's head"});
     if (*got == 0) co_return false;
-    connection.end += *got;
+    connection.buffer.filled(*got);
   }
   connection.used = true;
-  auto head = read_request_head(connection.unread().substr(0, *head_bytes));
+  auto head = read_request_head(connection.buffer.unread().substr(0, *head_bytes));
   if (!head) {
     co_await refuse(connection, head.error());
     co_return false;
   }
-  connection.begin += *head_bytes;
+  connection.buffer.consume(*head_bytes);
   Exchange exchange(connection, std::move(*head));
   std::string failure;
   try {
@@ -588,15 +572,8 @@ Task<bool> HttpServer::serve_one(Connection& connection) {
     if (exchange.body_pending_) co_await linger(connection);
     co_return false;
   }
-  if (!exchange.surplus_.empty()) {
-    connection.buffer = std::move(exchange.surplus_);
-    connection.begin = 0;
-    connection.end = connection.buffer.size();
-  }
-  if (connection.begin == connection.end && connection.buffer.size() > 4 * read_buffer_bytes) {
-    connection.buffer = std::string();
-    connection.begin = connection.end = 0;
-  }
+  if (!exchange.surplus_.empty()) connection.buffer.assign(exchange.surplus_);
+  connection.buffer.shrink(4 * read_buffer_bytes);
   co_return true;
 }
 
