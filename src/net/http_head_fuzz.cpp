@@ -16,7 +16,7 @@ using namespace holdfast::net;
 void hold_against_beast(std::string_view bytes, const RequestHead& head, std::string_view rest) {
   http::request_parser<http::string_body> beast;
   beast.eager(true);
-  beast.body_limit(boost::none);
+  beast.body_limit(std::uint64_t{1} << 20U);  // it makes room for what is announced
   beast.header_limit(1 << 20);
   boost::system::error_code error;
   std::size_t used = 0;
