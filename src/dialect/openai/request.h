@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialect/facts.h"
 #include "records/attempt.h"
 
 namespace holdfast::dialect::openai {
@@ -16,13 +17,7 @@ using records::Endpoint;
 // The path below a provider's base URL: "/chat/completions" ...
 std::string_view path_of(Endpoint endpoint);
 
-// Why a request is refused, in the terms of the dialect's error object.
-struct RequestProblem {
-  int status = 400;
-  std::string message;
-  std::string code;   // empty: null
-  std::string param;  // empty: null
-};
+using dialect::RequestProblem;
 
 // Bytes [begin, end) of the body.
 struct Span {
