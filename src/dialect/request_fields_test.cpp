@@ -37,7 +37,7 @@ TEST(Fields, TheFirstProblemNamesTheField) {
   };
   const Case cases[] = {
       {"a member given twice", R"({"n":1,"\u006e":2})", "in.n: is given twice"},
-      {"the wrong type", R"({"n":"1"})", "in.n: expected number, not string"},
+      {"the wrong type", R"({"n":"1"})", "in.n: expected a number, not a string"},
       {"a fraction", R"({"n":1.5})", "in.n: expected a whole number from 0 to 9"},
       {"beyond the range", R"({"n":10})", "in.n: expected a whole number from 0 to 9"},
   };
