@@ -22,6 +22,8 @@ std::string_view to_string(Dialect dialect);
 class Arena {
  public:
   std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+  // Lets go of all of it; some memory stays for what comes next.
+  void clear() { kept_.clear(); }
 
  private:
   std::deque<std::string> kept_;
