@@ -90,7 +90,7 @@ class Exchange:
         if self.options.get("connection") == "close":
             self.keep = False
         out.append("connection: keep-alive" if self.keep else "connection: close")
-        out += [f"{name}: {value}" for name, value in misbehaviour.usual_headers(self)]
+        out += [f"{name}: {value}" for name, value in self.usual_headers()]
         out += [f"{name}: {value}" for name, value in extra]
         await self.send(("\r\n".join(out) + "\r\n\r\n").encode("latin-1"))
 
@@ -128,6 +128,9 @@ class Exchange:
         if not left.done():
             left.cancel()
 
+    def usual_headers(self) -> list[tuple[str, str]]:
+        return misbehaviour.usual_headers(self)
+
     def reset(self) -> None:
         """Closes with RST."""
         raw = self.writer.get_extra_info("socket")
@@ -141,6 +144,16 @@ class Exchange:
 
 
 class Upstream:
+    """A fake provider. Those of other families (families/server.py) say how they differ."""
+
+    exchange_type = Exchange
+
+    def model_of(self, request: Request) -> str:
+        return str(request.json.get("model", ""))
+
+    async def perform(self, name: str, exchange: Exchange) -> None:
+        await misbehaviour.perform(name, exchange)
+
     def __init__(self, arguments):
         self.arguments = arguments
         self.behaviour = json.loads(arguments.behave)
@@ -181,7 +194,7 @@ class Upstream:
 
     def choose(self, request: Request | None) -> dict:
         """The behaviour for this request, or for a connection that has not sent one yet."""
-        model = str(request.json.get("model", "")) if request else ""
+        model = self.model_of(request) if request else ""
         if "+" in model:
             return misbehaviour.from_model(model)
         chosen = self.behaviour
@@ -219,9 +232,9 @@ class Upstream:
         self.keep_receipt(request, number)
         options = {"name": self.arguments.name, **self.choose(request)}
         name, options["name"] = options["name"], self.arguments.name
-        exchange = Exchange(self, request, reader, writer, options)
+        exchange = self.exchange_type(self, request, reader, writer, options)
         try:
-            await misbehaviour.perform(name, exchange)
+            await self.perform(name, exchange)
         except ConnectionError:
             self.counts["left_early"] += 1
             raise
@@ -327,23 +340,31 @@ async def read_chunks(reader) -> bytes:
             return body
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--name", default="fake")
-    parser.add_argument("--behave", default='{"name": "good"}')
-    parser.add_argument("--receipts")
-    parser.add_argument("--cert")
-    parser.add_argument("--key")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0)
-    upstream = Upstream(parser.parse_args())
+def parser(description: str) -> argparse.ArgumentParser:
+    out = argparse.ArgumentParser(description=description.splitlines()[0])
+    out.add_argument("--name", default="fake")
+    out.add_argument("--behave", default='{"name": "good"}')
+    out.add_argument("--receipts")
+    out.add_argument("--cert")
+    out.add_argument("--key")
+    out.add_argument("--host", default="127.0.0.1")
+    out.add_argument("--port", type=int, default=0)
+    return out
+
+
+async def run(upstream: Upstream, **ready) -> None:
+    """Serves until standard input closes; `ready` goes into the ready line."""
     await upstream.listen()
     control = await asyncio.start_server(upstream.control, "127.0.0.1", 0, limit=MAX_HEAD)
     ports = {"port": upstream.port, "control_port": control.sockets[0].getsockname()[1]}
-    print(json.dumps(ports | {"pid": os.getpid()}), flush=True)
+    print(json.dumps(ports | {"pid": os.getpid()} | ready), flush=True)
     # Whoever started this process holds its standard input: when that closes, it ends.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
     os._exit(0)
+
+
+async def main() -> None:
+    await run(Upstream(parser(__doc__).parse_args()))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FAKE = pathlib.Path(__file__).with_name("fake_upstream.py")
+FAMILY_FAKE = pathlib.Path(__file__).with_name("fake_provider.py")
 BINARY = pathlib.Path(os.environ.get("HOLDFAST_BINARY", ROOT / "build/release/holdfast"))
 # A sanitized build keeps freed memory and needs descriptors of its own.
 SANITIZED = BINARY.parent.name.endswith(("asan", "tsan"))
@@ -48,11 +49,21 @@ def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
 
 
 class Fake:
-    """A fake upstream in a process of its own."""
+    """A fake upstream in a process of its own; `family`: one of families/server.py's."""
 
-    def __init__(self, name="one", behave=None, receipts=None, tls=None, host="127.0.0.1", port=0):
-        self.name, self.host, self.tls = name, host, tls
-        command = [sys.executable, str(FAKE), "--name", name, "--host", host, "--port", str(port)]
+    def __init__(
+        self,
+        name="one",
+        behave=None,
+        receipts=None,
+        tls=None,
+        host="127.0.0.1",
+        port=0,
+        family=None,
+    ):
+        self.name, self.host, self.tls, self.family = name, host, tls, family
+        script = [str(FAMILY_FAKE), "--family", family] if family else [str(FAKE)]
+        command = [sys.executable, *script, "--name", name, "--host", host, "--port", str(port)]
         if behave:
             command += ["--behave", json.dumps(behave)]
         if receipts:
@@ -66,14 +77,20 @@ class Fake:
         assert line, f"the fake upstream {name} did not start"
         ready = json.loads(line)
         self.port, self.control_port = ready["port"], ready["control_port"]
+        # Whether requests are held against the published types, which are not part of the project.
+        self.checks_types = ready.get("checked", False)
         self._control = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=30)
         self._lock = threading.Lock()
 
     @property
-    def base_url(self) -> str:
+    def root_url(self) -> str:
         scheme = "https" if self.tls else "http"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}:{self.port}/v1"
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        return self.root_url + "/v1"
 
     def control(self, method: str, path: str, body=None):
         with self._lock:
