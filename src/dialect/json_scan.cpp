@@ -57,6 +57,19 @@ std::int32_t read_hex4(std::string_view text, std::size_t at) {
 bool is_high_surrogate(std::int32_t code) { return code >= 0xd800 && code <= 0xdbff; }
 bool is_low_surrogate(std::int32_t code) { return code >= 0xdc00 && code <= 0xdfff; }
 
+// A quote, a backslash or a control character: where a run of plain characters in a string ends.
+bool is_special(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; }
+
+// Which of the 16 characters at `at` are special.
+__m128i specials(const char* at) {
+  const __m128i chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i last_control = _mm_set1_epi8(0x1f);
+  return _mm_cmpeq_epi8(chunk, _mm_set1_epi8('"')) | _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')) |
+         _mm_cmpeq_epi8(_mm_min_epu8(chunk, last_control), chunk);
+}
+
+unsigned mask_of(__m128i chosen) { return static_cast<unsigned>(_mm_movemask_epi8(chosen)); }
+
 class Scanner {
  public:
   Scanner(std::string_view text, JsonVisitor& visitor, const JsonScanOptions& options)
@@ -207,28 +220,24 @@ class Scanner {
     return true;
   }
 
-  // Steps over plain characters, 16 at a time, to the next quote, backslash or control character.
+  // Steps over plain characters to the next quote, backslash or control character. Names and words
+  // end within the first 16; of text, 64 are looked at together.
   void skip_plain() {
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i last_control = _mm_set1_epi8(0x1f);
-    while (at_ + 16 <= text_.size()) {
-      const __m128i chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text_.data() + at_));
-      const __m128i special =
-          _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(chunk, quote), _mm_cmpeq_epi8(chunk, backslash)),
-                       _mm_cmpeq_epi8(_mm_min_epu8(chunk, last_control), chunk));
-      const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
-      if (mask != 0) {
-        at_ += static_cast<std::size_t>(std::countr_zero(mask));
-        return;
-      }
-      at_ += 16;
+    const char* at = text_.data() + at_;
+    const char* const end = text_.data() + text_.size();
+    unsigned found = 0;
+    if (end - at >= 16 && (found = mask_of(specials(at))) == 0) {
+      at += 16;
+      while (end - at >= 64 &&
+             mask_of(specials(at) | specials(at + 16) | specials(at + 32) | specials(at + 48)) == 0)
+        at += 64;
     }
-    while (at_ < text_.size()) {
-      const auto c = static_cast<unsigned char>(text_[at_]);
-      if (c == '"' || c == '\\' || c < 0x20) return;
-      ++at_;
-    }
+    while (end - at >= 16 && (found = mask_of(specials(at))) == 0) at += 16;
+    if (end - at >= 16)
+      at += std::countr_zero(found);
+    else
+      while (at < end && !is_special(*at)) ++at;
+    at_ = static_cast<std::size_t>(at - text_.data());
   }
 
   bool read_string(bool& escaped) {
