@@ -17,7 +17,8 @@ namespace holdfast::net {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::size_t read_buffer_bytes = 8'192;
+// Room for a request and its usual body in one read. Only what is read into becomes resident.
+constexpr std::size_t read_buffer_bytes = 32'768;
 constexpr std::size_t one_write_bytes = 65'536;  // of a body that is copied behind its head
 constexpr std::size_t body_read_bytes = 65'536;
 constexpr std::size_t usual_header_bytes = 512;
@@ -573,7 +574,7 @@ Task<bool> HttpServer::serve_one(Connection& connection) {
     co_return false;
   }
   if (!exchange.surplus_.empty()) connection.buffer.assign(exchange.surplus_);
-  connection.buffer.shrink(4 * read_buffer_bytes);
+  connection.buffer.shrink(read_buffer_bytes);
   co_return true;
 }
 
