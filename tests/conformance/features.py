@@ -1,0 +1,408 @@
+"""What every SDK must get from every provider, one function each; `test_*_sdk.py` runs them all.
+
+A feature asks through a driver and judges what came. `target.model(behaviour)` names a model whose
+provider behaves so; `target.direct` says that no gateway stands between.
+"""
+
+import dataclasses
+import hashlib
+import json
+import typing
+
+from drivers import Fault, Request, Tool
+
+WEATHER = Tool(
+    "weather",
+    {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+        "required": ["city", "days"],
+        "additionalProperties": False,
+    },
+)
+CLOCK = Tool("clock", {"type": "object", "properties": {"zone": {"type": "string"}}})
+NOTHING = Tool("reset", {"type": "object", "properties": {}})
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcffff"
+    "3f0300060005fe02fea7d8a9810000000049454e44ae426082"
+)
+PDF = b"%PDF-1.4\n1 0 obj\n<< >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n"
+ERRORS = (
+    "bad_request",
+    "context",
+    "auth",
+    "forbidden",
+    "no_model",
+    "filtered",
+    "rate_limit",
+    "quota",
+    "overloaded",
+    "fault",
+    "timeout",
+)
+
+
+@dataclasses.dataclass
+class Feature:
+    name: str
+    run: typing.Callable
+    behaviours: tuple[str, ...]
+    modes: tuple[str, ...]
+
+
+FEATURES: dict[str, Feature] = {}
+BOTH, WHOLE, STREAM = ("whole", "stream"), ("whole",), ("stream",)
+
+
+def feature(*behaviours, modes=BOTH, name=None):
+    def keep(function):
+        key = name or function.__name__
+        FEATURES[key] = Feature(key, function, behaviours or ("good",), modes)
+        return function
+
+    return keep
+
+
+def equal(found, wanted):
+    assert found == wanted, f"{found!r} is not {wanted!r}"
+
+
+# Text.
+
+
+@feature()
+def text(driver, target, stream):
+    out = driver.ask(target.model(), Request(), stream)
+    equal((out.text, out.stop), (target.hello, "end"))
+    assert not stream or out.pieces > 1
+
+
+@feature()
+def system_prompt(driver, target, stream):
+    target.forget()
+    driver.ask(target.model(), Request(system="Be terse."), stream)
+    assert "Be terse." in target.received()
+
+
+@feature()
+def max_tokens(driver, target, stream):
+    out = driver.ask(target.model(), Request(limit=2), stream)
+    equal((out.text, out.stop), ("Hello from", "length"))
+
+
+@feature()
+def stop_sequence(driver, target, stream):
+    out = driver.ask(target.model(), Request(stops=["w3"]), stream)
+    equal(out.text.rstrip(), target.hello.split(" w3")[0])
+    assert out.stop in ("stop_string", "end")
+
+
+@feature()
+def usage(driver, target, stream):
+    given = driver.ask(target.model(), Request(), stream).usage
+    equal((given.input, given.output), (25, 5))
+    equal(given.cached, 5)
+
+
+@feature("good;usage=missing")
+def usage_missing(driver, target, stream):
+    out = driver.ask(target.model("good;usage=missing"), Request(), stream)
+    equal(out.text, target.hello)
+
+
+@feature("good;refusal=1")
+def refusal(driver, target, stream):
+    out = driver.ask(target.model("good;refusal=1"), Request(), stream)
+    equal(out.refusal or out.text, "I cannot help.")
+
+
+@feature("good;filtered=1")
+def content_filter(driver, target, stream):
+    out = driver.ask(target.model("good;filtered=1"), Request(), stream)
+    equal(out.stop, "filtered")
+
+
+@feature()
+def structured_output(driver, target, stream):
+    out = driver.ask(target.model(), Request(schema=WEATHER.schema), stream)
+    equal(json.loads(out.text), {"city": "Rome", "days": 7})
+
+
+# What is shown to the model.
+
+
+def seen(mime, data):
+    return f"I see {mime}:{len(data)}:{hashlib.sha256(data).hexdigest()[:12]}"
+
+
+@feature()
+def image(driver, target, stream):
+    out = driver.ask(target.model(), Request(images=[PNG]), stream)
+    equal(out.text, seen("image/png", PNG))
+
+
+@feature()
+def pdf(driver, target, stream):
+    out = driver.ask(target.model(), Request(documents=[PDF]), stream)
+    equal(out.text, seen("application/pdf", PDF))
+
+
+# Tools.
+
+
+def calls_of(out):
+    return [(call.name, call.arguments) for call in out.calls]
+
+
+ONE_CALL = [("weather", {"city": "Rome", "days": 7})]
+TWO_CALLS = [*ONE_CALL, ("clock", {"zone": "Rome"})]
+
+
+@feature()
+def tool_call(driver, target, stream):
+    out = driver.ask(target.model(), Request(tools=[WEATHER]), stream)
+    equal((calls_of(out), out.stop), (ONE_CALL, "calls"))
+
+
+@feature()
+def tool_round_trip(driver, target, stream):
+    request = Request(tools=[WEATHER])
+    out = driver.ask(target.model(), request, stream)
+    request.rounds.append((out, [(out.calls[0], "18°C 日本 🌍", False)]))
+    out = driver.ask(target.model(), request, stream)
+    equal((out.text, out.stop), ("Tools said: 18°C 日本 🌍", "end"))
+
+
+@feature()
+def tool_error(driver, target, stream):
+    request = Request(tools=[WEATHER])
+    out = driver.ask(target.model(), request, stream)
+    request.rounds.append((out, [(out.calls[0], "boom", True)]))
+    out = driver.ask(target.model(), request, stream)
+    assert "boom" in out.text and "fail" in out.text.lower() + target.marks, out.text
+
+
+@feature()
+def parallel_calls(driver, target, stream):
+    request = Request(tools=[WEATHER, CLOCK])
+    out = driver.ask(target.model(), request, stream)
+    equal(calls_of(out), TWO_CALLS)
+    assert len({call.id for call in out.calls}) == 2
+    request.rounds.append((out, [(out.calls[0], "sun", False), (out.calls[1], "noon", False)]))
+    equal(driver.ask(target.model(), request, stream).text, "Tools said: sun; noon")
+
+
+@feature()
+def one_call_at_a_time(driver, target, stream):
+    out = driver.ask(target.model(), Request(tools=[WEATHER, CLOCK], parallel=False), stream)
+    equal(calls_of(out), ONE_CALL)
+
+
+@feature("good;order=interleaved", modes=STREAM)
+def interleaved_calls(driver, target, stream):
+    model = target.model("good;order=interleaved")
+    out = driver.ask(model, Request(tools=[WEATHER, CLOCK]), stream)
+    equal(calls_of(out), TWO_CALLS)
+
+
+@feature("good;pieces=chars", modes=STREAM)
+def arguments_by_character(driver, target, stream):
+    out = driver.ask(target.model("good;pieces=chars"), Request(tools=[WEATHER, CLOCK]), stream)
+    equal(calls_of(out), TWO_CALLS)
+
+
+@feature("good;pieces=whole", modes=STREAM)
+def arguments_in_one_piece(driver, target, stream):
+    out = driver.ask(target.model("good;pieces=whole"), Request(tools=[WEATHER, CLOCK]), stream)
+    equal(calls_of(out), TWO_CALLS)
+
+
+@feature("good;args=empty")
+def arguments_empty(driver, target, stream):
+    out = driver.ask(target.model("good;args=empty"), Request(tools=[NOTHING]), stream)
+    equal(calls_of(out), [("reset", {})])
+
+
+@feature("good;args=numbers")
+def arguments_exact(driver, target, stream):
+    out = driver.ask(target.model("good;args=numbers"), Request(tools=[WEATHER]), stream)
+    (call,) = out.calls
+    equal(call.arguments, {"id": 9007199254740993, "ratio": 1.0, "e": "😀"})
+
+
+@feature("good;preamble=1")
+def text_before_calls(driver, target, stream):
+    out = driver.ask(target.model("good;preamble=1"), Request(tools=[WEATHER]), stream)
+    equal((out.text, calls_of(out)), ("Let me look.", ONE_CALL))
+
+
+@feature()
+def tool_forced(driver, target, stream):
+    request = Request(tools=[WEATHER, CLOCK], choice="clock")
+    equal(calls_of(driver.ask(target.model(), request, stream)), TWO_CALLS[1:])
+
+
+@feature()
+def some_tool_forced(driver, target, stream):
+    request = Request(tools=[WEATHER], choice="required")
+    equal(calls_of(driver.ask(target.model(), request, stream)), ONE_CALL)
+
+
+@feature()
+def tools_forbidden(driver, target, stream):
+    out = driver.ask(target.model(), Request(tools=[WEATHER], choice="none"), stream)
+    equal((out.text, out.calls), (target.hello, []))
+
+
+# Reasoning.
+
+
+@feature()
+def thinking(driver, target, stream):
+    out = driver.ask(target.model(), Request(thinking=True), stream)
+    equal((out.thinking, out.text), ("Let me think.", target.hello))
+
+
+@feature()
+def thinking_usage(driver, target, stream):
+    given = driver.ask(target.model(), Request(thinking=True), stream).usage
+    equal(given.output, 8)
+    assert given.reasoning in (3, None)
+
+
+@feature()
+def thinking_kept_with_tools(driver, target, stream):
+    """The thought goes back with its signature; the provider refuses one that is not its own."""
+    request = Request(thinking=True, tools=[WEATHER])
+    out = driver.ask(target.model(), request, stream)
+    equal((out.thinking, calls_of(out)), ("Let me think.", ONE_CALL))
+    request.rounds.append((out, [(out.calls[0], "sun", False)]))
+    equal(driver.ask(target.model(), request, stream).text, "Tools said: sun")
+
+
+# Streams that arrive oddly.
+
+
+def odd(behaviour):
+    def run(driver, target, stream):
+        out = driver.ask(target.model(behaviour), Request(), stream)
+        equal((out.text, out.stop), (target.hello, "end"))
+
+    return run
+
+
+for oddity in ("split", "at_once", "crlf", "comments", "bom", "data_first", "no_final_blank_line"):
+    feature(oddity, modes=STREAM, name=f"stream_{oddity}")(odd(oddity))
+
+
+# Errors.
+
+
+def failing(kind):
+    behaviour = f"error;class={kind}"
+
+    def run(driver, target, stream):
+        fault = fault_of(driver, target.model(behaviour), stream)
+        assert fault.status in target.statuses(kind), (fault.status, str(fault))
+        assert fault.message
+        assert "sk-up" not in str(fault) or target.direct, fault
+        if kind == "rate_limit" and not target.direct:
+            assert "retry-after" in fault.headers, fault.headers
+
+    return run
+
+
+def fault_of(driver, model, stream) -> Fault:
+    try:
+        out = driver.ask(model, Request(), stream)
+    except Fault as fault:
+        return fault
+    raise AssertionError(f"nothing was raised; the answer was {out}")
+
+
+for kind in ERRORS:
+    feature(f"error;class={kind}", name=f"error_{kind}")(failing(kind))
+
+
+def broken(behaviour):
+    def run(driver, target, stream):
+        fault_of(driver, target.model(behaviour), stream)
+
+    return run
+
+
+for name, behaviour in {
+    "error_after_content": "error_after;after=2;class=fault",
+    "overload_after_content": "error_after;after=2;class=overloaded",
+    "error_before_content": "error_after;after=0;class=fault",
+    "stream_cut": "cut_after;after=2",
+    "stream_ends_early": "end_after;after=2",
+}.items():
+    feature(behaviour, modes=STREAM, name=name)(broken(behaviour))
+
+
+# What cannot be.
+
+# The client's dialect has no way to ask for it, or to say it.
+UNASKED = {
+    "openai": {
+        "thinking": "chat completions do not show reasoning",
+        "thinking_kept_with_tools": "chat completions do not show reasoning",
+        "tool_error": "a tool message has no mark for an error",
+    },
+    "responses": {
+        "stop_sequence": "Responses has no stop sequences",
+        "tool_error": "an output item has no mark for an error",
+    },
+    "anthropic": {
+        "usage_missing": "Messages always has usage",
+        "interleaved_calls": "content blocks never overlap",
+    },
+    "gemini": {
+        "one_call_at_a_time": "the dialect has no field for it",
+        "arguments_by_character": "calls come whole",
+        "arguments_in_one_piece": "calls come whole",
+    },
+    "bedrock": {
+        "tools_forbidden": "Converse has no choice `none`",
+        "one_call_at_a_time": "Converse has no field for it",
+    },
+}
+BINARY = ("crlf", "comments", "bom", "data_first", "no_final_blank_line")
+ITS_FRAMES = {f"stream_{name}": "its streams are binary frames" for name in BINARY}
+# The provider cannot do it, so that the gateway refuses it, naming the field.
+REFUSED = {
+    "gemini": {"one_call_at_a_time": "no field for parallel calls"},
+    "vertex": {"one_call_at_a_time": "no field for parallel calls"},
+    "bedrock": {"one_call_at_a_time": "no field for parallel calls"},
+    "cohere": {
+        "one_call_at_a_time": "no field for parallel calls",
+        "pdf": "no documents inline",
+    },
+    "mistral": {},
+    "openai": {},
+    "azure_openai": {},
+    "anthropic": {},
+}
+# The provider does not say it, so that nobody can.
+NOT_SHOWN = {
+    name: "reasoning is not shown"
+    for name in ("thinking", "thinking_usage", "thinking_kept_with_tools")
+}
+UNSAID = {
+    "openai": NOT_SHOWN,
+    "azure_openai": NOT_SHOWN,
+    "bedrock": ITS_FRAMES,
+    "anthropic": {"interleaved_calls": "content blocks never overlap"},
+}
+
+
+def why_not(client: str, provider: str, name: str, direct: bool) -> str | None:
+    """Why a cell of the grid is empty. Responses is the one house of OpenAI's that shows thoughts."""
+    if name in UNASKED.get(client, {}):
+        return UNASKED[client][name]
+    if direct and client == "responses" and name in NOT_SHOWN:
+        return None
+    if direct and client == "openai" and name in NOT_SHOWN:
+        return NOT_SHOWN[name]
+    return UNSAID.get(provider, {}).get(name)

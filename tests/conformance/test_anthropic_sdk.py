@@ -1,0 +1,5 @@
+CLIENT = "anthropic"
+
+
+def test_grid(cell, carried):
+    carried(cell)

@@ -1,0 +1,5 @@
+CLIENT = "bedrock"
+
+
+def test_grid(cell, carried):
+    carried(cell)

@@ -1,0 +1,5 @@
+CLIENT = "gemini"
+
+
+def test_grid(cell, carried):
+    carried(cell)

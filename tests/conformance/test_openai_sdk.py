@@ -1,0 +1,5 @@
+CLIENT = "openai"
+
+
+def test_grid(cell, carried):
+    carried(cell)

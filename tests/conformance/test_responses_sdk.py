@@ -1,0 +1,5 @@
+CLIENT = "responses"
+
+
+def test_grid(cell, carried):
+    carried(cell)
