@@ -183,7 +183,9 @@ Task<void> Attempt::call(bool fresh) {
       provider_.adapter->splice(state_.request, target_.model, destination, state_.request_id);
   outcome_.bytes_sent = bytes.size();
   const net::Deadline headers_by = state_.parts.clock.now() + target_.timeouts.headers;
-  auto sent = co_await call_->send(bytes, until(headers_by));
+  std::string_view rest = bytes;
+  auto sent = call_->send_now(rest);
+  if (sent && !rest.empty()) sent = co_await call_->send(rest, until(headers_by));
   if (!sent) {
     fail_of(sent.error(), FailureClass::reset, FailureClass::headers_timeout);
     outcome_.stale = call_->reused();

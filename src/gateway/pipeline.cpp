@@ -151,8 +151,10 @@ class Pipeline {
     if (auto refusal = identify()) co_return refusal;
     if (auto refusal = admit()) co_return refusal;
     if (route_ == Route::models) co_return co_await answer_models();
-    auto refusal = co_await translate_in();
-    if (refusal) co_return refusal;
+    const std::size_t max_body = state_.snapshot->max_body;
+    net::Exchange::Body body = state_.exchange.body_at_hand(max_body).value_or("");
+    if (body->empty()) body = co_await state_.exchange.read_body(max_body);
+    if (auto refusal = translate_in(body)) co_return refusal;
     if (auto unroutable = route()) co_return unroutable;
     co_return co_await attempt_all();
   }
@@ -225,24 +227,23 @@ class Pipeline {
     return std::nullopt;
   }
 
-  Task<std::optional<Refusal>> translate_in() {
-    auto body = co_await state_.exchange.read_body(state_.snapshot->max_body);
+  std::optional<Refusal> translate_in(const net::Exchange::Body& body) {
     if (!body) {
       state_.exchange.close_after();
-      if (state_.exchange.client_left()) co_return std::nullopt;
+      if (state_.exchange.client_left()) return std::nullopt;
       const int status = body.error().status;
       parts_.counters.refused(status == 400 ? observe::Refusal::bad_body : refusal_reason(status));
-      co_return refuse(status, body.error().detail, error_type(status),
-                       status == 413 ? "request_too_large" : "invalid_body");
+      return refuse(status, body.error().detail, error_type(status),
+                    status == 413 ? "request_too_large" : "invalid_body");
     }
     parts_.counters.client_received_bytes.add(body->size());
     auto scanned = dialect::openai::scan_request(endpoint_of(route_), *body);
     if (!scanned) {
       parts_.counters.refused(observe::Refusal::bad_body);
-      co_return refuse(scanned.error());
+      return refuse(scanned.error());
     }
     state_.request = std::move(*scanned);
-    co_return std::nullopt;
+    return std::nullopt;
   }
 
   std::optional<Refusal> route() {

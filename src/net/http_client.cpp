@@ -82,13 +82,17 @@ Task<std::expected<void, ConnectFailure>> UpstreamCall::open(Deadline deadline) 
   co_return std::expected<void, ConnectFailure>();
 }
 
-Task<Result<void>> UpstreamCall::send(std::string_view head_and_body, Deadline deadline) {
+Result<void> UpstreamCall::send_now(std::string_view& bytes) {
+  if (cancelled_) return fail(ErrorCode::cancelled, "cancelled");
+  Result<std::size_t> sent = connection_->stream->write_now(bytes);
+  if (!sent) return std::unexpected(std::move(sent).error());
+  bytes.remove_prefix(*sent);
+  return {};
+}
+
+Task<Result<void>> UpstreamCall::send(std::string_view bytes, Deadline deadline) {
   if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
-  Result<std::size_t> sent = connection_->stream->write_now(head_and_body);
-  if (!sent) co_return std::unexpected(std::move(sent).error());
-  if (*sent == head_and_body.size()) co_return Result<void>();
-  const std::string_view rest = head_and_body.substr(*sent);
-  auto written = co_await connection_->stream->write(rest, deadline);
+  auto written = co_await connection_->stream->write(bytes, deadline);
   co_return written;
 }
 

@@ -64,7 +64,10 @@ class UpstreamCall {
 
   //   errors of these: upstream_unavailable (closed or reset), deadline_exceeded, cancelled,
   //   malformed_response (not HTTP/1.1 as read strictly), too_large
-  Task<Result<void>> send(std::string_view head_and_body, Deadline deadline);
+  // Sends what goes out without waiting and takes it off the front of `bytes`; send() does the
+  // rest.
+  Result<void> send_now(std::string_view& bytes);
+  Task<Result<void>> send(std::string_view bytes, Deadline deadline);
   // The head of the answer, informational ones skipped. Valid until read_piece.
   Task<Result<const ResponseHead*>> read_head(Deadline deadline);
   // The next piece of the body, valid until the next call; empty at its end.

@@ -138,40 +138,50 @@ Exchange::Exchange(Connection& connection, RequestHead head)
       keep_alive_(head_.keep_alive && !connection.server.stopping_),
       body_pending_(head_.framing != BodyFraming::none) {}
 
+std::unexpected<Error> Exchange::lose_client() {
+  left_ = true;
+  keep_alive_ = false;
+  return fail(ErrorCode::cancelled, "the client left");
+}
+
+// What goes out without waiting, as most answers do, needs no coroutine; it leaves `bytes`.
+Result<void> Exchange::send_now(std::string_view& bytes) {
+  const Result<std::size_t> sent = connection_.stream.write_now(bytes.substr(0, write_piece_bytes));
+  if (!sent) return lose_client();
+  bytes_sent_ += *sent;
+  bytes.remove_prefix(*sent);
+  return {};
+}
+
 Task<Result<void>> Exchange::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto piece = bytes.substr(0, write_piece_bytes);
-    Result<std::size_t> sent = connection_.stream.write_now(piece);
-    if (sent && *sent < piece.size()) {
-      const Deadline deadline = connection_.server.clock_.now() + limits::client_write_timeout;
-      const auto rest = piece.substr(*sent);
-      auto written = co_await connection_.stream.write(rest, deadline);
-      if (!written) sent = std::unexpected(std::move(written).error());
-    }
-    if (!sent) {
-      left_ = true;
-      keep_alive_ = false;
-      co_return fail(ErrorCode::cancelled, "the client left");
-    }
+    const Deadline deadline = connection_.server.clock_.now() + limits::client_write_timeout;
+    auto written = co_await connection_.stream.write(piece, deadline);
+    if (!written) co_return lose_client();
     bytes_sent_ += piece.size();
     bytes.remove_prefix(piece.size());
   }
   co_return Result<void>{};
 }
 
-Task<std::expected<std::string_view, HeadProblem>> Exchange::read_body(std::size_t max_bytes) {
-  if (!body_pending_) co_return std::string_view{};
+std::optional<std::string_view> Exchange::body_at_hand(std::size_t max_bytes) {
+  if (!body_pending_) return std::string_view{};
+  ReadBuffer& buffer = connection_.buffer;
+  if (head_.framing != BodyFraming::length || head_.content_length > max_bytes ||
+      buffer.unread().size() < head_.content_length)
+    return std::nullopt;
+  const auto body = buffer.unread().substr(0, static_cast<std::size_t>(head_.content_length));
+  buffer.consume(body.size());
+  body_pending_ = false;
+  return body;
+}
+
+Task<Exchange::Body> Exchange::read_body(std::size_t max_bytes) {
+  if (const auto body = body_at_hand(max_bytes)) co_return *body;
   const bool chunked = head_.framing == BodyFraming::chunked;
   if (!chunked && head_.content_length > max_bytes) co_return too_large(max_bytes);
-
   Connection& connection = connection_;
-  if (!chunked && connection.buffer.unread().size() >= head_.content_length) {
-    const auto length = static_cast<std::size_t>(head_.content_length);
-    const auto body = connection.buffer.unread().substr(0, length);
-    connection.buffer.consume(length);
-    body_pending_ = false;
-    co_return body;
-  }
   if (head_.expect_continue && connection.buffer.empty()) {
     auto sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return std::unexpected(cut_off());
@@ -260,9 +270,9 @@ void append_chunk_size(std::string& out, std::size_t size) {
 }
 
 //   body_bytes   that will be appended
+//   out          empty; its memory is used
 std::string head_lines(int status, const AnswerHeaders& headers, bool keep_alive, int minor_version,
-                       std::size_t body_bytes) {
-  std::string out;
+                       std::size_t body_bytes, std::string out = {}) {
   out.reserve(headers.lines().size() + body_bytes + 128);
   out.append("HTTP/1.1 ");
   append_number(out, static_cast<std::uint64_t>(status));
@@ -292,8 +302,9 @@ Task<Result<void>> Exchange::answer(int status, const AnswerHeaders& headers,
   const std::uint64_t length = body.size();
   if (head_.method == Method::head) body = {};
   const bool in_one = body.size() <= one_write_bytes;
-  std::string out =
-      head_lines(status, headers, keep_alive_, head_.minor_version, in_one ? body.size() : 0);
+  std::string& spare = connection_.server.spare_;
+  std::string out = head_lines(status, headers, keep_alive_, head_.minor_version,
+                               in_one ? body.size() : 0, std::exchange(spare, {}));
   if (status != 204) {
     out.append("content-length: ");
     append_number(out, length);
@@ -304,9 +315,12 @@ Task<Result<void>> Exchange::answer(int status, const AnswerHeaders& headers,
     out.append(body);
     body = {};
   }
-  auto sent = co_await send(out);
-  if (!sent || body.empty()) co_return sent;
-  sent = co_await send(body);
+  std::string_view rest = out;
+  auto sent = send_now(rest);
+  if (sent && !rest.empty()) sent = co_await send(rest);
+  out.clear();
+  spare = std::move(out);
+  if (sent && !body.empty()) sent = co_await send(body);
   co_return sent;
 }
 
@@ -334,7 +348,9 @@ void Exchange::append_piece(std::string_view piece) {
 Task<Result<void>> Exchange::write(std::string_view piece) {
   HF_CHECK(begun_ && !ended_);
   append_piece(piece);
-  auto sent = co_await send(pending_);
+  std::string_view rest = pending_;
+  auto sent = send_now(rest);
+  if (sent && !rest.empty()) sent = co_await send(rest);
   pending_.clear();
   co_return sent;
 }
@@ -344,7 +360,9 @@ Task<Result<void>> Exchange::end(std::string_view last_piece) {
   append_piece(last_piece);
   if (chunked_ && head_.method != Method::head) pending_.append("0\r\n\r\n");
   ended_ = true;
-  auto sent = co_await send(pending_);
+  std::string_view rest = pending_;
+  auto sent = send_now(rest);
+  if (sent && !rest.empty()) sent = co_await send(rest);
   pending_.clear();
   co_return sent;
 }

@@ -35,10 +35,13 @@ class HttpServer;
 class Exchange {
  public:
   const RequestHead& head() const { return head_; }
+  using Body = std::expected<std::string_view, HeadProblem>;
+  // The body, when it has come whole with its head and is not larger; else read_body() is needed.
+  std::optional<std::string_view> body_at_hand(std::size_t max_bytes);
   // Reads the whole body; the view stays valid as long as the exchange. Call at most once.
   //   errors   413 beyond max_bytes; 408 too slow; 400 malformed or cut off (status 499: client
   //   left)
-  Task<std::expected<std::string_view, HeadProblem>> read_body(std::size_t max_bytes);
+  Task<Body> read_body(std::size_t max_bytes);
 
   // The whole answer. HEAD requests get the head alone.   errors   cancelled: the client left
   Task<Result<void>> answer(int status, const AnswerHeaders& headers, std::string_view body);
@@ -74,6 +77,8 @@ class Exchange {
   friend class HttpServer;
   struct Connection;
   Exchange(Connection& connection, RequestHead head);
+  std::unexpected<Error> lose_client();
+  Result<void> send_now(std::string_view& bytes);
   Task<Result<void>> send(std::string_view bytes);
   Task<std::expected<void, HeadProblem>> gather_length(std::size_t length);
   Task<std::expected<void, HeadProblem>> gather_chunks(std::size_t max_bytes);
@@ -154,6 +159,7 @@ class HttpServer {
   HttpServerOptions options_;
   std::list<std::unique_ptr<Connection>> connections_;
   std::list<Connection*> idle_;  // the longest idle one first
+  std::string spare_;            // an answer's memory, once it has gone out: for the next one
   bool stopping_ = false;
   std::uint64_t accepted_ = 0, internal_errors_ = 0;
 };
