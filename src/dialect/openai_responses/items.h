@@ -24,6 +24,10 @@ inline constexpr std::string_view include_encrypted = "reasoning.encrypted_conte
 // Marks, as a signature's id, an encrypted reasoning that has no text by nature.
 inline constexpr std::string_view redacted_mark = "redacted";
 
+// The texts of an array of parts, as one: summaries of thoughts come in several.
+inline constexpr std::string_view between_thoughts = "\n\n";
+std::string_view joined_texts(JsonValue parts, Arena& arena);
+
 // A data URL's two halves, or a link.
 Media media_of(std::string_view url);
 
@@ -51,7 +55,6 @@ class ItemReader {
   std::vector<Block> parts(JsonValue content, const std::string& path, Role role);
   bool part(JsonValue value, const std::string& path, Block& out);
   bool media_part(std::string_view type, Fields& fields, Block& out);
-  std::string_view texts_of(Fields& fields, std::string_view name);
   std::vector<Block>& blocks_of(Role role);
 
   Reading& reading_;

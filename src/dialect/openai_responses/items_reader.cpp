@@ -44,6 +44,17 @@ Media media_of(std::string_view url) {
   return {Media::From::base64, url.substr(at + marker.size()), url.substr(0, at)};
 }
 
+std::string_view joined_texts(JsonValue parts, Arena& arena) {
+  if (parts.is_array() && parts.size() == 1) return (*parts.elements().begin())["text"].text(arena);
+  std::string joined;
+  for (const JsonValue part : parts.elements()) {
+    const std::string_view text = part["text"].text(arena);
+    if (!joined.empty() && !text.empty()) joined += between_thoughts;
+    joined += text;
+  }
+  return joined.empty() ? std::string_view() : arena.keep(std::move(joined));
+}
+
 void ItemReader::read(JsonValue items, std::string_view path) {
   if (items.is_string()) {
     Block block;
@@ -229,23 +240,11 @@ void ItemReader::function_output(Fields& fields, JsonValue value) {
   blocks_of(Role::tool).push_back(std::move(block));
 }
 
-// The texts of an array of parts, as one: summaries come in several.
-std::string_view ItemReader::texts_of(Fields& fields, std::string_view name) {
-  const JsonValue array = fields.array(name);
-  if (array.size() == 1) return (*array.elements().begin())["text"].text(reading_.arena);
-  std::string joined;
-  for (const JsonValue each : array.elements()) {
-    if (!joined.empty()) joined += "\n\n";
-    joined += each["text"].text(reading_.arena);
-  }
-  return joined.empty() ? std::string_view() : reading_.arena.keep(std::move(joined));
-}
-
 void ItemReader::reasoning(Fields& fields, JsonValue value) {
   Block block;
   block.kind = BlockKind::thinking;
-  block.text = texts_of(fields, "summary");
-  const std::string_view content = texts_of(fields, "content");
+  block.text = joined_texts(fields.array("summary"), reading_.arena);
+  const std::string_view content = joined_texts(fields.array("content"), reading_.arena);
   if (block.text.empty()) block.text = content;
   const std::string_view encrypted = fields.text("encrypted_content");
   const std::string_view id = fields.text("id");

@@ -200,13 +200,14 @@ class RequestWriter {
   void include() {
     const bool logprobs = request_.logprobs.value_or(false);
     const Extra* said = extra("include");
-    if (said && (!logprobs || said->raw.find(include_logprobs) != said->raw.npos)) return;
     const bool thinks = request_.reasoning.adaptive || request_.reasoning.show.value_or(false) ||
                         (effort_ != Effort::unset && effort_ != Effort::none);
     const bool encrypted = request_.from != own && thinks && abilities_.house == "openai";
-    if (!logprobs && !encrypted) return;
+    if (!logprobs && !encrypted && !said) return;
     json_.key("include").begin_array();
-    if (logprobs) json_.string(include_logprobs);
+    if (said) json_.raw(said->raw.substr(1, said->raw.size() - 2));
+    if (logprobs && !(said && said->raw.find(include_logprobs) != said->raw.npos))
+      json_.string(include_logprobs);
     if (encrypted) json_.string(include_encrypted);
     json_.end_array();
   }
@@ -224,7 +225,8 @@ class RequestWriter {
     for (const Extra& each : request_.extras) {
       if (each.from != own)
         losses_.push_back({std::string(each.name), "Responses has nothing like it", each.harmless});
-      else if (!names_a_place(each.name) && each.name.find('.') == each.name.npos)
+      else if (!names_a_place(each.name) && each.name.find('.') == each.name.npos &&
+               each.name != "include")
         json_.raw_field(each.name, each.raw);
     }
   }

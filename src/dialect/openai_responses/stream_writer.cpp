@@ -1,0 +1,417 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "dialect/json_writer.h"
+#include "dialect/openai_responses/codec.h"
+#include "dialect/openai_responses/errors.h"
+#include "dialect/openai_responses/output.h"
+
+namespace holdfast::dialect::openai_responses {
+namespace {
+
+// Deltas are filled up to whole multiples of this, so that packets do not tell their lengths.
+constexpr std::size_t padded_to = 16;
+
+// A part of a message, a call's arguments or an item's thoughts.
+struct Part {
+  std::size_t item = 0, index = 0;
+  std::uint32_t block = 0;
+  BlockKind kind = BlockKind::text;
+  bool open = true;
+  bool announced = false;  // thoughts: their part was added
+  std::string place;       // members that name it: ,"item_id":...
+  std::string text;        // escaped
+  std::string logprobs;    // elements
+  std::string id, name;    // of a call
+  std::string encrypted;   // of thoughts
+};
+
+struct Item {
+  ItemKind kind = ItemKind::message;
+  std::string id, signed_id;  // signed_id: the one that its signature is bound to
+  bool sealed = false;        // no part comes to it any more
+  std::string done;           // as it was when it was complete; empty: not yet
+};
+
+class Writer final : public ResponseStream {
+ public:
+  Writer(const AnswerContext& context, const StateFields& state)
+      : request_id_(context.request_id),
+        now_s_(context.now_s),
+        pad_(context.pad),
+        random_(context.pad_seed | 1U),
+        head_(head_of(context, state)) {}
+
+  void write(const StreamEvent& event, std::string& out) override {
+    if (over_ || event.choice != 0) return;
+    if (event.kind == EventKind::ping) return keep_alive(out);
+    if (event.kind == EventKind::error)
+      return error({.status = 502,
+                    .message = event.error_message,
+                    .code = event.error_code,
+                    .failure = FailureClass::error_in_stream},
+                   out);
+    if (!started_) start(event, out);
+    switch (event.kind) {
+      case EventKind::block_start:
+        return open(event, out);
+      case EventKind::delta:
+        return delta(event, out);
+      case EventKind::signature:
+        if (Part* part = open_part(event.block)) sign(*part, event.signature);
+        return;
+      case EventKind::block_stop:
+        if (Part* part = open_part(event.block)) close(*part, out);
+        return;
+      case EventKind::finish:
+        finish_ = event.finish;
+        explanation_ = event.explanation;
+        return;
+      case EventKind::usage:
+        usage_.update(event.usage);
+        return;
+      case EventKind::end:
+        return end(out);
+      case EventKind::start:
+      case EventKind::ping:
+      case EventKind::error:
+        return;
+    }
+  }
+
+  void keep_alive(std::string& out) override { out.append(": keep-alive\n\n"); }
+
+  // SDKs raise what stands under "error"; the flat members are the dialect's own.
+  void error(const ErrorReport& report, std::string& out) override {
+    if (over_) return;
+    over_ = true;
+    const std::string_view code = error_code(report);
+    begin(out, "error");
+    const auto members = [&](bool with_type) {
+      out.append(R"("code":)");
+      append_json_string(out, code.empty() ? error_type(report) : code);
+      out.append(R"(,"message":)");
+      append_json_string(out, report.message);
+      out.append(R"(,"param":null)");
+      if (!with_type) return;
+      out.append(R"(,"type":)");
+      append_json_string(out, error_type(report));
+    };
+    out.push_back(',');
+    members(false);
+    out.append(R"(,"error":{)");
+    members(true);
+    out.append("}");
+    finish_event(out);
+    response_.clear();
+    append_response(response_, head_, {"failed", {}, "server_error", report.message}, output(),
+                    usage_);
+  }
+
+  std::string_view response() const override { return response_; }
+
+ private:
+  AnswerContext ids() const {
+    AnswerContext context;
+    context.request_id = request_id_;
+    return context;
+  }
+
+  void begin(std::string& out, std::string_view type) {
+    out.append("event: ").append(type).append("\ndata: {\"type\":\"").append(type);
+    out.append(R"(","sequence_number":)");
+    const fmt::format_int digits(sequence_++);
+    out.append(digits.data(), digits.size());
+  }
+  static void finish_event(std::string& out) { out.append("}\n\n"); }
+
+  void start(const StreamEvent& event, std::string& out) {
+    started_ = true;
+    if (event.kind == EventKind::start) {
+      head_.id = response_id(ids(), event.id);
+      if (head_.model.empty()) head_.model = event.name;
+      if (event.created_s > 0) head_.created_s = event.created_s;
+    }
+    for (const std::string_view type : {"response.created", "response.in_progress"}) {
+      begin(out, type);
+      out.append(R"(,"response":)");
+      append_response(out, head_, {}, {}, {});
+      finish_event(out);
+    }
+  }
+
+  Part* open_part(std::uint32_t block) {
+    const auto found = std::ranges::find_if(
+        parts_, [block](const Part& part) { return part.open && part.block == block; });
+    return found == parts_.end() ? nullptr : &*found;
+  }
+
+  void open(const StreamEvent& event, std::string& out) {
+    const ItemKind kind = item_kind(event.block_kind);
+    if (kind == ItemKind::none || open_part(event.block)) return;
+    const bool joins = kind == ItemKind::message && !items_.empty() &&
+                       items_.back().kind == ItemKind::message && !items_.back().sealed;
+    if (!joins) {
+      if (!items_.empty()) seal(items_.size() - 1, out);
+      items_.emplace_back().kind = kind;
+      items_.back().id = item_id(kind, ids(), items_.size() - 1);
+    }
+    Part& part = parts_.emplace_back();
+    part.item = items_.size() - 1;
+    part.block = event.block;
+    part.kind = event.block_kind;
+    part.index = joins ? parts_in_message_++ : 0;
+    if (kind == ItemKind::message && !joins) parts_in_message_ = 1;
+    part.id = event.id;
+    part.name = event.name;
+    part.place =
+        fmt::format(R"(,"item_id":"{}","output_index":{})", escaped(items_.back().id), part.item);
+    if (kind == ItemKind::message) part.place += fmt::format(R"(,"content_index":{})", part.index);
+    if (kind == ItemKind::reasoning) part.place += R"(,"summary_index":0)";
+    if (!joins) item_event("added", part.item, out);
+    if (kind == ItemKind::message) part_event("response.content_part.added", part, {}, out);
+  }
+
+  void item_event(std::string_view what, std::size_t index, std::string& out) {
+    begin(out, what == "added" ? "response.output_item.added" : "response.output_item.done");
+    fmt::format_to(std::back_inserter(out), R"(,"output_index":{},"item":)", index);
+    if (what == "added")
+      append_item(out, index, "in_progress");
+    else
+      out.append(items_[index].done);
+    finish_event(out);
+  }
+  void append_item(std::string& out, std::size_t index, std::string_view status) const {
+    const Item& item = items_[index];
+    const bool complete = status != "in_progress";
+    std::string parts;
+    for (const Part& part : parts_) {
+      if (part.item != index) continue;
+      const std::string_view text = complete ? std::string_view(part.text) : std::string_view();
+      switch (item.kind) {
+        case ItemKind::message:
+          if (!complete) break;
+          if (!parts.empty()) parts += ',';
+          append_part(parts, part.kind, text, {}, part.logprobs);
+          break;
+        case ItemKind::function_call:
+          return append_function_call(out, item.id, status, part.id, part.name, text);
+        case ItemKind::reasoning:
+          return append_reasoning(out, item.signed_id.empty() ? item.id : item.signed_id, text,
+                                  part.encrypted);
+        case ItemKind::image:
+        case ItemKind::none:
+          return append_image(out, item.id, status, text);
+      }
+    }
+    append_message(out, item.id, status, parts);
+  }
+  void part_event(std::string_view type, const Part& part, std::string_view text,
+                  std::string& out) {
+    begin(out, type);
+    out.append(part.place).append(R"(,"part":)");
+    append_part(out, part.kind, text, {}, part.logprobs);
+    finish_event(out);
+  }
+  // {"type":"summary_text",...}
+  void summary_event(std::string_view type, const Part& part, std::string_view text,
+                     std::string& out) {
+    begin(out, type);
+    out.append(part.place).append(R"(,"part":{"type":"summary_text","text":")");
+    out.append(text).append("\"}");
+    finish_event(out);
+  }
+
+  static std::string_view delta_type(BlockKind kind) {
+    switch (kind) {
+      case BlockKind::tool_call:
+        return "response.function_call_arguments.delta";
+      case BlockKind::refusal:
+        return "response.refusal.delta";
+      case BlockKind::thinking:
+      case BlockKind::redacted_thinking:
+        return "response.reasoning_summary_text.delta";
+      default:
+        return "response.output_text.delta";
+    }
+  }
+
+  void delta(const StreamEvent& event, std::string& out) {
+    Part* part = open_part(event.block);
+    if (!part || (event.text.empty() && event.logprobs.empty())) return;
+    held_ += event.text.size();
+    if (held_ > limits::response_buffer_bytes)
+      return error({.status = 502,
+                    .message = "the answer is longer than this gateway holds",
+                    .failure = FailureClass::malformed_body},
+                   out);
+    if (part->kind == BlockKind::image) {
+      append_json_escaped(part->text, event.text);
+      return;
+    }
+    if (item_kind(part->kind) == ItemKind::reasoning && !part->announced) {
+      part->announced = true;
+      summary_event("response.reasoning_summary_part.added", *part, {}, out);
+    }
+    begin(out, delta_type(part->kind));
+    out.append(part->place).append(R"(,"delta":")");
+    const std::size_t at = out.size();
+    append_json_escaped(out, event.text);
+    const std::size_t said = out.size() - at;
+    part->text.append(out, at, said);
+    out.push_back('"');
+    if (part->kind == BlockKind::text) {
+      out.append(R"(,"logprobs":[)");
+      if (!event.logprobs.empty()) {
+        const std::string logprobs = logprobs_of(event.logprobs);
+        out.append(logprobs);
+        if (!part->logprobs.empty() && !logprobs.empty()) part->logprobs.push_back(',');
+        part->logprobs.append(logprobs);
+      }
+      out.push_back(']');
+    }
+    if (pad_) pad(said, out);
+    finish_event(out);
+  }
+
+  void pad(std::size_t said, std::string& out) {
+    constexpr std::string_view letters =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    out.append(R"(,"obfuscation":")");
+    std::uint64_t bits = next_random();
+    for (std::size_t more = padded_to - said % padded_to; more > 0; --more) {
+      if (more == 10) bits = next_random();
+      out.push_back(letters[bits & 63U]);
+      bits >>= 6U;
+    }
+    out.push_back('"');
+  }
+  std::uint64_t next_random() {  // xorshift64
+    random_ ^= random_ << 13U;
+    random_ ^= random_ >> 7U;
+    random_ ^= random_ << 17U;
+    return random_;
+  }
+
+  void sign(Part& part, const Signature& signature) {
+    part.encrypted = encrypted_of(part.kind, signature);
+    if (is_own_house(signature)) items_[part.item].signed_id = signature.id;
+  }
+
+  void close(Part& part, std::string& out) {
+    part.open = false;
+    const auto text_done = [&](std::string_view type, std::string_view name) {
+      begin(out, type);
+      out.append(part.place).append(",\"").append(name).append("\":\"").append(part.text);
+      out.push_back('"');
+    };
+    switch (item_kind(part.kind)) {
+      case ItemKind::message:
+        if (part.kind == BlockKind::text) {
+          text_done("response.output_text.done", "text");
+          out.append(R"(,"logprobs":[)").append(part.logprobs).append("]");
+        } else {
+          text_done("response.refusal.done", "refusal");
+        }
+        finish_event(out);
+        part_event("response.content_part.done", part, part.text, out);
+        if (items_[part.item].sealed) complete(part.item, out);
+        return;
+      case ItemKind::function_call:
+        text_done("response.function_call_arguments.done", "arguments");
+        out.append(R"(,"name":)");
+        append_json_string(out, part.name);
+        finish_event(out);
+        break;
+      case ItemKind::reasoning:
+        if (!part.announced) break;
+        text_done("response.reasoning_summary_text.done", "text");
+        finish_event(out);
+        summary_event("response.reasoning_summary_part.done", part, part.text, out);
+        break;
+      case ItemKind::image:
+      case ItemKind::none:
+        break;
+    }
+    items_[part.item].sealed = true;
+    complete(part.item, out);
+  }
+
+  void seal(std::size_t index, std::string& out) {
+    if (items_[index].sealed) return;
+    items_[index].sealed = items_[index].kind == ItemKind::message;
+    complete(index, out);
+  }
+  // Says that the item is complete, once it is.
+  void complete(std::size_t index, std::string& out) {
+    Item& item = items_[index];
+    const bool busy = std::ranges::any_of(
+        parts_, [index](const Part& part) { return part.item == index && part.open; });
+    if (busy || !item.sealed || !item.done.empty()) return;
+    const bool cut = ending_of(finish_, {}).status == "incomplete";
+    append_item(item.done, index,
+                cut && item.kind == ItemKind::message ? "incomplete" : "completed");
+    item_event("done", index, out);
+  }
+
+  std::string output() const {
+    std::string out;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (i > 0) out.push_back(',');
+      if (items_[i].done.empty())
+        append_item(out, i, "incomplete");
+      else
+        out.append(items_[i].done);
+    }
+    return out;
+  }
+
+  void end(std::string& out) {
+    for (Part& part : parts_)
+      if (part.open) close(part, out);
+    if (!items_.empty()) seal(items_.size() - 1, out);
+    over_ = true;
+    Ending ending = ending_of(finish_, explanation_);
+    if (ending.status == "in_progress") ending.status = "incomplete";  // no event says so
+    head_.completed_s = std::max(now_s_, head_.created_s);
+    append_response(response_, head_, ending, output(), usage_);
+    begin(out, ending.status == "completed" ? "response.completed"
+               : ending.status == "failed"  ? "response.failed"
+                                            : "response.incomplete");
+    out.append(R"(,"response":)").append(response_);
+    finish_event(out);
+  }
+
+  std::string_view escaped(std::string_view text) {
+    escaped_.clear();
+    append_json_escaped(escaped_, text);
+    return escaped_;
+  }
+
+  std::string request_id_;
+  std::int64_t now_s_;
+  bool pad_;
+  std::uint64_t random_;
+  ResponseHead head_;
+  std::vector<Item> items_;  // by output_index
+  std::vector<Part> parts_;  // in the order in which they were opened
+  std::size_t parts_in_message_ = 0;
+  std::size_t held_ = 0;
+  std::int64_t sequence_ = 0;
+  FinishReason finish_ = FinishReason::none;
+  std::string explanation_;
+  Usage usage_;
+  bool started_ = false, over_ = false;
+  std::string response_, escaped_;
+};
+
+}  // namespace
+
+std::unique_ptr<ResponseStream> response_stream(const AnswerContext& context,
+                                                const StateFields& state) {
+  return std::make_unique<Writer>(context, state);
+}
+
+}  // namespace holdfast::dialect::openai_responses
