@@ -14,11 +14,17 @@ import botocore.exceptions
 import google.genai
 import google.genai.errors
 import httpx
+import httpx2
 import openai
+import urllib3.exceptions
 from google.genai import types
 
 KEY = "sk-upstream-secret"
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDEXAMPLE", "upstream-secret-access-key", "eu-central-1"
+
+
+# What breaks below the SDKs; some let it through as it is.
+BELOW = (httpx.HTTPError, httpx2.HTTPError, urllib3.exceptions.HTTPError, ValueError)
 
 
 @dataclasses.dataclass
@@ -134,7 +140,7 @@ class OpenAiChat(Driver):
             ) from raised
         except openai.APIError as raised:
             raise Fault(raised, None, raised.message, raised.code or raised.type) from raised
-        except (httpx.HTTPError, json.JSONDecodeError) as raised:
+        except BELOW as raised:
             raise Fault(raised, None, str(raised)) from raised
 
     def arguments(self, model, request):
@@ -230,6 +236,8 @@ class OpenAiChat(Driver):
             seen, found = Assembled(), self.sdk.chat.completions.create(**arguments)
             for chunk in found:
                 seen.add(chunk)
+            if seen.finish is None:
+                raise Fault(None, None, "the stream ended without a finish reason", "cut")
             return self.outcome_of(seen)
 
         return self.guarded(run)
@@ -376,7 +384,7 @@ class OpenAiResponses(OpenAiChat):
             out.stop = {"max_output_tokens": "length", "content_filter": "filtered"}[reason]
         for item in answer.output:
             kept = item.to_dict()
-            kept.pop("status", None)
+            kept.pop("parsed_arguments", None)  # the streaming helper's own
             out.native.append(kept)
             if item.type == "function_call":
                 call = Call(item.call_id, item.name, json.loads(item.arguments or "{}"))
@@ -457,7 +465,7 @@ class Anthropic(Driver):
             message = error.get("message", raised.message)
             headers = raised.response.headers
             raise Fault(raised, status, message, error.get("type"), headers) from raised
-        except (anthropic.APIError, httpx.HTTPError, ValueError) as raised:
+        except (anthropic.APIError, *BELOW) as raised:
             raise Fault(raised, None, str(raised)) from raised
 
     def arguments(self, model, request):
@@ -577,9 +585,7 @@ class Gemini(Driver):
             headers = getattr(raised.response, "headers", None) or {}
             status = raised.code if isinstance(raised.code, int) else None
             raise Fault(raised, status, raised.message, raised.status, dict(headers)) from raised
-        except (httpx.HTTPError, google.genai.errors.UnknownApiResponseError) as raised:
-            raise Fault(raised, None, str(raised)) from raised
-        except (ValueError, json.JSONDecodeError) as raised:
+        except (google.genai.errors.UnknownApiResponseError, *BELOW) as raised:
             raise Fault(raised, None, str(raised)) from raised
 
     def arguments(self, model, request):
@@ -731,6 +737,8 @@ class Bedrock(Driver):
             ) from raised
         except (botocore.exceptions.BotoCoreError, botocore.eventstream.ParserError) as raised:
             raise Fault(raised, None, str(raised), type(raised).__name__) from raised
+        except BELOW as raised:
+            raise Fault(raised, None, str(raised)) from raised
 
     def arguments(self, model, request):
         content = [{"text": request.text}]

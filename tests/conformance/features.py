@@ -397,10 +397,26 @@ UNSAID = {
 }
 
 
+# What an SDK does not bear from its own provider; Holdfast must bear it from any.
+NOT_BORNE = {
+    "responses": {"stream_no_final_blank_line": "the SDK drops an event without its blank line"},
+    "anthropic": {
+        "stream_no_final_blank_line": "the SDK drops an event without its blank line",
+        "stream_bom": "the SDK fails on a byte order mark",
+    },
+    "gemini": {
+        "stream_bom": "the SDK fails on a byte order mark",
+        "stream_comments": "the SDK fails on comments",
+    },
+}
+
+
 def why_not(client: str, provider: str, name: str, direct: bool) -> str | None:
     """Why a cell of the grid is empty. Responses is the one house of OpenAI's that shows thoughts."""
     if name in UNASKED.get(client, {}):
         return UNASKED[client][name]
+    if direct and name in NOT_BORNE.get(client, {}):
+        return NOT_BORNE[client][name]
     if direct and client == "responses" and name in NOT_SHOWN:
         return None
     if direct and client == "openai" and name in NOT_SHOWN:

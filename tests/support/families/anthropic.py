@@ -28,12 +28,40 @@ def make(kind: str, fake_name: str):
     return Anthropic(fake_name)
 
 
+# Inner types that the data has under a short name which others share.
+IMAGE = "Union[Base64Image, UrlSource, FileSource]"
+DOCUMENT = "Union[Base64PDFSource, PlainTextSource, ContentSource, UrlSource, FileSource]"
+RESULT = (
+    "Union[str, Iterable[Union[TextBlockParam, ImageBlockParam, DocumentBlockParam, "
+    "SearchResultBlockParam, ToolReference]]]"
+)
+OWN = {
+    "Base64Image": {
+        "type": "enum['base64']",
+        "media_type": "enum['image/png', 'image/jpeg', 'image/gif', 'image/webp']",
+        "data": "str",
+    },
+    "UrlSource": {"type": "enum['url']", "url": "str"},
+    "FileSource": {"type": "enum['file']", "file_id": "str"},
+    "ContentSource": {"type": "enum['content']", "content": "Any"},
+    "ToolReference": {"type": "enum['tool_reference']", "tool_name": "str"},
+}
+
+
 @functools.cache
 def message_types(version: str):
     sampling = SAMPLING if version == VERSIONS[0] else {}
-    base = {"stream": "Optional[bool]", "mcp_servers": "Any", "betas": "Any"} | sampling
-    extra = {"MessageCreateParamsBase": base}
-    return published.Annotations("anthropic/messages-api-types.json", extra=extra)
+    extra = {
+        "MessageCreateParamsBase": {"stream": "Optional[bool]", "mcp_servers": "Any"} | sampling,
+        "ImageBlockParam": {"source": IMAGE},
+        "DocumentBlockParam": {"source": DOCUMENT},
+        "ToolResultBlockParam": {"content": RESULT},
+    }
+    types = published.Annotations("anthropic/messages-api-types.json", extra=extra)
+    for name, fields in OWN.items():
+        entries = [{"name": key, "type": kind, "required": True} for key, kind in fields.items()]
+        types.types[name] = {"kind": "object", "bases": [], "fields": entries}
+    return types
 
 
 class Anthropic(Family):
@@ -327,7 +355,7 @@ class Anthropic(Family):
     def events(self, ask, turn, body):
         out = []
 
-        def add(kind, name, **fields):
+        def add(kind, name, /, **fields):
             text = scenario.compact({"type": name} | fields)
             out.append((kind, sse(text[:-1] + " " * (len(text) % 5) + "}", name)))
 

@@ -323,7 +323,7 @@ class Bedrock(Family):
     def events(self, turn):
         out = []
 
-        def add(kind, name, **fields):
+        def add(kind, name, /, **fields):
             payload = scenario.compact(fields | {"p": "abcdefghijk"})
             out.append((kind, eventstream.event(name, payload.encode())))
 

@@ -232,7 +232,7 @@ class Cohere(Family):
     def events(self, seed, turn, reason, usage):
         out = []
 
-        def add(kind, name, **fields):
+        def add(kind, name, /, **fields):
             out.append((kind, sse({"type": name} | fields, name)))
 
         empty = {

@@ -299,11 +299,14 @@ class Gemini(Family):
                         "required for tools to work correctly. Additional data, function call "
                         f"`default_api:{name}`, position {i + 1}."
                     )
-                if given not in (None, SENTINEL) and given != self.sign_call(part["functionCall"]):
+                if given not in (None, SENTINEL) and not self.is_own(given, part["functionCall"]):
                     raise self.refuse("Thought signature is not valid.")
 
     def sign_call(self, call):
         return scenario.sign(self.secret, call["name"] + scenario.compact(call.get("args") or {}))
+
+    def is_own(self, given, call) -> bool:
+        return standard(given) == self.sign_call(call)
 
     def read(self, model, body, options):
         config = body.get("generationConfig") or {}
@@ -339,9 +342,8 @@ class Gemini(Family):
             for inner in part["functionResponse"].get("parts") or []:
                 self.read_part(inner, ask)
         elif "inlineData" in part:
-            data = part["inlineData"]["data"].replace("-", "+").replace("_", "/")
-            data += "=" * (-len(data) % 4)
-            ask.media.append((part["inlineData"]["mimeType"], scenario.unbase64(data)))
+            data = scenario.unbase64(standard(part["inlineData"]["data"]))
+            ask.media.append((part["inlineData"]["mimeType"], data))
         elif "fileData" in part:
             ask.media.append(("url", part["fileData"]["fileUri"]))
 
@@ -426,6 +428,12 @@ class Gemini(Family):
                 content = {"parts": whole["parts"], "role": "model"}
             out["candidates"].append(whole["last"] | {"content": content})
         return out
+
+
+def standard(text: str) -> str:
+    """Base64 in its usual letters: Google's SDKs send the URL-safe ones."""
+    text = text.replace("-", "+").replace("_", "/").rstrip("=")
+    return text + "=" * (-len(text) % 4)
 
 
 def has_results(content) -> bool:

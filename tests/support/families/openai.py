@@ -29,7 +29,12 @@ def make(kind: str, fake_name: str) -> Family:
 
 @functools.cache
 def chat_types():
-    extra = {"CompletionCreateParamsBase": {"stream": "Optional[bool]"}}
+    extra = {
+        "CompletionCreateParamsBase": {"stream": "Optional[bool]"},
+        "ChatCompletionNamedToolChoiceParam": {"function": "Dict[str, str]"},
+        # Applications send back the message that they got, and the API takes it.
+        "ChatCompletionAssistantMessageParam": {"annotations": "Any"},
+    }
     return published.Annotations("openai/chat-completions-types.json", extra=extra)
 
 

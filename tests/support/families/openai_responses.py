@@ -8,15 +8,26 @@ from .server import Stream, Whole, sse
 # The data says of some fields that they are required where the API takes them as they come.
 OPTIONAL = (
     "FunctionToolParam.defer_loading",
+    "ResponseFunctionToolCallParam.id",
+    "ResponseFunctionToolCallParam.namespace",
+    "ResponseFunctionToolCallParam.status",
     "ResponseOutputMessageParam.id",
-    "ResponseOutputTextParam.annotations",
+    "ResponseOutputMessageParam.status",
 )
+EXTRA = {
+    "ResponseCreateParamsBase": {"stream": "Optional[bool]"},
+    "Reasoning": {
+        "summary": "Optional[enum['auto', 'concise', 'detailed']]",
+        "mode": "Any",
+        "context": "Any",
+    },
+    "ResponseReasoningItemParam": {"content": "Iterable[Dict[str, Any]]"},
+}
 
 
 @functools.cache
 def types():
-    extra = {"ResponseCreateParamsBase": {"stream": "Optional[bool]"}}
-    return published.Annotations("openai/responses-types.json", OPTIONAL, extra)
+    return published.Annotations("openai/responses-types.json", OPTIONAL, EXTRA)
 
 
 def reply(family, body, options):
@@ -172,7 +183,7 @@ class Answer:
     def events(self) -> list:
         out = []
 
-        def add(kind, name, **fields):
+        def add(kind, name, /, **fields):
             event = {"type": name, "sequence_number": len(out)} | fields
             out.append((kind, sse(event, name)))
 

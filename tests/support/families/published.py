@@ -88,7 +88,8 @@ def parse(text: str):
 
 class Annotations:
     """`optional` names fields that the data marks as required and the API does not ask for;
-    `extra` adds fields: {type: {field: annotation}}; `surface` is gemini or vertex for Google's."""
+    `extra` adds fields, or spells out those whose inner types share a short name with others in the
+    data: {type: {field: annotation}}. `surface` is gemini or vertex for Google's."""
 
     def __init__(self, file: str, optional=(), extra=None, surface=None):
         self.types = load(file)["types"]
@@ -111,7 +112,8 @@ class Annotations:
                 alien = self.surface and field.get("surface", "both") not in ("both", self.surface)
                 if not alien:
                     out[key] = (field["type"], required)
-        out |= {key: (kind, False) for key, kind in self.extra.get(name, {}).items()}
+        for key, kind in self.extra.get(name, {}).items():
+            out[key] = (kind, out.get(key, ("", False))[1])
         return out
 
     def check(self, value, kind: str, where=()) -> list[Problem]:
@@ -160,8 +162,8 @@ class Annotations:
         if entry["kind"] == "alias":
             return self._check(value, parse(entry["type"]), where)
         if entry["kind"] == "enum":
-            values = entry["values"]
-            good = value in values or isinstance(value, str) and value.upper() in values
+            values = [one["value"].upper() for one in entry["values"]]
+            good = isinstance(value, str) and value.upper() in values
             return [] if good else [Problem("value", where, f"{json.dumps(value)} is not known")]
         if not isinstance(value, dict):
             return [Problem("type", where, "Input should be an object")]
