@@ -19,57 +19,65 @@ constexpr string_view azure_tiers[] = {"auto", "default", "priority"};
 constexpr string_view groq_tiers[] = {"auto", "flex"};
 constexpr string_view openrouter_tiers[] = {"auto", "default", "flex", "priority"};
 
-constexpr string_view mistral_extras[] = {
-    "safe_prompt", "prompt_mode",        "guardrails", "prediction",
-    "min_tokens",  "repetition_penalty", "prefix",     "prompt_cache_key"};
-constexpr string_view groq_extras[] = {"reasoning_format", "include_reasoning", "documents",
-                                       "citation_options", "search_settings",
-                                       "disable_tool_validation"};
+constexpr string_view mistral_extras[] = {"safe_prompt", "prompt_mode",     "guardrails",
+                                          "prediction",  "min_tokens",      "repetition_penalty",
+                                          "prefix",      "prompt_cache_key"};
+constexpr string_view groq_extras[] = {"reasoning_format", "include_reasoning",
+                                       "documents",        "citation_options",
+                                       "search_settings",  "disable_tool_validation"};
 constexpr string_view deepseek_extras[] = {"thinking"};
 constexpr string_view xai_extras[] = {"deferred", "search_parameters", "web_search_options"};
 constexpr string_view together_extras[] = {
     "min_p", "repetition_penalty", "logit_bias", "safety_model", "echo", "chat_template_kwargs"};
-constexpr string_view fireworks_extras[] = {
-    "min_p",          "repetition_penalty",   "logit_bias",        "mirostat_target", "mirostat_lr",
-    "typical_p",      "ignore_eos",           "prompt_cache_key",  "reasoning_history",
-    "prediction",     "context_length_exceeded_behavior", "perf_metrics_in_response"};
-constexpr string_view openrouter_extras[] = {
-    "min_p",      "top_a",   "repetition_penalty", "logit_bias", "transforms", "models",
-    "route",      "provider", "plugins",           "usage",      "prediction", "web_search_options",
-    "modalities", "image_config"};
-constexpr string_view vllm_extras[] = {
-    "min_p",
-    "repetition_penalty",
-    "length_penalty",
-    "logit_bias",
-    "stop_token_ids",
-    "include_stop_str_in_output",
-    "ignore_eos",
-    "min_tokens",
-    "skip_special_tokens",
-    "spaces_between_special_tokens",
-    "truncate_prompt_tokens",
-    "prompt_logprobs",
-    "bad_words",
-    "allowed_token_ids",
-    "echo",
-    "add_generation_prompt",
-    "continue_final_message",
-    "add_special_tokens",
-    "documents",
-    "chat_template",
-    "chat_template_kwargs",
-    "mm_processor_kwargs",
-    "structured_outputs",
-    "guided_json",
-    "guided_regex",
-    "guided_choice",
-    "guided_grammar",
-    "priority",
-    "cache_salt",
-    "include_reasoning",
-    "thinking_token_budget",
-    "return_token_ids"};
+constexpr string_view fireworks_extras[] = {"min_p",
+                                            "repetition_penalty",
+                                            "logit_bias",
+                                            "mirostat_target",
+                                            "mirostat_lr",
+                                            "typical_p",
+                                            "ignore_eos",
+                                            "prompt_cache_key",
+                                            "reasoning_history",
+                                            "prediction",
+                                            "context_length_exceeded_behavior",
+                                            "perf_metrics_in_response"};
+constexpr string_view openrouter_extras[] = {"min_p",      "top_a",       "repetition_penalty",
+                                             "logit_bias", "transforms",  "models",
+                                             "route",      "provider",    "plugins",
+                                             "usage",      "prediction",  "web_search_options",
+                                             "modalities", "image_config"};
+constexpr string_view vllm_extras[] = {"min_p",
+                                       "repetition_penalty",
+                                       "length_penalty",
+                                       "logit_bias",
+                                       "stop_token_ids",
+                                       "include_stop_str_in_output",
+                                       "ignore_eos",
+                                       "min_tokens",
+                                       "skip_special_tokens",
+                                       "spaces_between_special_tokens",
+                                       "truncate_prompt_tokens",
+                                       "prompt_logprobs",
+                                       "bad_words",
+                                       "allowed_token_ids",
+                                       "echo",
+                                       "add_generation_prompt",
+                                       "continue_final_message",
+                                       "add_special_tokens",
+                                       "documents",
+                                       "chat_template",
+                                       "chat_template_kwargs",
+                                       "mm_processor_kwargs",
+                                       "structured_outputs",
+                                       "guided_json",
+                                       "guided_regex",
+                                       "guided_choice",
+                                       "guided_grammar",
+                                       "priority",
+                                       "cache_salt",
+                                       "include_reasoning",
+                                       "thinking_token_budget",
+                                       "return_token_ids"};
 constexpr string_view sglang_extras[] = {"min_p",
                                          "min_tokens",
                                          "repetition_penalty",

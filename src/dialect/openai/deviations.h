@@ -1,7 +1,7 @@
-// How servers that speak OpenAI's chat dialect deviate from it: one table each, instead of one codec
-// each. Readers take every known deviation from anyone; the tables say what is written, and what
-// counts as lost because the server refuses or ignores it. Facts as of 2026-11, from the vendors'
-// documentation and the published types.
+// How servers that speak OpenAI's chat dialect deviate from it: one table each, instead of one
+// codec each. Readers take every known deviation from anyone; the tables say what is written, and
+// what counts as lost because the server refuses or ignores it. Facts as of 2026-11, from the
+// vendors' documentation and the published types.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -39,11 +39,11 @@ struct Deviations {
   // Fields that are called otherwise; empty: there is none.
   std::string_view max_tokens = "max_tokens";
   std::string_view seed = "seed";
-  std::string_view user{};                   // of the end user
-  std::string_view required = "required";    // the tool choice
-  std::string_view show{}, show_value{};     // asks for the model's thoughts
-  std::string_view reasoning_field{};        // holds them in requests
-  std::string_view house{};                  // whose signatures its answers have
+  std::string_view user{};                 // of the end user
+  std::string_view required = "required";  // the tool choice
+  std::string_view show{}, show_value{};   // asks for the model's thoughts
+  std::string_view reasoning_field{};      // holds them in requests
+  std::string_view house{};                // whose signatures its answers have
 
   // What of a request is honoured.
   std::span<const Effort> efforts{};  // in rising order; others are rounded to the nearest
@@ -57,10 +57,10 @@ struct Deviations {
   bool tool_choice = true, allowed_tools = false, parallel_tools = true, strict_tools = false;
   bool json_object = true, json_schema = true;
   bool verbosity = false, metadata = false, padding = false;
-  bool names = true;                        // of speakers
-  bool tool_names = false;                  // of tools, in their results
-  bool refusals = false;                    // as a field of their own
-  bool images = true, image_urls = true;    // urls: else inline only
+  bool names = true;                      // of speakers
+  bool tool_names = false;                // of tools, in their results
+  bool refusals = false;                  // as a field of their own
+  bool images = true, image_urls = true;  // urls: else inline only
   bool documents = false, document_urls = false;
   bool audio = false, video = false;
   CacheMarks cache_marks = CacheMarks::none;
@@ -68,9 +68,9 @@ struct Deviations {
   Prefill prefill = Prefill::none;
 
   // What it insists on.
-  bool text_parts = true;          // several texts may be an array of parts; else they are joined
-  bool ask_usage = true;           // takes stream_options.include_usage; else tells usage unasked
-  bool needs_parameters = true;    // of every tool
+  bool text_parts = true;           // several texts may be an array of parts; else they are joined
+  bool ask_usage = true;            // takes stream_options.include_usage; else tells usage unasked
+  bool needs_parameters = true;     // of every tool
   bool nine_character_ids = false;  // of tool calls: letters and digits
   bool no_user_after_tool = false;
   bool thinking_chunks = false;    // thoughts are parts of the content

@@ -101,11 +101,6 @@ JsonTag find_place(std::string_view key) {
   return no_tag;
 }
 
-bool is_forbidden(std::string_view key) {
-  return std::find(std::begin(forbidden_fields), std::end(forbidden_fields), key) !=
-         std::end(forbidden_fields);
-}
-
 class RequestVisitor final : public JsonVisitor {
  public:
   explicit RequestVisitor(ScannedRequest& out) : out_(out) {}
@@ -331,7 +326,7 @@ class RequestVisitor final : public JsonVisitor {
     return std::nullopt;
   }
   JsonTag check_forbidden(std::string_view key, std::string_view prefix) {
-    if (!is_forbidden(key)) return no_tag;
+    if (!redirects_call(key)) return no_tag;
     const std::string name = fmt::format("{}{}", prefix, key);
     refuse(fmt::format("{} is not accepted: where a request goes is decided by this gateway's "
                        "configuration alone",
@@ -410,6 +405,11 @@ std::string_view path_of(Endpoint endpoint) {
       return "/embeddings";
   }
   return "";
+}
+
+bool redirects_call(std::string_view key) {
+  return std::find(std::begin(forbidden_fields), std::end(forbidden_fields), key) !=
+         std::end(forbidden_fields);
 }
 
 std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint,

@@ -40,6 +40,9 @@ struct ScannedRequest {
   std::uint32_t features = 0;  // bits of records::Feature
 };
 
+// Whether a field of this name lets a caller send the request, and its credentials, elsewhere.
+bool redirects_call(std::string_view key);
+
 // Checks and reads `body`.
 //   errors   what is wrong, for the client; the text names the field and never quotes a prompt
 std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint,
