@@ -1,5 +1,7 @@
 #include "dialect/openai/chat_wire.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -67,6 +69,14 @@ string_view finish_name(FinishReason reason) {
       return "stop";
   }
   return "stop";
+}
+
+std::string answer_id(string_view request_id, string_view upstream) {
+  return request_id.empty() ? std::string(upstream) : fmt::format("chatcmpl-{}", request_id);
+}
+
+std::string made_call_id(string_view request_id, std::int64_t choice, std::size_t call) {
+  return fmt::format("call_{}_{}_{}", request_id, choice, call);
 }
 
 Usage read_usage(JsonValue usage, const Deviations& deviations) {

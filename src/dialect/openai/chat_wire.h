@@ -18,6 +18,11 @@ FinishReason finish_from(std::string_view name);
 // What a client of OpenAI's knows.
 std::string_view finish_name(FinishReason reason);
 
+// The gateway's own id of an answer; without a request id, the upstream's.
+std::string answer_id(std::string_view request_id, std::string_view upstream);
+// The id of a call that came without one.
+std::string made_call_id(std::string_view request_id, std::int64_t choice, std::size_t call);
+
 // The usage of an answer or of a chunk; nothing in it when `usage` is no object.
 Usage read_usage(JsonValue usage, const Deviations& deviations);
 void write_usage(JsonWriter& json, const Usage& usage);
