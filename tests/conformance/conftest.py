@@ -15,6 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import drivers  # noqa: E402
+import drivers_js  # noqa: E402
 import features  # noqa: E402
 from support import configs  # noqa: E402
 from support.processes import BINARY, Fake, Holdfast  # noqa: E402
@@ -33,6 +34,7 @@ PROVIDERS = (
 OWN = {"openai": "openai", "responses": "openai"} | {
     name: name for name in ("anthropic", "gemini", "bedrock")
 }
+CLIENTS = (*OWN, *drivers_js.FAMILY)
 # A request that each client family's endpoint answers with anything but "no such endpoint".
 PROBES = {
     "openai": "/v1/chat/completions",
@@ -63,6 +65,11 @@ def family(kind: str):
     """The dialect of a fake as a value, to ask it what it would say."""
     module = importlib.import_module(f"support.families.{'gemini' if kind == 'vertex' else kind}")
     return module.make(kind, "one")
+
+
+def dialect(client: str) -> str:
+    """The dialect that a client speaks: a key of OWN."""
+    return drivers_js.FAMILY.get(client, client)
 
 
 class Target:
@@ -160,6 +167,9 @@ def clients() -> frozenset[str]:
 
 
 def missing(client: str, provider: str) -> str | None:
+    if client in drivers_js.FAMILY and drivers_js.missing():
+        return drivers_js.missing()
+    client = dialect(client)
     if provider == "direct":
         return None
     if not BINARY.exists():
@@ -172,20 +182,26 @@ def missing(client: str, provider: str) -> str | None:
 
 
 def pytest_generate_tests(metafunc):
-    """A test with `cell` runs for each provider and feature of its module's CLIENT."""
+    """A test with `cell` runs for each provider and feature of its module's clients."""
     if "cell" not in metafunc.fixturenames:
         return
-    client, cells = metafunc.module.CLIENT, []
-    for provider in ("direct", *PROVIDERS):
-        reason = missing(client, provider)
-        if reason:
-            mark = pytest.mark.skip(reason=reason)
-            cells.append(pytest.param((provider, None, None), id=provider, marks=mark))
-            continue
-        for name, one in features.FEATURES.items():
-            for mode in one.modes:
-                value = (provider, name, mode)
-                cells.append(pytest.param(value, id=f"{provider}-{name}-{mode}"))
+    cells = []
+    for client in getattr(metafunc.module, "CLIENTS", None) or [metafunc.module.CLIENT]:
+        for provider in ("direct", *PROVIDERS):
+            reason = missing(client, provider)
+            if reason:
+                mark = pytest.mark.skip(reason=reason)
+                value = (client, provider, None, None)
+                cells.append(pytest.param(value, id=f"{client}-{provider}", marks=mark))
+                continue
+            for name, one in features.FEATURES.items():
+                if provider == "direct" or features.counts_for(client, name):
+                    cells += [
+                        pytest.param(
+                            (client, provider, name, mode), id=f"{client}-{provider}-{name}-{mode}"
+                        )
+                        for mode in one.modes
+                    ]
     metafunc.parametrize("cell", cells)
 
 
@@ -254,31 +270,30 @@ def driver(own, drivers_made):
     return drivers_made(own.client, own.url)
 
 
-def run_cell(request, cell, family_fake, gateway_for, drivers_made) -> None:
-    """One cell of the grid."""
-    provider, name, mode = cell
-    client = request.module.CLIENT
-    direct = provider == "direct"
-    kind = OWN[client] if direct else provider
-    reason = features.why_not(client, kind, name, direct)
-    if reason:
-        pytest.skip(f"{name}: {reason}")
-    fake = family_fake(kind)
-    target = Target(client, kind, fake, None if direct else gateway_for(kind))
-    driver, stream = drivers_made(client, target.url), mode == "stream"
-    if not direct and name in features.REFUSED.get(kind, {}):
-        with pytest.raises(drivers.Fault) as refused:
-            features.FEATURES[name].run(driver, target, stream)
-        assert refused.value.status == 400, refused.value
-        request.node.user_properties.append(("refused", features.REFUSED[kind][name]))
-        return
-    features.FEATURES[name].run(driver, target, stream)
-
-
 @pytest.fixture
 def carried(request, family_fake, gateway_for, drivers_made):
-    """carried(cell): runs one cell."""
-    return lambda cell: run_cell(request, cell, family_fake, gateway_for, drivers_made)
+    """carried(cell, make_driver=None): runs one cell of the grid."""
+
+    def run(cell, make_driver=drivers_made) -> None:
+        client, provider, name, mode = cell
+        direct = provider == "direct"
+        kind = OWN[dialect(client)] if direct else provider
+        reason = features.why_not(client, dialect(client), kind, name, direct)
+        if reason:
+            pytest.skip(f"{name}: {reason}")
+        target = Target(
+            dialect(client), kind, family_fake(kind), None if direct else gateway_for(kind)
+        )
+        driver, feature = make_driver(client, target.url), features.FEATURES[name]
+        if direct or name not in features.REFUSED.get(kind, {}):
+            return feature.run(driver, target, mode == "stream")
+        with pytest.raises(drivers.Fault) as refused:
+            feature.run(driver, target, mode == "stream")
+        assert refused.value.status == 400, refused.value
+        request.node.user_properties.append(("refused", features.REFUSED[kind][name]))
+        return None
+
+    return run
 
 
 # The grid, printed at the end.
@@ -296,7 +311,7 @@ def pytest_runtest_makereport(item, call):
         reason = report.longrepr[2] if report.skipped else refused
         reason = re.sub(r"^Skipped: (\w+: )?", "", reason or "")
         mark = "." if report.skipped else "r" if refused and report.passed else "+"
-        grid[item.module.CLIENT, *cell] = ("X" if report.failed else mark, reason)
+        grid[cell] = ("X" if report.failed else mark, reason)
     return report
 
 
@@ -308,7 +323,7 @@ def pytest_terminal_summary(terminalreporter, config):
     out.section("carried: client x provider x feature (whole, stream)")
     out.line("+ carried   r refused, as it should   . not there, see below   X failed")
     columns, reasons = ("direct", *PROVIDERS), collections.defaultdict(set)
-    for client in OWN:
+    for client in CLIENTS:
         if not any(key[0] == client for key in grid):
             continue
         out.line(f"{client:<26}" + " ".join(f"{name[:7]:>7}" for name in columns))

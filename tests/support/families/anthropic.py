@@ -321,7 +321,7 @@ class Anthropic(Family):
                 "name": block.name,
                 "input": value,
             }
-        return {"type": "text", "text": block.text if done else "", "citations": None}
+        return {"type": "text", "text": block.text if done else ""}
 
     def end(self, turn):
         reason = turn.options.get("finish") or STOPS[turn.stop]

@@ -13,6 +13,7 @@ OPTIONAL = (
     "ResponseFunctionToolCallParam.status",
     "ResponseOutputMessageParam.id",
     "ResponseOutputMessageParam.status",
+    "ResponseInputImageParam.detail",
 )
 EXTRA = {
     "ResponseCreateParamsBase": {"stream": "Optional[bool]"},
