@@ -19,7 +19,7 @@ namespace json = boost::json;
 constexpr std::int64_t usual_life_s = 3'600;
 constexpr std::int64_t longest_life_s = std::int64_t{31} * 86'400;
 constexpr std::int64_t us_per_s = 1'000'000;
-constexpr std::size_t masked_word_bytes = 8;
+constexpr std::size_t masked_bytes = 8;
 constexpr std::size_t shown_bytes = 240;
 
 class Wiping final : public json::memory_resource {
@@ -69,21 +69,48 @@ Words words_of(std::string_view body) {
   return {};
 }
 
-// One line of ASCII in which nothing of what was sent is repeated.
-std::string shown(std::string_view text, std::string_view sent) {
+// What was sent and may be secret: the values of the form and of the headers.
+Secret values_of(const TokenRequest& request) {
+  std::string all;
+  std::size_t size = request.body.reveal().size();
+  for (const Header& header : request.headers) size += header.value.reveal().size() + 1;
+  all.reserve(size);
+  std::string_view body = request.body.reveal();
+  while (!body.empty()) {
+    const std::string_view field = body.substr(0, body.find('&'));
+    const std::size_t equals = std::min(field.find('='), field.size());
+    const bool named = equals < field.size() && field.substr(0, equals).find('"') == field.npos;
+    const Secret value(net::percent_decode(field.substr(named ? equals + 1 : 0), true));
+    all += value.reveal();
+    all += '\n';
+    body.remove_prefix(std::min(field.size() + 1, body.size()));
+  }
+  for (const Header& header : request.headers) {
+    all += header.value.reveal();
+    all += '\n';
+  }
+  return Secret(std::move(all));
+}
+
+// One line of ASCII without the pieces of 8 bytes and more that are in `sent`.
+std::string shown(std::string_view text, const Secret& sent) {
   std::string out;
   while (!text.empty() && out.size() < shown_bytes) {
-    const std::size_t end = std::min(text.find_first_of(" \t\r\n\"'<>(){},;"), text.size());
-    const std::string_view word = text.substr(0, end);
-    const bool secret =
-        word.size() >= masked_word_bytes && sent.find(word) != std::string_view::npos;
-    out += secret ? "[...]" : word;
-    if (end < text.size()) out += text[end];
-    text.remove_prefix(std::min(end + 1, text.size()));
+    std::size_t same = 0;
+    for (std::size_t size = masked_bytes; size <= text.size(); ++size) {
+      if (sent.reveal().find(text.substr(0, size)) == std::string_view::npos) break;
+      same = size;
+    }
+    if (same > 0) {
+      out += "[...]";
+      text.remove_prefix(same);
+      continue;
+    }
+    const char c = text[0];
+    const bool space = c == '\n' || c == '\r' || c == '\t';
+    out += space ? ' ' : c >= 0x20 && c < 0x7f ? c : '?';
+    text.remove_prefix(1);
   }
-  if (out.size() > shown_bytes) out.resize(shown_bytes);
-  for (char& c : out)
-    if (c < 0x20 || c >= 0x7f) c = c == '\n' || c == '\r' || c == '\t' ? ' ' : '?';
   while (out.ends_with(' ')) out.pop_back();
   return out;
 }
@@ -157,19 +184,11 @@ Result<Credential> read_bearer(const TokenAnswer& answer, std::int64_t now_us) {
 }
 
 std::string refusal(const TokenRequest& request, const TokenAnswer& answer) {
-  std::string sent;
-  const Secret body(net::percent_decode(request.body.reveal(), true));
-  std::size_t size = body.reveal().size() + request.endpoint.target.size();
-  for (const Header& header : request.headers) size += header.value.reveal().size() + 1;
-  sent.reserve(size);
-  sent += body.reveal();
-  for (const Header& header : request.headers) (sent += ' ') += header.value.reveal();
-  const Secret all(std::move(sent));
-
+  const Secret sent = values_of(request);
   const Words words = words_of(answer.body.reveal());
   std::string out = fmt::format("{} answered {}", request.endpoint.origin.host, answer.status);
-  if (!words.code.empty()) out += " " + shown(words.code, all.reveal());
-  if (!words.message.empty()) out += ": " + shown(words.message, all.reveal());
+  if (!words.code.empty()) out += " " + shown(words.code, sent);
+  if (!words.message.empty()) out += ": " + shown(words.message, sent);
   return out;
 }
 

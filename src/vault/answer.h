@@ -43,7 +43,7 @@ Result<Credential> read_bearer(const TokenAnswer& answer, std::int64_t now_us);
 Result<Credential> bearer(std::string_view token, std::int64_t expires_us, std::int64_t now_us);
 
 // What an answer other than 200 says: its status and, when the body has them, the service's code
-// and message, one line. Words of 8 letters and more that were sent in `request` are left out.
+// and message, one line. Pieces of 8 bytes and more of what `request` sent are left out.
 std::string refusal(const TokenRequest& request, const TokenAnswer& answer);
 
 }  // namespace holdfast::vault

@@ -22,6 +22,7 @@ constexpr Duration request_timeout = 10s;
 constexpr Duration between_refusals = 10s;
 constexpr Duration look_at_wall = 30s;  // how often, while waiting
 constexpr std::int64_t tolerated_skew_us = 60'000'000;
+constexpr std::int64_t longest_life_us = std::int64_t{31} * 86'400 * 1'000'000;
 constexpr std::int64_t longest_skew_us = std::int64_t{86'400} * 1'000'000;
 
 std::int64_t in_us(Duration duration) {
@@ -119,9 +120,9 @@ void Refresher::take(Credential credential) {
   const std::int64_t now_us = loop_.clock.wall_us();
   if (credential.expires_us != never_us) credential.expires_us -= ahead_us_;
   const bool lasts = credential.expires_us == never_us;
-  const Duration wait =
-      lasts ? Duration{}
-            : refresh_after(std::chrono::microseconds(credential.expires_us - now_us), random_);
+  const std::int64_t life_us =
+      std::clamp<std::int64_t>(credential.expires_us - now_us, 0, longest_life_us);
+  const Duration wait = refresh_after(std::chrono::microseconds(life_us), random_);
   next_ = lasts ? net::no_deadline : loop_.clock.now() + wait;
   next_us_ = lasts ? never_us : now_us + in_us(wait);
   if (failed_ > 0) log::info("credential of {}: fetched again", name_);

@@ -226,11 +226,10 @@ inline bool verifies(const Jwt& jwt, const KeyPair& key) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                         &EVP_MD_CTX_free);
   EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key.key.get());
-  return EVP_DigestVerify(context.get(),
-                          reinterpret_cast<const unsigned char*>(jwt.signature.data()),
-                          jwt.signature.size(),
-                          reinterpret_cast<const unsigned char*>(jwt.signed_text.data()),
-                          jwt.signed_text.size()) == 1;
+  return EVP_DigestVerify(
+             context.get(), reinterpret_cast<const unsigned char*>(jwt.signature.data()),
+             jwt.signature.size(), reinterpret_cast<const unsigned char*>(jwt.signed_text.data()),
+             jwt.signed_text.size()) == 1;
 }
 
 inline std::string json_escaped(std::string text) {
