@@ -1,0 +1,277 @@
+// Each event is a whole answer with the parts that are new. Calls come whole: their arguments are
+// collected until the block ends. The reason why a candidate ended, and the usage, come last.
+#include <algorithm>
+
+#include "dialect/gemini/answer_codec.h"
+#include "dialect/gemini/wire.h"
+
+namespace holdfast::dialect::gemini {
+namespace {
+
+using std::string_view;
+
+// Spaces before the closing brace hide how long an event's text is.
+constexpr std::uint64_t most_padding = 64;
+
+class Writer final : public StreamWriter {
+ public:
+  explicit Writer(const AnswerContext& context)
+      : array_(context.json_array),
+        pad_(context.pad),
+        model_(context.model),
+        id_(context.request_id),
+        random_(context.pad_seed * 2 + 1) {}
+
+  void write(const StreamEvent& event, std::string& out) override {
+    switch (event.kind) {
+      case EventKind::start:
+        if (model_.empty()) model_ = event.name;
+        if (id_.empty()) id_ = event.id;
+        return;
+      case EventKind::block_start:
+        return begin_block(event);
+      case EventKind::delta:
+        return write_delta(event, out);
+      case EventKind::signature:
+        return write_signature(event, out);
+      case EventKind::block_stop:
+        return end_block(event, out);
+      case EventKind::finish:
+        finished_.push_back({event.choice, event.finish, std::string(event.explanation)});
+        return;
+      case EventKind::usage:
+        usage_.update(event.usage);
+        return;
+      case EventKind::ping:
+        return keep_alive(out);
+      case EventKind::error: {
+        ErrorReport report;
+        report.message = event.error_message;
+        report.code = event.error_code;
+        return error(report, out);
+      }
+      case EventKind::end:
+        return write_end(out);
+    }
+  }
+
+  // A blank line: Google's SDKs parse every line that is not, comments too.
+  void keep_alive(std::string& out) override { out += "\r\n"; }
+
+  void error(const ErrorReport& report, std::string& out) override {
+    if (ended_) return;
+    ended_ = true;
+    begin_event(out);
+    out += write_error(report);
+    end_event(out);
+    if (array_) out += "]";
+  }
+
+ private:
+  // A block that is open.
+  struct Open {
+    std::uint32_t choice = 0, block = 0;
+    BlockKind kind = BlockKind::text;
+    std::string id, name;  // of a call; name: the type of media
+    std::string arguments, signature;
+  };
+  struct Finished {
+    std::uint32_t choice = 0;
+    FinishReason reason = FinishReason::none;
+    std::string explanation;
+  };
+
+  void begin_block(const StreamEvent& event) {
+    Open open;
+    open.choice = event.choice;
+    open.block = event.block;
+    open.kind = event.block_kind;
+    open.id = event.id;
+    open.name = event.name;
+    open_.push_back(std::move(open));
+  }
+  Open* find(const StreamEvent& event) {
+    const auto found = std::ranges::find_if(open_, [&event](const Open& open) {
+      return open.choice == event.choice && open.block == event.block;
+    });
+    return found == open_.end() ? nullptr : &*found;
+  }
+
+  void write_delta(const StreamEvent& event, std::string& out) {
+    Open* open = find(event);
+    switch (event.block_kind) {
+      case BlockKind::tool_call:
+        if (open != nullptr) open->arguments += event.text;
+        return;
+      case BlockKind::text:
+      case BlockKind::refusal:
+      case BlockKind::thinking:
+        if (event.text.empty() && event.logprobs.empty()) return;
+        begin_answer(out);
+        out += R"({"text":")";
+        append_json_escaped(out, event.text);
+        out += event.block_kind == BlockKind::thinking ? R"(","thought":true})" : R"("})";
+        return end_answer(event.choice, event.logprobs, out);
+      case BlockKind::image:
+      case BlockKind::document:
+      case BlockKind::audio:
+      case BlockKind::video:
+        begin_answer(out);
+        out += R"({"inlineData":{"mimeType":)";
+        append_json_string(out, open != nullptr ? string_view(open->name) : string_view());
+        out += R"(,"data":)";
+        append_json_string(out, event.text);
+        out += "}}";
+        return end_answer(event.choice, {}, out);
+      case BlockKind::tool_result:
+      case BlockKind::redacted_thinking:
+      case BlockKind::native:
+        return;
+    }
+  }
+
+  void write_signature(const StreamEvent& event, std::string& out) {
+    const std::string signature = client_signature(event.signature);
+    if (event.block_kind == BlockKind::tool_call) {
+      if (Open* open = find(event)) open->signature = signature;
+      return;
+    }
+    begin_answer(out);
+    const bool thought =
+        event.block_kind == BlockKind::thinking || event.block_kind == BlockKind::redacted_thinking;
+    out += event.block_kind == BlockKind::redacted_thinking ? "{" : R"({"text":"",)";
+    if (thought) out += R"("thought":true,)";
+    out += R"("thoughtSignature":)";
+    append_json_string(out, signature);
+    out += "}";
+    end_answer(event.choice, {}, out);
+  }
+
+  void end_block(const StreamEvent& event, std::string& out) {
+    const Open* open = find(event);
+    if (open == nullptr) return;
+    if (open->kind == BlockKind::tool_call) write_call(*open, out);
+    open_.erase(open_.begin() + (open - open_.data()));
+  }
+
+  void write_call(const Open& call, std::string& out) {
+    if (!is_object(call.arguments)) {  // cut, or never right: the wire has objects only
+      broken_.push_back(call.choice);
+      return;
+    }
+    begin_answer(out);
+    out += R"({"functionCall":{)";
+    if (!call.id.empty()) {
+      out += R"("id":)";
+      append_json_string(out, call.id);
+      out += ",";
+    }
+    out += R"("name":)";
+    append_json_string(out, call.name);
+    out += R"(,"args":)";
+    out += call.arguments.contains('{') ? call.arguments : "{}";
+    out += "}";
+    if (!call.signature.empty()) {
+      out += R"(,"thoughtSignature":)";
+      append_json_string(out, call.signature);
+    }
+    out += "}";
+    end_answer(call.choice, {}, out);
+  }
+
+  void write_end(std::string& out) {
+    if (ended_) return;
+    ended_ = true;
+    begin_event(out);
+    WireText text;
+    JsonWriter json(text);
+    json.begin_object().key("candidates").begin_array();
+    for (const Finished& each : finished_) {
+      Finish finish{each.reason, each.explanation};
+      if (std::ranges::find(broken_, each.choice) != broken_.end() &&
+          each.reason != FinishReason::length)
+        finish = {FinishReason::fault, "MALFORMED_FUNCTION_CALL"};
+      // SDKs keep a turn in the history only if each of its events has a part.
+      json.begin_object().key("content").begin_object().key("parts").begin_array();
+      json.begin_object().field("text", "").end_object().end_array();
+      json.field("role", "model").end_object();
+      write_finish(json, finish);
+      json.field("index", std::int64_t{each.choice}).end_object();
+    }
+    json.end_array();
+    write_usage(json, usage_);
+    out += text.own();
+    end_members(out);
+    if (array_) out += "]";
+  }
+
+  void begin_answer(std::string& out) {
+    begin_event(out);
+    out += R"({"candidates":[{"content":{"parts":[)";
+  }
+  void end_answer(std::uint32_t choice, string_view logprobs, std::string& out) {
+    out += R"(],"role":"model"},"index":)";
+    append_number(choice, out);
+    if (!logprobs.empty()) {
+      WireText text;
+      JsonWriter json(text);
+      write_logprobs(json, logprobs);
+      if (!text.own().empty()) out.append(",").append(text.own());
+    }
+    out += "}]";
+    end_members(out);
+  }
+  static void append_number(std::uint32_t number, std::string& out) {
+    if (number < 10)
+      out.push_back(static_cast<char>('0' + number));
+    else
+      out += std::to_string(number);
+  }
+
+  void end_members(std::string& out) {
+    if (tail_.empty()) {
+      tail_ = R"(,"modelVersion":)";
+      append_json_string(tail_, model_);
+      tail_ += R"(,"responseId":)";
+      append_json_string(tail_, id_);
+    }
+    out += tail_;
+    if (pad_) out.append(next_random() % most_padding, ' ');
+    out += "}";
+    end_event(out);
+  }
+  void begin_event(std::string& out) {
+    if (!array_)
+      out += "data: ";
+    else
+      out += std::exchange(begun_, true) ? ",\r\n" : "[";
+  }
+  void end_event(std::string& out) const {
+    if (!array_) out += "\r\n\r\n";
+  }
+  // xorshift64
+  std::uint64_t next_random() {
+    random_ ^= random_ << 13U;
+    random_ ^= random_ >> 7U;
+    random_ ^= random_ << 17U;
+    return random_ >> 20U;
+  }
+
+  bool array_, pad_;
+  bool begun_ = false, ended_ = false;
+  std::string model_, id_;
+  std::uint64_t random_;
+  std::string tail_;  // what every answer ends with
+  std::vector<Open> open_;
+  std::vector<Finished> finished_;
+  std::vector<std::uint32_t> broken_;  // candidates with a call that could not be written
+  Usage usage_;
+};
+
+}  // namespace
+
+std::unique_ptr<StreamWriter> stream_writer(const AnswerContext& context) {
+  return std::make_unique<Writer>(context);
+}
+
+}  // namespace holdfast::dialect::gemini
