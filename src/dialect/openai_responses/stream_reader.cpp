@@ -53,8 +53,7 @@ class Reader final : public StreamReader {
     const JsonValue root = document_.root();
     if (!root.is_object())
       return fail(ErrorCode::malformed_response, "an event of the stream is not an object");
-    Arena scratch;
-    std::string_view type = root["type"].text(scratch);
+    std::string_view type = root["type"].text(arena_);
     if (type.empty()) type = event.event;
     if (type == "error" || (root["error"].exists() && !root["error"].is_null())) {
       give_up(root["error"].is_object() ? root["error"] : root);
@@ -245,6 +244,7 @@ class Reader final : public StreamReader {
   void give_up(JsonValue error) {
     StreamEvent& event = add(EventKind::error);
     event.error_message = error["message"].text(arena_);
+    if (event.error_message.empty()) event.error_message = error["error"].text(arena_);  // xAI
     event.error_code = error["code"].text(arena_);
     event.error_type = error["type"].text(arena_);
     if (event.error_type == "error") event.error_type = {};

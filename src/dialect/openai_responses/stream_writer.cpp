@@ -30,9 +30,9 @@ struct Part {
 
 struct Item {
   ItemKind kind = ItemKind::message;
-  std::string id, signed_id;  // signed_id: the one that its signature is bound to
-  bool sealed = false;        // no part comes to it any more
-  std::string done;           // as it was when it was complete; empty: not yet
+  std::string id;
+  bool sealed = false;  // no part comes to it any more
+  std::string done;     // as it was when it was complete; empty: not yet
 };
 
 class Writer final : public ResponseStream {
@@ -48,11 +48,7 @@ class Writer final : public ResponseStream {
     if (over_ || event.choice != 0) return;
     if (event.kind == EventKind::ping) return keep_alive(out);
     if (event.kind == EventKind::error)
-      return error({.status = 502,
-                    .message = event.error_message,
-                    .code = event.error_code,
-                    .failure = FailureClass::error_in_stream},
-                   out);
+      return give_up(event.error_message, event.error_code, FailureClass::error_in_stream, out);
     if (!started_) start(event, out);
     switch (event.kind) {
       case EventKind::block_start:
@@ -113,6 +109,16 @@ class Writer final : public ResponseStream {
   std::string_view response() const override { return response_; }
 
  private:
+  void give_up(std::string_view message, std::string_view code, FailureClass failure,
+               std::string& out) {
+    ErrorReport report;
+    report.status = 502;
+    report.message = message;
+    report.code = code;
+    report.failure = failure;
+    error(report, out);
+  }
+
   AnswerContext ids() const {
     AnswerContext context;
     context.request_id = request_id_;
@@ -199,8 +205,7 @@ class Writer final : public ResponseStream {
         case ItemKind::function_call:
           return append_function_call(out, item.id, status, part.id, part.name, text);
         case ItemKind::reasoning:
-          return append_reasoning(out, item.signed_id.empty() ? item.id : item.signed_id, text,
-                                  part.encrypted);
+          return append_reasoning(out, item.id, text, part.encrypted);
         case ItemKind::image:
         case ItemKind::none:
           return append_image(out, item.id, status, text);
@@ -243,10 +248,8 @@ class Writer final : public ResponseStream {
     if (!part || (event.text.empty() && event.logprobs.empty())) return;
     held_ += event.text.size();
     if (held_ > limits::response_buffer_bytes)
-      return error({.status = 502,
-                    .message = "the answer is longer than this gateway holds",
-                    .failure = FailureClass::malformed_body},
-                   out);
+      return give_up("the answer is longer than this gateway holds", {},
+                     FailureClass::malformed_body, out);
     if (part->kind == BlockKind::image) {
       append_json_escaped(part->text, event.text);
       return;
@@ -295,9 +298,11 @@ class Writer final : public ResponseStream {
     return random_;
   }
 
-  void sign(Part& part, const Signature& signature) {
-    part.encrypted = encrypted_of(part.kind, signature);
-    if (is_own_house(signature)) items_[part.item].signed_id = signature.id;
+  // The item's id has been said by now: an id that the signature is bound to travels within it.
+  static void sign(Part& part, const Signature& signature) {
+    const bool bound = is_own_house(signature) && !signature.id.empty();
+    part.encrypted = bound ? wrap_signature({signature.value, "openai", signature.id})
+                           : encrypted_of(part.kind, signature);
   }
 
   void close(Part& part, std::string& out) {
