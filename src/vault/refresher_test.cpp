@@ -203,6 +203,50 @@ TEST_F(RefresherTest, LearnsNoTimeFromAServiceThatHasNotProvenWhoItIs) {
   EXPECT_NEAR(static_cast<double>(told_[0]->expires_us - clock_.wall_us()), 3.6e9, 3e7);
 }
 
+std::string http_date(std::int64_t at_us) {
+  const std::time_t at = at_us / 1'000'000;
+  std::tm parts{};
+  gmtime_r(&at, &parts);
+  std::array<char, 64> text{};
+  std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return text.data();
+}
+
+TEST_F(RefresherTest, OverTlsTheServicesTimeGoesBeforeAWrongClock) {
+  const net::test::Authority authority("tokens");
+  const net::test::Certificate certificate = authority.sign("IP:127.0.0.1");
+  constexpr std::int64_t hour_us = 3'600'000'000;
+  const std::int64_t theirs_us = clock_.wall_us() + hour_us;
+  std::atomic<std::int64_t> issued_s = 0;
+  std::atomic<int> refused = 0;
+  TokenService service(
+      [&](const Received& request) -> Reply {
+        auto form = request.form();
+        const test::Jwt jwt = test::parts_of(form["assertion"]);
+        const std::size_t at = jwt.claims.find("\"iat\":") + 6;
+        issued_s = std::atoll(jwt.claims.c_str() + at);
+        const std::string date = "Date: " + http_date(theirs_us) + "\r\n";
+        if (std::llabs(issued_s - theirs_us / 1'000'000) > 300)
+          return ++refused, Reply{400, R"({"error":"invalid_grant"})", date};
+        Reply reply = token("t", 3'600);
+        reply.headers += date;
+        return reply;
+      },
+      &certificate);
+  const test::Folder folder;
+  AuthSettings settings;
+  settings.source = Source::google_service_account;
+  settings.credential_file = folder.write("sa.json", test::service_account_json(service.url()));
+  settings.network.ca_file = authority.file();
+  begin(make_source(settings));
+  until([&] { return refresher_->status().failures == 1; });
+  skip(1s);
+  until([&] { return told_.size() == 1; });
+  EXPECT_EQ(refused, 1);
+  // What is published is by this machine's clock again.
+  EXPECT_NEAR(static_cast<double>(told_[0]->expires_us - clock_.wall_us()), 3.6e9, 3e7);
+}
+
 TEST_F(RefresherTest, WhatASilentServiceHoldsEndsAtItsDeadlineOrWithStop) {
   std::mutex gate;
   std::unique_lock closed(gate);

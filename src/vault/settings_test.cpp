@@ -117,7 +117,7 @@ TEST(ReadAuth, SaysWhatIsWrong) {
        "  source: entra_client_secret\n  tenant: t\n  client_id: c\n  client_secret: "
        "s3cr3t-value\n",
        {"h.yaml:5:18: auth.client_secret: a secret is never written here, only where it is kept; "
-        "if this was one, replace it"}},
+        "if this was one, replace it; allowed: env:NAME, file:PATH"}},
       {"what a source needs",
        "  source: entra_federated\n",
        {"h.yaml:1:1: auth.client_id: missing; write the application's id, as in client_id: "
@@ -132,7 +132,7 @@ TEST(ReadAuth, SaysWhatIsWrong) {
        {}},
       {"plain http",
        "  source: google_metadata\n  endpoint: http://metadata.example\n",
-       {"h.yaml:3:13: auth.endpoint: http:// sends tokens in the clear; write https:// (http is "
+       {"h.yaml:3:3: auth.endpoint: http:// sends tokens in the clear; write https:// (http is "
         "for this machine and for metadata services)"}},
       {"a base that assumes a role itself",
        "  source: aws_assume_role\n  role_arn: a\n  region: r\n  base: { source: aws_assume_role "
@@ -155,7 +155,7 @@ TEST(ReadAuth, SaysWhatIsWrong) {
   azure_only.google = azure_only.aws = false;
   EXPECT_EQ(
       read("  source: aws_instance\n", azure_only).problems,
-      std::vector<std::string>{"h.yaml:2:11: auth.source: is of another cloud than the provider"});
+      std::vector<std::string>{"h.yaml:2:3: auth.source: is of another cloud than the provider"});
 }
 
 TEST(ReadAuth, TwoThatDifferAreNotEqual) {

@@ -22,6 +22,7 @@
 
 #include "net/http_head.h"
 #include "net/test_support.h"
+#include "net/test_tls.h"
 #include "net/url.h"
 #include "vault/credential.h"
 
@@ -55,11 +56,18 @@ struct Reply {
   std::string headers = "";  // whole lines with CR LF
 };
 
-// Answers one request per connection, in a thread of its own, by `handle`.
+// Answers one request per connection, in a thread of its own, by `handle`; over TLS when it has a
+// certificate.
 class TokenService {
  public:
   using Handle = std::function<Reply(const Received&)>;
-  explicit TokenService(Handle handle) : handle_(std::move(handle)) {
+  explicit TokenService(Handle handle, const net::test::Certificate* certificate = nullptr)
+      : handle_(std::move(handle)) {
+    if (certificate != nullptr) {
+      tls_.reset(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
+      SSL_CTX_use_certificate(tls_.get(), certificate->x509.get());
+      SSL_CTX_use_PrivateKey(tls_.get(), certificate->key.get());
+    }
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -80,33 +88,63 @@ class TokenService {
   TokenService(const TokenService&) = delete;
   TokenService& operator=(const TokenService&) = delete;
 
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url() const {
+    return (tls_ ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(port_);
+  }
   int asked() const { return asked_.load(); }
 
  private:
+  struct Connection {
+    Connection(int client, SSL_CTX* tls) : fd(client) {
+      if (tls == nullptr) return;
+      ssl.reset(SSL_new(tls), &SSL_free);
+      SSL_set_fd(ssl.get(), fd);
+      SSL_accept(ssl.get());
+    }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection() { ::close(fd); }
+    ssize_t receive(std::span<char> into) const {
+      if (ssl) return SSL_read(ssl.get(), into.data(), static_cast<int>(into.size()));
+      return ::recv(fd, into.data(), into.size(), 0);
+    }
+    void send(const std::string& bytes) const {
+      if (ssl)
+        SSL_write(ssl.get(), bytes.data(), static_cast<int>(bytes.size()));
+      else
+        ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    }
+    int fd;
+    std::shared_ptr<SSL> ssl;
+  };
+
   void serve() {
+    sigset_t broken_pipe;  // OpenSSL writes to clients that have left
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
     for (;;) {
       const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (client < 0) return;
-      if (const auto request = receive(client)) {
+      const Connection connection(client, tls_.get());
+      if (const auto request = receive(connection)) {
         ++asked_;
         const Reply reply = handle_(*request);
         const std::string bytes =
             "HTTP/1.1 " + std::to_string(reply.status) + " Said\r\n" + reply.headers +
             "Content-Length: " + std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
-        ::send(client, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        connection.send(bytes);
       }
-      ::close(client);
     }
   }
 
-  static std::optional<Received> receive(int client) {
+  static std::optional<Received> receive(const Connection& connection) {
     std::string bytes;
     std::array<char, 65536> buffer{};
     Received out;
     std::size_t whole = 0;
     while (whole == 0 || bytes.size() < whole) {
-      const ssize_t got = ::recv(client, buffer.data(), buffer.size(), 0);
+      const auto got = connection.receive(buffer);
       if (got <= 0) return std::nullopt;
       bytes.append(buffer.data(), static_cast<std::size_t>(got));
       const auto end = net::find_head_end(bytes, true);
@@ -131,6 +169,7 @@ class TokenService {
   }
 
   Handle handle_;
+  std::shared_ptr<SSL_CTX> tls_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<int> asked_ = 0;
