@@ -4,9 +4,11 @@ A fake that takes anything would prove nothing about what a gateway sends.
 """
 
 import copy
+import email.utils
 import hashlib
 import hmac
 import json
+import time
 
 import boto3
 import drivers
@@ -308,6 +310,15 @@ def test_bedrock_verifies_signatures(family_fake, wrong):
         client.converse(modelId="m1", messages=BODIES["bedrock"]["messages"])
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     client.close()
+
+
+def test_bedrock_with_a_clock_of_its_own_says_what_time_it_is(family_fake, drivers_made):
+    driver = drivers_made("bedrock", family_fake("bedrock").root_url)
+    with pytest.raises(drivers.Fault) as refused:
+        driver.ask("m1+good;clock=900", drivers.Request(), stream=False)
+    assert refused.value.status == 403 and refused.value.kind == "InvalidSignatureException"
+    then = email.utils.parsedate_to_datetime(refused.value.headers["date"])
+    assert 800 < then.timestamp() - time.time() < 1000
 
 
 def test_a_model_id_with_a_colon_is_signed_right(family_fake, drivers_made):

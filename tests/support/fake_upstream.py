@@ -78,7 +78,8 @@ class Exchange:
     async def head(self, status: int, content_type: str, extra=(), length: int | None = None):
         """The head. Without a length the body is chunked, or runs to the close (framing: close)."""
         out = [f"HTTP/1.1 {status} {misbehaviour.REASONS.get(status, 'Status')}"]
-        out.append(f"date: {misbehaviour.http_date(0)}")
+        if not any(name == "date" for name, _ in extra):
+            out.append(f"date: {misbehaviour.http_date(0)}")
         out.append(f"content-type: {content_type}")
         if length is not None:
             out.append(f"content-length: {length}")

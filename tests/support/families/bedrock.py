@@ -9,6 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
+from misbehaviour import http_date
 
 from . import eventstream, published, scenario
 from .server import Family, Refusal, Stream, Whole, parsed, path_of
@@ -115,7 +116,7 @@ class Bedrock(Family):
 
     # Who asks.
 
-    def authenticate(self, request):
+    def authenticate(self, request, clock=0):
         given = request.header("authorization") or ""
         if given == "Bearer sk-upstream-secret":
             return
@@ -133,10 +134,12 @@ class Bedrock(Family):
             raise self.refuse(text, "InvalidSignatureException", 403)
         stamp = request.header("x-amz-date") or ""
         then = datetime.datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
-        apart = datetime.datetime.now(datetime.UTC) - then
+        apart = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=clock) - then
         if abs(apart.total_seconds()) > 300 or not stamp.startswith(day):
             text = f"Signature expired: {stamp} is now earlier than five minutes ago."
-            raise self.refuse(text, "InvalidSignatureException", 403)
+            refusal = self.refuse(text, "InvalidSignatureException", 403)
+            refusal.headers.append(("date", http_date(clock)))
+            raise refusal
         if signature != self.signature(request, signed.split(";"), stamp):
             text = "The request signature we calculated does not match the signature you provided."
             raise self.refuse(text, "InvalidSignatureException", 403)
@@ -158,7 +161,7 @@ class Bedrock(Family):
     # Requests.
 
     def reply(self, request, options):
-        self.authenticate(request)
+        self.authenticate(request, options.get("clock", 0))
         path, _ = path_of(request)
         found = re.fullmatch(r"/model/(.+)/(converse|converse-stream|invoke|count-tokens)", path)
         if not found or not PATH.fullmatch(request.path.partition("?")[0]):

@@ -140,6 +140,8 @@ def calls_of(ask: Ask, secret: str) -> list[Block]:
             text = ""
         elif ask.options.get("args") == "numbers":
             text = '{"id":9007199254740993,"ratio":1.0,"e":"\\ud83d\\ude00"}'
+        elif ask.options.get("args") == "strange":
+            text = '{"s":"\\ud83d","n":"a\\u0000b","k":1,"k":2}'
         elif ask.options.get("args") == "cut":
             text = text[: len(text) // 2]
         seed = digest(secret, i, name, text)

@@ -9,7 +9,7 @@ model (`m1+cut_after;after=2`) or set through the control port, and is done here
     cut_after, end_after, stall_after, hold_after, garbage_after, bad_crc_after      ;after=N
     unclosed          blocks are opened and never closed      two_starts   the opening event twice
     no_end            the closing events never come           usage=missing
-    comments, empty_frames, bom, crlf, data_first, at_once, split, no_final_blank_line
+    comments, empty_frames, empty_data, bom, crlf, data_first, at_once, split, no_final_blank_line
     done_twice, no_done, usage_each, gzip_answer, error_in_200, truncated_body, malformed_json, ...
 The rest (reset, close, blackhole, headers_only, html_200, ...) is misbehaviour.py's.
 """
@@ -182,7 +182,9 @@ def changed(name: str, events: list, family: Family) -> list:
     if name == "comments":
         return [(kind, b": keep-alive\n\n" + frame) for kind, frame in events]
     if name == "empty_frames":
-        return [(kind, b"data\n\n\n\nevent: nothing\n\n" + frame) for kind, frame in events]
+        return [(kind, b"\n\n\nevent: nothing\n\nid: 1\n\n" + frame) for kind, frame in events]
+    if name == "empty_data":
+        return [(kind, b"data:\n\n" + frame) for kind, frame in events]
     if name == "bom":
         return [("start", b"\xef\xbb\xbf"), *events]
     if name == "crlf":
