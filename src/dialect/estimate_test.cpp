@@ -1,0 +1,54 @@
+#include "dialect/estimate.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::dialect {
+namespace {
+
+TEST(EstimateTokens, AddsUpWhatTheHeaderSays) {
+  struct Case {
+    const char* rule;
+    void (*fill)(Request&);
+    std::int64_t tokens;
+  };
+  const Case cases[] = {
+      {"never below one", [](Request&) {}, 1},
+      {"four bytes a token, rounded up, and the message",
+       [](Request& r) { r.messages.emplace_back().content.emplace_back().text = "12345"; }, 4 + 2},
+      {"system texts", [](Request& r) { r.system.emplace_back().text = "12345678"; }, 2},
+      {"a tool, and that there are any",
+       [](Request& r) {
+         Tool& tool = r.tools.emplace_back();
+         tool.name = "abcd";
+         tool.schema = "{}";
+       },
+       300 + 12 + 1 + 1},
+      {"an image",
+       [](Request& r) { r.messages.emplace_back().content.emplace_back().kind = BlockKind::image; },
+       4 + 1500},
+      {"a document of two pages",
+       [](Request& r) {
+         static const std::string data(88'000, 'A');  // 66'000 bytes
+         Block& block = r.messages.emplace_back().content.emplace_back();
+         block.kind = BlockKind::document;
+         block.media.data = data;
+       },
+       4 + 4000},
+      {"a result's texts",
+       [](Request& r) {
+         Block& block = r.messages.emplace_back().content.emplace_back();
+         block.kind = BlockKind::tool_result;
+         block.id = "1234";
+         block.content.emplace_back().text = "1234";
+       },
+       4 + 4 + 1 + 1},
+  };
+  for (const Case& c : cases) {
+    Request request;
+    c.fill(request);
+    EXPECT_EQ(estimate_tokens(request), c.tokens) << c.rule;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::dialect
