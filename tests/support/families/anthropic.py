@@ -380,7 +380,10 @@ class Anthropic(Family):
                     delta = {"type": "signature_delta", "signature": block.signature}
                     add("content", "content_block_delta", index=index, delta=delta)
                 add("close", "content_block_stop", index=index)
-        counts = self.usage(turn) if turn.has_usage else {"output_tokens": 0}
+        counts = {"output_tokens": 0}
+        if turn.has_usage:
+            names = ("cache_creation", "service_tier")  # in message_start only
+            counts = {key: n for key, n in self.usage(turn).items() if key not in names}
         add("finish", "message_delta", delta=self.end(turn), usage=counts)
         add("done", "message_stop")
         return out
