@@ -126,7 +126,8 @@ TEST(ResponsesAnswer, WrittenAndReadAgainItIsTheSame) {
     if (!has_text) choice.logprobs = {};  // they have no other place
     if (response.created_s == 0) response.created_s = 7;
     for (Block& block : choice.content)
-      if (!block.signature.value.empty()) block.signature.id = "rs_1";
+      if (block.kind == BlockKind::thinking || block.kind == BlockKind::redacted_thinking)
+        block.signature.id = "rs_1";
     const std::string body = codec().write_answer(response, {});
     ASSERT_EQ(said(body), test::describe(response)) << body;
   }
@@ -162,7 +163,7 @@ TEST(ResponsesAnswer, RepeatsTheRequestAndHasIdsOfItsOwn) {
       write_response(response, context, {"resp_0", "", true, false}),
       R"({"id":"resp_01","object":"response","created_at":1790000000,"status":"completed",)"
       R"("completed_at":1790000000,"error":null,"incomplete_details":null,"model":"chat",)"
-      R"("output":[{"id":"rs_01_0","type":"reasoning","summary":[{"type":"summary_text","text":)"
+      R"("output":[{"id":"rs_hf_01_0","type":"reasoning","summary":[{"type":"summary_text","text":)"
       R"("x"}],"encrypted_content":"hf1:anthropic::SIG"},{"id":"msg_01_1","type":"message",)"
       R"("status":"completed","role":"assistant","content":[{"type":"output_text","text":"a",)"
       R"("annotations":[],"logprobs":[]},{"type":"output_text","text":"b","annotations":[],)"

@@ -31,6 +31,9 @@ std::string_view joined_texts(JsonValue parts, Arena& arena);
 // A data URL's two halves, or a link.
 Media media_of(std::string_view url);
 
+// How ids of thoughts begin that were made here: no house knows them.
+inline constexpr std::string_view made_thought_id = "rs_hf_";
+
 // Reads a client's items one after the other: assistants' neighbours are one message, and so are
 // neighbouring outputs of tools. An item with a member that nothing here stands for is kept whole,
 // as a native block.

@@ -247,7 +247,8 @@ void ItemReader::reasoning(Fields& fields, JsonValue value) {
   const std::string_view content = joined_texts(fields.array("content"), reading_.arena);
   if (block.text.empty()) block.text = content;
   const std::string_view encrypted = fields.text("encrypted_content");
-  const std::string_view id = fields.text("id");
+  std::string_view id = fields.text("id");
+  if (id.starts_with(made_thought_id)) id = {};
   fields.take("status");
   const auto foreign = unwrap_signature(encrypted);
   block.signature = foreign ? *foreign : Signature{encrypted, {}, id};

@@ -296,10 +296,9 @@ void ItemWriter::thinking(const Block& block, const std::string& at) {
   const bool bare = signature.value.empty() && signature.id.empty();
   const std::string_view house =
       signature.house.empty() ? house_of(request_.from) : signature.house;
-  // Without its state a thought is worth something only where it was already given like that.
-  if (house != abilities_.house || (bare && request_.from != own))
+  if (bare || house != abilities_.house)
     return lose(bare ? at : at + ".signature",
-                "thoughts go only to the house that had them, with its signature", true);
+                "thoughts go only to the house that had them, with their signature", true);
   json_.begin_object().field("type", "reasoning").text_field("id", signature.id);
   json_.key("summary").begin_array();
   if (!block.text.empty())

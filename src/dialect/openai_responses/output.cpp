@@ -123,8 +123,8 @@ std::string response_id(const AnswerContext& context, std::string_view upstream_
 }
 
 std::string item_id(ItemKind kind, const AnswerContext& context, std::size_t index) {
-  constexpr std::string_view prefixes[] = {"msg", "fc", "rs", "ig", "item"};
-  return fmt::format("{}_{}_{}", prefixes[static_cast<std::size_t>(kind)], bare(context.request_id),
+  constexpr std::string_view prefixes[] = {"msg_", "fc_", made_thought_id, "ig_", "item_"};
+  return fmt::format("{}{}_{}", prefixes[static_cast<std::size_t>(kind)], bare(context.request_id),
                      index);
 }
 

@@ -270,10 +270,13 @@ TEST(ResponsesRequest, WrittenAndReadAgainItIsTheSame) {
                   {"store", "true"},
                   {"prompt_cache_key", R"("k")", true}};
   std::mt19937_64 random(20261122);
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 200; ++i) {
     Request request = test::any_request(random, words);
     if (!request.reasoning.summary.empty()) request.reasoning.show = true;
     if (request.max_tokens) request.max_tokens = *request.max_tokens + 16;
+    for (Message& message : request.messages)
+      for (Block& block : message.content)
+        if (block.kind == BlockKind::thinking) block.signature.value = "ENC";
     const std::string before = test::describe(request);
     const Written written = write(request);
     EXPECT_EQ(written.lost(), "");
@@ -365,6 +368,15 @@ TEST(ResponsesRequest, WhatItCannotSayIsNamedInTheClientsWords) {
          block.signature.value = "SIG";
        },
        "messages[1].content[0].signature (harmless)\n"},
+      {"thoughts without a state",
+       [](Request& r) {
+         Message& message = r.messages.emplace_back();
+         message.role = Role::assistant;
+         Block& block = message.content.emplace_back();
+         block.kind = BlockKind::thinking;
+         block.text = "hm";
+       },
+       "messages[1].content[0] (harmless)\n"},
       {"a result's failure is said in its text",
        [](Request& r) {
          Message& message = r.messages.emplace_back();
