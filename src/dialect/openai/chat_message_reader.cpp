@@ -1,6 +1,8 @@
 // The messages of a client's request.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "dialect/openai/chat_wire.h"
 
 namespace holdfast::dialect::openai {
@@ -260,6 +262,7 @@ class MessagesReader {
     result.name = message.text("name");
     result.id = legacy ? legacy_id_ : message.needed_text("tool_call_id");
     read_content(message, result.content);
+    if (!result.content.empty()) std::swap(result.cache_ttl, result.content.back().cache_ttl);
     Message rest;
     read_rest(message, rest);
     for (Block& block : rest.content) result.content.push_back(std::move(block));

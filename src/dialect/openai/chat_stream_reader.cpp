@@ -34,7 +34,8 @@ struct ChoiceState {
   std::vector<Call> calls;
   FinishReason finish = FinishReason::none;
   std::string stop_sequence;
-  bool told = false;  // that it has finished
+  bool told = false;      // that it has finished
+  bool thoughts = false;  // have come as text: the same text in details is no more of them
 };
 
 // The members of a delta that mean something.
@@ -235,11 +236,12 @@ class ChatStreamReader final : public StreamReader {
   void take_thoughts(ChoiceState& state, const Delta& delta, std::vector<StreamEvent>& out) {
     string_view text = delta.reasoning_content.text(arena_);
     if (text.empty()) text = delta.reasoning.text(arena_);
+    state.thoughts = state.thoughts || !text.empty();
     add_delta(state, BlockKind::thinking, text, out);
     for (const JsonValue entry : delta.details.elements()) {
       const auto detail = read_detail(entry, d_.house, arena_);
       if (!detail) continue;
-      if (text.empty()) add_delta(state, BlockKind::thinking, detail->text, out);
+      if (!state.thoughts) add_delta(state, BlockKind::thinking, detail->text, out);
       if (detail->signature.value.empty()) continue;
       add_signature(state, detail->kind, detail->signature, out);
       if (detail->kind == BlockKind::redacted_thinking) close(state, out);
