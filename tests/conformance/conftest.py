@@ -182,7 +182,16 @@ def missing(client: str, provider: str) -> str | None:
 
 
 def pytest_generate_tests(metafunc):
-    """A test with `cell` runs for each provider and feature of its module's clients."""
+    """A test with `cell` runs for each provider and feature of its module's clients, one with
+    `place` for each provider."""
+    if "place" in metafunc.fixturenames:
+        client = metafunc.module.CLIENT
+        places = []
+        for provider in ("direct", *PROVIDERS):
+            reason = missing(client, provider)
+            marks = [pytest.mark.skip(reason=reason)] if reason else []
+            places.append(pytest.param(provider, id=provider, marks=marks))
+        metafunc.parametrize("place", places)
     if "cell" not in metafunc.fixturenames:
         return
     cells = []
@@ -254,20 +263,22 @@ def drivers_made():
 
 
 @pytest.fixture
-def own(request, family_fake):
-    """The fake of the module's own family, as a target."""
-    client = request.module.CLIENT
-    return Target(client, OWN[client], family_fake(OWN[client]), None)
+def target(request, place, family_fake, gateway_for):
+    """Where the module's client is pointed: its own fake, or Holdfast before another."""
+    client, direct = request.module.CLIENT, place == "direct"
+    kind = OWN[client] if direct else place
+    return Target(client, kind, family_fake(kind), None if direct else gateway_for(kind))
 
 
 @pytest.fixture
-def base_url(own):
-    return own.url
+def base_url(target):
+    return target.url
 
 
 @pytest.fixture
-def driver(own, drivers_made):
-    return drivers_made(own.client, own.url)
+def api(target, drivers_made):
+    """The official client itself."""
+    return drivers_made(target.client, target.url).sdk
 
 
 @pytest.fixture

@@ -1,5 +1,43 @@
+"""The official `openai` package on Responses."""
+
+import openai
+import pydantic
+from drivers import KEY
+
 CLIENT = "responses"
+
+
+class Forecast(pydantic.BaseModel):
+    city: str
+    days: int
 
 
 def test_grid(cell, carried):
     carried(cell)
+
+
+def test_parse_gives_an_object(api, target):
+    answer = api.responses.parse(model=target.model(), input="Hello", text_format=Forecast)
+    assert answer.output_parsed == Forecast(city="Rome", days=7)
+
+
+def test_events_come_in_their_order(api, target):
+    stream = api.responses.create(model=target.model(), input="Hello", stream=True)
+    events = list(stream)
+    kinds = [event.type.removeprefix("response.") for event in events]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert kinds[:4] == ["created", "in_progress", "output_item.added", "content_part.added"]
+    assert kinds[-4:] == [
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ]
+    assert events[-1].response.output_text == target.hello
+
+
+async def test_asynchronously(base_url, target):
+    async with openai.AsyncOpenAI(base_url=base_url + "/v1", api_key=KEY, max_retries=0) as api:
+        async with api.responses.stream(model=target.model(), input="Hello") as stream:
+            final = await stream.get_final_response()
+    assert final.output_text == target.hello and final.usage.input_tokens == 25

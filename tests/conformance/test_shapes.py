@@ -113,11 +113,15 @@ def unknown(value, where="") -> list[str]:
     return found
 
 
+@functools.cache
+def adapter(client: str, mode: str) -> pydantic.TypeAdapter:
+    return pydantic.TypeAdapter(MODELS[client, mode])
+
+
 def check_json(client: str, mode: str, value) -> None:
-    model = MODELS[client, mode]
     if client == "anthropic" and mode == "stream" and value["type"] == "ping":
         return
-    taken = pydantic.TypeAdapter(model).validate_python(value)
+    taken = adapter(client, mode).validate_python(value)
     assert not unknown(taken), (unknown(taken), value)
 
 

@@ -28,6 +28,16 @@ def make(kind: str, fake_name: str):
     return Anthropic(fake_name)
 
 
+# Methods of SDKs that are in beta come with ?beta=true and may say more.
+BETA = (
+    "context_management",
+    "billing_policy",
+    "thread",
+    "fallbacks",
+    "mcp_servers",
+    "fallback_credit_token",
+    "compaction",
+)
 # Inner types that the data has under a short name which others share.
 IMAGE = "Union[Base64Image, UrlSource, FileSource]"
 DOCUMENT = "Union[Base64PDFSource, PlainTextSource, ContentSource, UrlSource, FileSource]"
@@ -52,7 +62,7 @@ OWN = {
 def message_types(version: str):
     sampling = SAMPLING if version == VERSIONS[0] else {}
     extra = {
-        "MessageCreateParamsBase": {"stream": "Optional[bool]", "mcp_servers": "Any"} | sampling,
+        "MessageCreateParamsBase": {"stream": "Optional[bool]"} | sampling,
         "ImageBlockParam": {"source": IMAGE},
         "DocumentBlockParam": {"source": DOCUMENT},
         "ToolResultBlockParam": {"content": RESULT},
@@ -136,7 +146,7 @@ class Anthropic(Family):
             raise self.refuse("anthropic-version: header is required")
         if version not in VERSIONS:
             raise self.refuse(f'"{version}" is not a valid version')
-        path, _ = path_of(request)
+        path, query = path_of(request)
         if path == "/v1/models":
             models = [self.model("m1"), self.model("m2")]
             page = {"data": models, "has_more": False, "first_id": "m1", "last_id": "m2"}
@@ -146,6 +156,8 @@ class Anthropic(Family):
         if path not in ("/v1/messages", "/v1/messages/count_tokens"):
             raise self.refuse("Not Found", "not_found_error", 404)
         body = parsed(request, self.refuse)
+        if query.get("beta") == "true":
+            body = {name: value for name, value in body.items() if name not in BETA}
         if path.endswith("/count_tokens"):
             self.check(body, "MessageCountTokensParams", version)
             return Whole({"input_tokens": scenario.INPUT})
