@@ -99,8 +99,7 @@ class ConverseStreamWriter final : public StreamWriter {
     std::uint32_t block = 0;
     BlockKind kind = BlockKind::text;
     std::string id, name, text;  // text: what waits
-    Signature signature;         // what waits; its texts are in `kept`
-    std::string kept;
+    std::string envelope;        // of the signature that waits; empty: none
     bool closed = false;
     bool opened = false;  // the client has heard of it
     bool spoken = false;  // it has had a delta
@@ -162,7 +161,7 @@ class ConverseStreamWriter final : public StreamWriter {
         if (now && is_thought(*at))
           sign(*at, event.signature, out);
         else
-          keep(*at, event.signature);
+          at->envelope = wrap_signature(event.signature);
         break;
       default:
         at->closed = true;
@@ -177,11 +176,6 @@ class ConverseStreamWriter final : public StreamWriter {
   static bool is_said(const Block& block) {
     return block.kind == BlockKind::text || block.kind == BlockKind::refusal ||
            block.kind == BlockKind::tool_call || is_thought(block);
-  }
-
-  static void keep(Block& block, const Signature& signature) {
-    block.kept = wrap_signature(signature);
-    block.signature = unwrap_signature(block.kept).value_or(Signature());
   }
 
   void open(Block& block, std::string& out) {
@@ -245,12 +239,12 @@ class ConverseStreamWriter final : public StreamWriter {
     if (block.kind == BlockKind::tool_call && !block.spoken)
       delta(block, "{}", out);  // applications parse what they have collected
     if (block.opened) stop(out);
-    if (is_thought(block) || block.signature.value.empty()) return;
+    const Signature signature = unwrap_signature(block.envelope).value_or(Signature());
+    if (is_thought(block) || signature.value.empty()) return;
     // A signature of another house's on what Converse does not sign.
     Block thought;
     thought.kind = BlockKind::thinking;
-    const std::string wrapped =
-        wrap_signature({block.signature.value, block.signature.house, of_previous});
+    const std::string wrapped = wrap_signature({signature.value, signature.house, of_previous});
     say(thought, R"({"reasoningContent":{"signature":)", wrapped, "}}", out);
     stop(out);
   }
@@ -264,7 +258,8 @@ class ConverseStreamWriter final : public StreamWriter {
       Block& next = blocks_.front();
       open(next, out);
       delta(next, next.text, out);
-      if (is_thought(next) && !next.kept.empty()) sign(next, next.signature, out);
+      const auto signature = unwrap_signature(next.envelope);
+      if (is_thought(next) && signature) sign(next, *signature, out);
     }
   }
 
