@@ -78,11 +78,12 @@ class ServiceAccountSource final : public CredentialSource {
     if (!file) co_return std::unexpected(file.error());
     const auto account = read_service_account(file->reveal());
     if (!account) co_return std::unexpected(account.error());
-    const std::string url(or_else(settings_.token_url, account->token_url));
-    const auto endpoint = parse_endpoint(url, settings_.network);
+    const auto endpoint =
+        parse_endpoint(or_else(settings_.token_url, account->token_url), settings_.network);
     if (!endpoint) co_return wrong("token_uri: " + endpoint.error().detail);
-    const auto assertion =
-        service_account_assertion(*account, joined(settings_.scopes), url, exchange.wall_us());
+    // Addressed to whom the file names, whichever way it takes.
+    const auto assertion = service_account_assertion(*account, joined(settings_.scopes),
+                                                     account->token_url, exchange.wall_us());
     if (!assertion) co_return std::unexpected(assertion.error());
     TokenRequest request =
         post_form(*endpoint, {{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},

@@ -126,6 +126,7 @@ class Clouds {
     const auto claim = net::read_sigv4_claim(authorization);
     if (!claim || claim->access_key_id != "ASIAEXAMPLEEXAMPLE00") return refuse("signature");
     std::vector<net::HeaderField> headers;
+    headers.reserve(request.headers.size());
     for (const auto& [name, value] : request.headers) headers.push_back({name, value});
     const std::string sha = net::sha256_hex(request.body);
     const auto verdict =

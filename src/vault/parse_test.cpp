@@ -100,7 +100,7 @@ TEST(Bearer, LivesAsLongAsTheAnswerSays) {
       {"expires_in goes before it",
        R"({"access_token":"t","expires_on":"1","expires_in":7,"token_type":"bEaReR"})", 7},
       {"a long life is cut", R"({"access_token":"t","expires_in":9223372036854775807})",
-       31 * 86'400},
+       std::int64_t{31} * 86'400},
       {"expired", R"({"access_token":"t","expires_in":0})", 0},
       {"expired long ago", R"({"access_token":"t","expires_on":-9223372036854775808})", 0},
       {"no number", R"({"access_token":"t","expires_in":"soon"})", 0},

@@ -293,7 +293,6 @@ TEST_F(RefresherTest, ReadsFilesWithinBounds) {
     const char* rule;
     std::string path, want;
   };
-  const std::string prefix = "the file ";
   const Case cases[] = {
       {"none", (folder.path() / "none").string(), "cannot be opened: No such file or directory"},
       {"a folder", folder.path().string(), "is not a regular file"},

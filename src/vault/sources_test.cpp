@@ -79,6 +79,26 @@ TEST(Google, MetadataServer) {
   EXPECT_EQ(other.error().code, ErrorCode::malformed_response);
 }
 
+TEST(Google, ServiceAccountSentAnotherWay) {
+  ScriptedExchange exchange;
+  exchange.files["sa.json"] = test::service_account_json("https://oauth2.example/token");
+  AuthSettings settings = settings_of(Source::google_service_account);
+  settings.credential_file = "sa.json";
+  settings.token_url = "https://tokens.internal.example/t";
+  exchange.answer(R"({"access_token":"ya29.z","expires_in":3599})");
+  const auto got = test::fetch(*make_source(settings), exchange);
+  expect_token(got, "ya29.z", exchange.now_us + 3'599'000'000);
+  const std::string& sent = exchange.sent.at(0);
+  const std::string start =
+      "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=";
+  const std::string body = sent.substr(sent.find("\r\n\r\n") + 4);
+  ASSERT_TRUE(body.starts_with(start)) << body;
+  EXPECT_EQ(sent, post("tokens.internal.example", "/t", body));
+  const test::Jwt jwt = test::parts_of(body.substr(start.size()));
+  EXPECT_TRUE(test::verifies(jwt, test::rsa_key()));
+  EXPECT_NE(jwt.claims.find(R"("aud":"https://oauth2.example/token")"), std::string::npos);
+}
+
 TEST(Google, AuthorizedUser) {
   ScriptedExchange exchange;
   exchange.files["user.json"] =
