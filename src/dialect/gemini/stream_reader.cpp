@@ -100,7 +100,6 @@ class Reader final : public StreamReader {
 
   Result<void> finish(std::vector<StreamEvent>& out) override {
     out_ = &out;
-    arena_.clear();
     if (array_.within_object())
       return fail(ErrorCode::malformed_response, "the stream ends within an object");
     if (const auto last = sse_.finish()) {
