@@ -54,14 +54,13 @@ std::expected<RerankRequest, RequestProblem> read_rerank_request(std::string_vie
   out.max_tokens_per_document = fields.integer("max_tokens_per_doc", 1, any_count);
   out.return_documents = fields.boolean("return_documents").value_or(false);
   fields.rest([&out](std::string_view name, JsonValue value) {
-    out.extras.push_back({Dialect::cohere, name, value.raw(), name == "priority"});
+    out.extras.push_back({Dialect::cohere, name, value.raw(), false});
   });
   if (reading.problem) return std::unexpected(std::move(*reading.problem));
   return out;
 }
 
-WireRequest write_rerank_request(const RerankRequest& request, std::string_view model,
-                                 std::vector<Loss>& losses) {
+WireRequest write_rerank_request(const RerankRequest& request, std::string_view model) {
   WireRequest out;
   out.path = "/rerank";
   JsonWriter json(out.body);
@@ -70,12 +69,7 @@ WireRequest write_rerank_request(const RerankRequest& request, std::string_view 
   for (const std::string_view document : request.documents) json.string(document);
   json.end_array().optional_field("top_n", request.top_n);
   json.optional_field("max_tokens_per_doc", request.max_tokens_per_document);
-  for (const Extra& extra : request.extras) {
-    if (extra.from == Dialect::cohere)
-      json.raw_field(extra.name, extra.raw);
-    else
-      losses.push_back({std::string(extra.name), "reranking has nothing like it", extra.harmless});
-  }
+  for (const Extra& extra : request.extras) json.raw_field(extra.name, extra.raw);
   json.end_object();
   return out;
 }
@@ -103,8 +97,9 @@ Result<RerankResponse> read_rerank_answer(std::string_view body, std::size_t doc
       return fail(ErrorCode::malformed_response, "a result has no score, or no document of ours");
     out.results.push_back({*index, *value});
   }
-  std::ranges::stable_sort(out.results, [](const RerankResult& left, const RerankResult& right) {
-    return left.score.value > right.score.value;
+  std::ranges::sort(out.results, [](const RerankResult& left, const RerankResult& right) {
+    if (left.score.value > right.score.value) return true;
+    return !(left.score.value < right.score.value) && left.index < right.index;
   });
   out.id = root["id"].text(out.arena);
   const JsonValue meta = root["meta"];

@@ -16,10 +16,10 @@ std::expected<RerankRequest, RequestProblem> read_rerank_request(std::string_vie
 std::string write_rerank_answer(const RerankResponse& response, const RerankRequest& request,
                                 const AnswerContext& context);
 
-// The path is "/rerank".
-WireRequest write_rerank_request(const RerankRequest& request, std::string_view model,
-                                 std::vector<Loss>& losses);
-// Results are sorted, best first, and hold to `documents`, how many were sent.
+// The path is "/rerank"; members that are not known here go on as they came.
+WireRequest write_rerank_request(const RerankRequest& request, std::string_view model);
+// Views point into `body`. Results are sorted, best first, and hold to `documents`, how many were
+// sent.
 //   errors   malformed_response; upstream_unavailable: an error inside a 200
 Result<RerankResponse> read_rerank_answer(std::string_view body, std::size_t documents);
 
