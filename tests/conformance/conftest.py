@@ -20,6 +20,9 @@ import features  # noqa: E402
 from support import configs  # noqa: E402
 from support.processes import BINARY, Fake, Holdfast  # noqa: E402
 
+# {(client, provider, feature, mode): (mark, reason)}
+grid_key = pytest.StashKey[dict]()
+
 PROVIDERS = (
     "openai",
     "azure_openai",
@@ -183,35 +186,44 @@ def missing(client: str, provider: str) -> str | None:
 
 def pytest_generate_tests(metafunc):
     """A test with `cell` runs for each provider and feature of its module's clients, one with
-    `place` for each provider."""
+    `place` for each provider. What cannot be is no test, but a cell of the grid with its reason;
+    a provider that this build lacks is one skipped test."""
     if "place" in metafunc.fixturenames:
         client = metafunc.module.CLIENT
-        places = []
-        for provider in ("direct", *PROVIDERS):
-            reason = missing(client, provider)
-            marks = [pytest.mark.skip(reason=reason)] if reason else []
-            places.append(pytest.param(provider, id=provider, marks=marks))
-        metafunc.parametrize("place", places)
-    if "cell" not in metafunc.fixturenames:
-        return
-    cells = []
-    for client in getattr(metafunc.module, "CLIENTS", None) or [metafunc.module.CLIENT]:
-        for provider in ("direct", *PROVIDERS):
-            reason = missing(client, provider)
+        metafunc.parametrize("place", there(client))
+    if "cell" in metafunc.fixturenames:
+        clients_here = getattr(metafunc.module, "CLIENTS", None) or [metafunc.module.CLIENT]
+        grid = metafunc.config.stash.setdefault(grid_key, {})
+        cells = []
+        for client in clients_here:
+            for provider in ("direct", *PROVIDERS):
+                cells += cells_of(client, provider, grid)
+        metafunc.parametrize("cell", cells)
+
+
+def there(client: str) -> list[str]:
+    return [one for one in ("direct", *PROVIDERS) if not missing(client, one)]
+
+
+def cells_of(client: str, provider: str, grid: dict) -> list:
+    reason = missing(client, provider)
+    if reason:
+        mark = pytest.mark.skip(reason=reason)
+        value = (client, provider, None, None)
+        return [pytest.param(value, id=f"{client}-{provider}", marks=mark)]
+    direct, cells = provider == "direct", []
+    kind = OWN[dialect(client)] if direct else provider
+    for name, one in features.FEATURES.items():
+        if not direct and not features.counts_for(client, name):
+            continue
+        reason = features.why_not(client, dialect(client), kind, name, direct)
+        for mode in one.modes:
+            value = (client, provider, name, mode)
             if reason:
-                mark = pytest.mark.skip(reason=reason)
-                value = (client, provider, None, None)
-                cells.append(pytest.param(value, id=f"{client}-{provider}", marks=mark))
-                continue
-            for name, one in features.FEATURES.items():
-                if provider == "direct" or features.counts_for(client, name):
-                    cells += [
-                        pytest.param(
-                            (client, provider, name, mode), id=f"{client}-{provider}-{name}-{mode}"
-                        )
-                        for mode in one.modes
-                    ]
-    metafunc.parametrize("cell", cells)
+                grid[value] = (".", reason)
+            else:
+                cells.append(pytest.param(value, id="-".join(value)))
+    return cells
 
 
 # Fixtures.
@@ -289,9 +301,6 @@ def carried(request, family_fake, gateway_for, drivers_made):
         client, provider, name, mode = cell
         direct = provider == "direct"
         kind = OWN[dialect(client)] if direct else provider
-        reason = features.why_not(client, dialect(client), kind, name, direct)
-        if reason:
-            pytest.skip(f"{name}: {reason}")
         target = Target(
             dialect(client), kind, family_fake(kind), None if direct else gateway_for(kind)
         )
@@ -314,8 +323,6 @@ def carried(request, family_fake, gateway_for, drivers_made):
 
 # The grid, printed at the end.
 
-grid_key = pytest.StashKey[dict]()
-
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
@@ -337,7 +344,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_terminal_summary(terminalreporter, config):
     grid = config.stash.get(grid_key, {})
-    if not grid:
+    if all(mark == "." for mark, _ in grid.values()):
         return
     out = terminalreporter
     out.section("carried: client x provider x feature (whole, stream)")

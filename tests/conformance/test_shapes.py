@@ -17,7 +17,7 @@ import openai.types.chat
 import openai.types.responses
 import pydantic
 import pytest
-from conftest import OWN, PROVIDERS, Target, missing
+from conftest import OWN, Target, there
 from support import sse
 from support.families import eventstream, published
 
@@ -51,13 +51,7 @@ TOLERATED = {"reasoning_content", "store", "obfuscation"}
 def pytest_generate_tests(metafunc):
     cases = []
     for client in OWN:
-        for provider in ("direct", *PROVIDERS):
-            reason = missing(client, provider)
-            if reason:
-                mark = pytest.mark.skip(reason=reason)
-                case = (client, provider, None, None)
-                cases.append(pytest.param(case, id=f"{client}-{provider}", marks=mark))
-                continue
+        for provider in there(client):
             cases += [
                 pytest.param(
                     (client, provider, name, mode), id=f"{client}-{provider}-{name}-{mode}"

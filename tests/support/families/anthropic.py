@@ -28,7 +28,7 @@ def make(kind: str, fake_name: str):
     return Anthropic(fake_name)
 
 
-# Methods of SDKs that are in beta come with ?beta=true and may say more.
+# Methods of SDKs that are in beta come with flags or ?beta=true and may say more.
 BETA = (
     "context_management",
     "billing_policy",
@@ -156,7 +156,12 @@ class Anthropic(Family):
         if path not in ("/v1/messages", "/v1/messages/count_tokens"):
             raise self.refuse("Not Found", "not_found_error", 404)
         body = parsed(request, self.refuse)
-        if query.get("beta") == "true":
+        if query.get("beta") == "true" or request.header("anthropic-beta"):
+            if "thread" in body:
+                # This server keeps no threads. The SDK's tool runner asks for one, and on exactly
+                # this answer goes on with the whole history.
+                details = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+                raise self.refuse("thread: not available for this request", details=details)
             body = {name: value for name, value in body.items() if name not in BETA}
         if path.endswith("/count_tokens"):
             self.check(body, "MessageCountTokensParams", version)
