@@ -320,7 +320,7 @@ class MessageWriter {
     }
     json_.field("type", "file").key("file").begin_object();
     if (media.from == Media::From::file_id) {
-      json_.field("file_id", media.data);
+      json_.text_field("filename", block.name).field("file_id", media.data);
     } else {
       json_.field("filename", block.name.empty() ? string_view("document.pdf") : block.name);
       json_.key("file_data");
