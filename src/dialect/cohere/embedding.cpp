@@ -1,0 +1,167 @@
+#include "dialect/cohere/embedding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "dialect/json_writer.h"
+#include "dialect/request_fields.h"
+
+namespace holdfast::dialect::cohere {
+namespace {
+
+using std::string_view;
+
+constexpr std::array<std::pair<string_view, EmbedTask>, 4> types = {{
+    {"search_document", EmbedTask::search_document},
+    {"search_query", EmbedTask::search_query},
+    {"classification", EmbedTask::classification},
+    {"clustering", EmbedTask::clustering},
+}};
+
+void read_types(JsonValue wanted, Reading& reading, EmbedRequest& out) {
+  if (wanted.size() != 1 && wanted.exists())
+    return reading.refuse("embedding_types", "expected one type");
+  for (const JsonValue type : wanted.elements()) {
+    if (type.text_is("base64"))
+      out.encoding = EmbedEncoding::base64;
+    else if (!type.text_is("float"))
+      out.extras.push_back({Dialect::cohere, "embedding_types", wanted.raw(), false});
+  }
+}
+
+bool has_own_types(const EmbedRequest& request) {
+  return std::ranges::any_of(request.extras, [](const Extra& extra) {
+    return extra.from == Dialect::cohere && extra.name == "embedding_types";
+  });
+}
+
+}  // namespace
+
+string_view input_type_of(EmbedTask task) {
+  switch (task) {
+    case EmbedTask::unset:
+    case EmbedTask::search_document:
+      return "search_document";
+    case EmbedTask::search_query:
+    case EmbedTask::question_answering:
+    case EmbedTask::fact_verification:
+    case EmbedTask::code_query:
+      return "search_query";
+    case EmbedTask::classification:
+      return "classification";
+    case EmbedTask::clustering:
+    case EmbedTask::similarity:
+      return "clustering";
+  }
+  return "search_document";
+}
+
+std::expected<EmbedRequest, RequestProblem> read_embed_request(string_view body) {
+  EmbedRequest out;
+  out.from = Dialect::cohere;
+  JsonDocument document;
+  if (const auto parsed = document.parse(body); !parsed)
+    return std::unexpected(
+        RequestProblem{400, "the body is not JSON: " + parsed.error().message, "invalid_json", {}});
+  Reading reading{out.arena, std::nullopt};
+  Fields fields(reading, document.root(), "");
+  out.model = fields.needed_text("model");
+  for (const JsonValue text : fields.array("texts").elements()) {
+    if (!text.is_string())
+      reading.refuse(fields.at("texts", out.inputs.size()), "expected a string", "invalid_type");
+    out.inputs.push_back({text.text(reading.arena), {}, {}});
+  }
+  const string_view type = fields.needed_text("input_type");
+  for (const auto& [name, task] : types)
+    if (name == type) out.task = task;
+  if (out.task == EmbedTask::unset) reading.refuse("input_type", "is no type of texts");
+  if (out.inputs.empty()) reading.refuse("texts", "is needed", "missing_required_parameter");
+  out.dimensions = fields.integer("output_dimension", 1, 1'000'000);
+  read_types(fields.array("embedding_types"), reading, out);
+  fields.rest([&out](string_view name, JsonValue value) {
+    out.extras.push_back({Dialect::cohere, name, value.raw(), name == "priority"});
+  });
+  if (reading.problem) return std::unexpected(*std::move(reading.problem));
+  return out;
+}
+
+Result<std::string> write_embed_answer(const EmbedResponse& response, const EmbedRequest& request) {
+  WireText text;
+  JsonWriter json(text);
+  json.begin_object().field("id", response.id).key("embeddings").begin_object();
+  json.key(request.encoding == EmbedEncoding::base64 ? "base64" : "float").begin_array();
+  for (const Embedding& each : response.embeddings) {
+    Arena arena;
+    const auto value = embedding_value(each, request.encoding, arena);
+    if (!value) return std::unexpected(value.error());
+    json.raw(*value);
+  }
+  json.end_array().end_object().key("texts").begin_array();
+  for (const EmbedInput& input : request.inputs) json.string(input.text);
+  json.end_array().key("meta").begin_object();
+  json.key("api_version").begin_object().field("version", "2").end_object();
+  if (response.usage.tokens_in >= 0) {
+    json.key("billed_units").begin_object();
+    json.field("input_tokens", response.usage.tokens_in).end_object();
+  }
+  json.end_object().field("response_type", "embeddings_by_type").end_object();
+  return text.joined();
+}
+
+Result<WireRequest> write_embed_request(const EmbedRequest& request, string_view model,
+                                        std::vector<Loss>& losses) {
+  auto possible = need_texts(request, max_embed_inputs);
+  if (!possible) return std::unexpected(std::move(possible).error());
+  WireRequest out;
+  out.path = "/embed";
+  JsonWriter json(out.body);
+  json.begin_object().field("model", model).key("texts").begin_array();
+  for (const EmbedInput& input : request.inputs) json.string(input.text);
+  json.end_array().field("input_type", input_type_of(request.task));
+  if (!has_own_types(request)) {
+    json.key("embedding_types").begin_array();
+    json.string(request.encoding == EmbedEncoding::base64 ? "base64" : "float").end_array();
+  }
+  json.optional_field("output_dimension", request.dimensions);
+  for (const Extra& extra : request.extras) {
+    if (extra.from != Dialect::cohere) continue;
+    std::string name;
+    append_json_escaped(name, extra.name);
+    json.raw_field(name, extra.raw);
+  }
+  json.end_object();
+  lose_embed_extras(request, Dialect::cohere, losses);
+  return out;
+}
+
+Result<EmbedResponse> read_embed_answer(string_view body) {
+  EmbedResponse out;
+  JsonDocument document;
+  JsonScanOptions options;
+  options.max_nodes = body.size();
+  if (!document.parse(body, options)) return fail(ErrorCode::malformed_response, "not JSON");
+  const JsonValue root = document.root();
+  const JsonValue embeddings = root["embeddings"];
+  if (!embeddings.exists() && root["message"].is_string())
+    return fail(ErrorCode::upstream_unavailable,
+                fmt::format("an error in the answer: {}", root["message"].text(out.arena)));
+  out.id = root["id"].text(out.arena);
+  const JsonValue floats = embeddings.is_array() ? embeddings : embeddings["float"];
+  for (const JsonValue each : floats.elements()) {
+    if (!each.is_array()) return fail(ErrorCode::malformed_response, "a vector is no list");
+    out.embeddings.push_back({each.raw(), {}});
+  }
+  if (out.embeddings.empty())
+    for (const JsonValue each : embeddings["base64"].elements())
+      out.embeddings.push_back({{}, each.text(out.arena)});
+  if (out.embeddings.empty()) return fail(ErrorCode::malformed_response, "no vectors");
+  const auto tokens = root["meta"]["billed_units"]["input_tokens"].number();
+  if (tokens && tokens->value >= 0 && tokens->value < 1e12)
+    out.usage.tokens_in = static_cast<std::int64_t>(tokens->value);
+  return out;
+}
+
+}  // namespace holdfast::dialect::cohere
