@@ -1,5 +1,6 @@
 // The stream reader: the same events however the bytes are cut; blocks open before they speak and
 // close before the end; and what the writer makes of them is read again.
+#include <algorithm>
 #include <string>
 
 #include "base/check.h"

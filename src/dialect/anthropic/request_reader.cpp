@@ -14,7 +14,8 @@ constexpr std::int64_t no_limit = std::int64_t{1} << 53U;
 constexpr std::size_t most_messages = 100'000;
 
 // Whether the answer stays what was asked for without this member.
-bool harmless(std::string_view name, JsonValue value) {
+bool harmless(std::string_view place, std::string_view name, JsonValue value) {
+  if (place == "metadata") return true;
   if (name == "defer_loading") return value.raw() == "false";
   if (name == "allowed_callers")
     return std::ranges::all_of(value.raw(), [](char c) { return c != '_'; });  // ["direct"]
@@ -62,12 +63,17 @@ class Reader {
  private:
   // Keeps what nobody has taken under `place`, the object's path as the writer will write it.
   void keep_rest(Fields& fields, std::string_view place) {
+    std::vector<std::string_view> names;
     fields.rest([&](std::string_view name, JsonValue value) {
       if (!plain_name(name)) return reading_.refuse(fields.at(name), "is not known");
+      names.push_back(name);
       std::string path = place.empty() ? std::string(name) : fmt::format("{}.{}", place, name);
       request_.extras.push_back({Dialect::anthropic, request_.arena.keep(std::move(path)),
-                                 value.raw(), harmless(name, value)});
+                                 value.raw(), harmless(place, name, value)});
     });
+    std::ranges::sort(names);
+    if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+      reading_.refuse(fields.at(*twice), "is given twice", "duplicate_field");
   }
 
   void keep_whole(std::string_view name, JsonValue value) {
@@ -158,6 +164,7 @@ class Reader {
       ++written_;
       blocks_ = 0;
     }
+    if (joins && role == Role::tool) return request_.messages.back();
     return request_.messages.emplace_back(Message{role, {}, {}});
   }
 
@@ -418,11 +425,7 @@ class Reader {
     if (!metadata) return;
     Fields fields(reading_, metadata, "metadata");
     request_.user = fields.text("user_id");
-    fields.rest([&](std::string_view name, JsonValue value) {
-      if (!plain_name(name)) return reading_.refuse(fields.at(name), "is not known");
-      request_.extras.push_back(
-          {Dialect::anthropic, request_.arena.keep(fields.at(name)), value.raw(), true});
-    });
+    keep_rest(fields, "metadata");
   }
 
   Request& request_;

@@ -109,6 +109,7 @@ TEST(AnthropicRequest, AProblemNamesItsField) {
       {"no content", with(R"("messages":[{"role":"user"}])"), "messages[0].content"},
       {"a half surrogate", saying(R"("\ud83d")"), ""},
       {"twice the same", with(hi + R"("top_k":1,"top_k":2)"), "top_k"},
+      {"twice the same, unknown", with(hi + R"("x":1,"x":2)"), "x"},
       {"beyond the range", with(hi + R"("temperature":1.5)"), "temperature"},
       {"a small budget", with(hi + R"("thinking":{"type":"enabled","budget_tokens":1000})"),
        "thinking.budget_tokens"},

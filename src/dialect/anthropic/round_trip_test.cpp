@@ -1,6 +1,8 @@
 // Random exchanges: what is written here and read again is what it was.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dialect/anthropic/codec.h"
 #include "dialect/random_request.h"
 #include "dialect/test_support.h"

@@ -56,7 +56,16 @@ void ExtraIndex::write(JsonWriter& json, std::string_view parent) const {
   const auto [begin, end] = extras_.equal_range(parent);
   std::vector<const Extra*> found;
   for (auto each = begin; each != end; ++each) found.push_back(each->second);
-  std::ranges::sort(found);  // as they stand in the request
+  // One of a name, should messages with the same one have been joined; as they stand in the
+  // request.
+  const auto by_name = [](const Extra* a, const Extra* b) {
+    return std::pair(a->name, a) < std::pair(b->name, b);
+  };
+  std::ranges::sort(found, by_name);
+  const auto doubles =
+      std::ranges::unique(found, {}, [](const Extra* extra) { return extra->name; });
+  found.erase(doubles.begin(), doubles.end());
+  std::ranges::sort(found);
   for (const Extra* extra : found)
     json.raw_field(extra->name.substr(extra->name.rfind('.') + 1), extra->raw);
 }
