@@ -288,6 +288,73 @@ def thinking_kept_with_tools(driver, target, stream):
     assert_said(driver.ask(target.model(), request, stream), "sun")
 
 
+# Parameters that only some providers have, asked for in the words of one SDK.
+
+ONE_CLIENT: dict[str, str] = {}
+NO_SAMPLING = ("anthropic", "bedrock")
+# name: (client, what its SDK is given, who must refuse it, a word of the refusal)
+KNOBS = {
+    "seed": ("openai", {"seed": 7712}, NO_SAMPLING, "seed"),
+    "penalty": ("openai", {"presence_penalty": 0.7712}, NO_SAMPLING, "penalty"),
+    "several_answers": ("openai", {"n": 2}, (*NO_SAMPLING, "cohere"), "n"),
+    "token_bias": (
+        "openai",
+        {"logit_bias": {"7712": 1}},
+        (*NO_SAMPLING, "cohere", "gemini", "vertex", "mistral"),
+        "logit_bias",
+    ),
+    "json_object": (
+        "openai",
+        {"response_format": {"type": "json_object"}},
+        NO_SAMPLING,
+        "response_format",
+    ),
+    "hot": ("openai", {"temperature": 1.7712}, (*NO_SAMPLING, "cohere"), "temperature"),
+    "foreign_file": (
+        "openai",
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "file", "file": {"file_id": "file-7712"}}]}
+            ]
+        },
+        ("anthropic", "bedrock", "gemini", "vertex", "mistral", "cohere"),
+        "file",
+    ),
+    "safety": (
+        "gemini",
+        {
+            "safety_settings": [
+                {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_ONLY_HIGH"}
+            ]
+        },
+        ("openai", "azure_openai", "anthropic", "bedrock", "mistral", "cohere"),
+        "safety",
+    ),
+    "guardrail": (
+        "bedrock",
+        {"guardrailConfig": {"guardrailIdentifier": "g1", "guardrailVersion": "1"}},
+        ("openai", "azure_openai", "anthropic", "gemini", "vertex", "mistral", "cohere"),
+        "guardrail",
+    ),
+}
+
+
+def knob(given):
+    def run(driver, target, stream):
+        target.forget()
+        out = driver.ask(target.model(), Request(extra=given), stream)
+        assert out.text
+        if "7712" in json.dumps(given):
+            assert "7712" in target.received()
+
+    return run
+
+
+for name, (client, given, _, _) in KNOBS.items():
+    ONE_CLIENT[f"knob_{name}"] = client
+    feature(modes=WHOLE, name=f"knob_{name}")(knob(given))
+
+
 # Streams that arrive oddly.
 
 
@@ -446,20 +513,18 @@ UNASKED = {
 }
 BINARY = ("crlf", "comments", "bom", "data_first", "no_final_blank_line")
 ITS_FRAMES = {f"stream_{name}": "its streams are binary frames" for name in BINARY}
-# The provider cannot do it, so that the gateway refuses it, naming the field.
+# The provider cannot do it, so that the gateway refuses it: (a word of its message, the reason).
+PARALLEL = {"one_call_at_a_time": ("parallel", "no field for parallel calls")}
 REFUSED = {
-    "gemini": {"one_call_at_a_time": "no field for parallel calls"},
-    "vertex": {"one_call_at_a_time": "no field for parallel calls"},
-    "bedrock": {"one_call_at_a_time": "no field for parallel calls"},
-    "cohere": {
-        "one_call_at_a_time": "no field for parallel calls",
-        "pdf": "no documents inline",
-    },
-    "mistral": {},
-    "openai": {},
-    "azure_openai": {},
-    "anthropic": {},
+    "gemini": PARALLEL,
+    "vertex": PARALLEL,
+    "bedrock": PARALLEL,
+    "cohere": PARALLEL | {"pdf": ("file", "no documents inline")},
 }
+for name, (_, _, refusing, word) in KNOBS.items():
+    for provider in refusing:
+        entry = {f"knob_{name}": (word, "it has no such parameter")}
+        REFUSED[provider] = REFUSED.get(provider, {}) | entry
 # The provider does not say it, so that nobody can.
 NOT_SHOWN = {
     name: "reasoning is not shown"
@@ -566,6 +631,8 @@ def why_not(client: str, dialect: str, provider: str, name: str, direct: bool) -
         return "its streams have no checksums"
     if name in ALONE and provider not in ALONE[name]:
         return "that provider has no such oddity"
+    if ONE_CLIENT.get(name, client) != client:
+        return f"asked for in the words of {ONE_CLIENT[name]}"
     if is_js and name == "arguments_exact":
         return EXACT
     for table, key in ((UNASKED, dialect), (UNASKED_JS, client)):

@@ -153,6 +153,10 @@ def test_every_object_is_known(case, family_fake, gateway_for):
     path, body = question(client, target.model(behaviour), REQUESTS[name], mode == "stream")
     answer = httpx.post(target.url + path, json=body, headers=HEADERS, timeout=30)
     assert answer.status_code == 200, answer.text
+    if not direct:  # the account and the place of the operator are nobody else's business
+        said = f"{answer.headers} {answer.text}"
+        for secret in ("operators-", "upstreams-own", drivers.KEY, str(target.fake.port)):
+            assert secret not in said, (secret, said)
     if client == "bedrock":
         check_bedrock(mode, answer.content)
     elif mode == "whole":
