@@ -1,6 +1,8 @@
 // All of it together, on its own thread: fakes of the token services that check what they get.
 #include "vault/keeper.h"
 
+#include <signal.h>
+
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -233,6 +235,90 @@ TEST_F(KeeperTest, EverySourceAgainstAServiceThatChecksWhatItGets) {
     EXPECT_EQ(got->kind == Credential::Kind::aws ? got->aws.access_key_id : got->token.reveal(),
               c.want);
     EXPECT_TRUE(kept->status().ready);
+  }
+}
+
+// tests/support/fake_tokens.py as a process: it judges by google-auth and botocore.
+class PythonFake {
+ public:
+  explicit PythonFake(const test::Folder& folder) {
+    const std::string key = folder.write("public.pem", test::rsa_key().public_pem);
+    const std::string command = "exec " HF_SOURCE_DIR "/.venv/bin/python " HF_SOURCE_DIR
+                                "/tests/support/fake_tokens.py --public-key " +
+                                key;
+    pipe_.reset(::popen(command.c_str(), "r"));
+    std::array<char, 256> line{};
+    if (std::fgets(line.data(), line.size(), pipe_.get()) == nullptr) return;
+    const json::object ready = json::parse(line.data()).as_object();
+    url = "http://127.0.0.1:" + std::to_string(ready.at("port").as_int64());
+    pid_ = static_cast<pid_t>(ready.at("pid").as_int64());
+  }
+  ~PythonFake() {
+    if (pid_ > 0) ::kill(pid_, SIGTERM);
+  }
+  PythonFake(const PythonFake&) = delete;
+  PythonFake& operator=(const PythonFake&) = delete;
+  std::string url;
+
+ private:
+  struct Close {
+    void operator()(FILE* pipe) const { ::pclose(pipe); }
+  };
+  std::unique_ptr<FILE, Close> pipe_;
+  pid_t pid_ = 0;
+};
+
+TEST_F(KeeperTest, TheCloudsOwnLibrariesAcceptWhatIsSent) {
+  const char* const probe =
+      HF_SOURCE_DIR "/.venv/bin/python -c 'import google.auth.jwt, botocore.auth' 2>/dev/null";
+  if (std::system(probe) != 0) GTEST_SKIP() << "the tests' Python has no google-auth and botocore";
+  const PythonFake fake(folder);
+  ASSERT_FALSE(fake.url.empty());
+  std::vector<AuthSettings> all;
+  const auto add = [&](Source source, const std::string& path) -> AuthSettings& {
+    all.push_back(settings(source));
+    all.back().endpoint = fake.url + path;
+    all.back().role_arn = "arn:aws:iam::123456789012:role/gate";
+    all.back().scope = "https://cognitiveservices.azure.com/.default";
+    all.back().token_file = folder.write("assertion", "fake.assertion.a");
+    return all.back();
+  };
+  add(Source::google_service_account, "").credential_file =
+      folder.write("sa.json", test::service_account_json(fake.url + "/google/token"));
+  add(Source::google_authorized_user, "").credential_file = folder.write(
+      "user.json",
+      R"({"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"1//fake",)"
+      R"("token_uri":")" +
+          fake.url + "/google/token\"}");
+  add(Source::google_metadata, "");
+  add(Source::google_workload_identity, "").credential_file = folder.write(
+      "ext.json",
+      R"({"type":"external_account","subject_token_type":"urn:ietf:params:oauth:token-type:jwt",)"
+      R"("audience":"//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/)"
+      R"(providers/q","token_url":")" +
+          fake.url + R"(/exchange","credential_source":{"url":")" + fake.url +
+          R"(/subject","format":{"type":"json","subject_token_field_name":"value"}},)"
+          R"("service_account_impersonation_url":")" +
+          fake.url + "/v1/a@b:generateAccessToken\"}");
+  add(Source::entra_client_secret, "").client_secret = Secret("fake~secret");
+  add(Source::entra_federated, "");
+  add(Source::azure_managed_identity, "/metadata/identity/oauth2/token").client_id.clear();
+  AuthSettings& app = add(Source::azure_managed_identity, "/msi/token");
+  app.form = ManagedForm::app_service;
+  app.identity_header = Secret("fake-identity-header");
+  add(Source::aws_web_identity, "");
+  add(Source::aws_instance, "");
+  add(Source::aws_container, "/v2/credentials/x").token_file = folder.write("pod", "fake-pod");
+  const auto instance = std::make_shared<const AuthSettings>(all[all.size() - 2]);
+  add(Source::aws_assume_role, "").base = instance;
+
+  Keeper keeper(system_clock(), 7);
+  for (const AuthSettings& one : all) {
+    Listener listener;
+    const auto kept = keeper.keep("p", make_source(one), listener.on_change());
+    while (kept->status().fetches + kept->status().failures == 0) std::this_thread::yield();
+    EXPECT_EQ(kept->status().last_error, "") << to_string(one.source);
+    EXPECT_TRUE(kept->status().ready) << to_string(one.source);
   }
 }
 

@@ -59,8 +59,8 @@ Refresher::Refresher(Loop loop, std::string name, std::unique_ptr<const Credenti
     : loop_(loop),
       name_(std::move(name)),
       source_(std::move(source)),
-      on_change_(std::move(on_change)),
-      random_(random) {}
+      random_(random),
+      on_change_(std::move(on_change)) {}
 
 Task<void> Refresher::run() {
   const auto self = shared_from_this();
@@ -90,7 +90,7 @@ void Refresher::stop() {
 }
 
 void Refresher::silence() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(telling_);
   on_change_ = nullptr;
 }
 
@@ -128,12 +128,15 @@ void Refresher::take(Credential credential) {
   if (failed_ > 0) log::info("credential of {}: fetched again", name_);
   failed_ = 0;
   const auto published = std::make_shared<const Credential>(std::move(credential));
-  const std::lock_guard lock(mutex_);
-  status_.fetched_us = now_us;
-  status_.expires_us = published->expires_us;
-  status_.next_us = next_us_;
-  ++status_.fetches;
-  status_.last_error.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    status_.fetched_us = now_us;
+    status_.expires_us = published->expires_us;
+    status_.next_us = next_us_;
+    ++status_.fetches;
+    status_.last_error.clear();
+  }
+  const std::lock_guard lock(telling_);
   if (on_change_) on_change_(published);
 }
 

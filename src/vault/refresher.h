@@ -65,7 +65,6 @@ class Refresher final : public std::enable_shared_from_this<Refresher>, private 
   Loop loop_;
   std::string name_;
   std::unique_ptr<const CredentialSource> source_;
-  OnChange on_change_;  // under mutex_; empty: silenced
   Random random_;
   net::Signal* waking_ = nullptr;  // of wait_for_turn()
   net::UpstreamCall* call_ = nullptr;
@@ -76,6 +75,8 @@ class Refresher final : public std::enable_shared_from_this<Refresher>, private 
   MonoTime next_{};            // when to fetch, by both clocks: waking from sleep moves but one
   std::int64_t next_us_ = 0;
   MonoTime last_try_{};
+  std::mutex telling_;
+  OnChange on_change_;  // under telling_; empty: silenced
   mutable std::mutex mutex_;
   Status status_;  // under mutex_
 };
