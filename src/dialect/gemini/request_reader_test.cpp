@@ -102,7 +102,8 @@ TEST(GeminiRequest, PartsBecomeBlocks) {
        R"([{"parts":[{"inline_data":{"mime_type":"image/png","data":"_-8"}}]}])",
        "messages[0] = user\nmessages[0].content[0] = image\n"
        "messages[0].content[0].media = base64 \"image/png\" \"/+8=\"\n"},
-      {"plain text is a text", R"([{"parts":[{"inlineData":{"mimeType":"text/plain","data":"aGk="}}]}])",
+      {"plain text is a text",
+       R"([{"parts":[{"inlineData":{"mimeType":"text/plain","data":"aGk="}}]}])",
        "messages[0] = user\nmessages[0].content[0] = document\n"
        "messages[0].content[0].media = text \"text/plain\" \"hi\"\n"},
       {"an address that everybody can open",
@@ -113,7 +114,8 @@ TEST(GeminiRequest, PartsBecomeBlocks) {
        R"([{"parts":[{"fileData":{"mimeType":"video/mp4","fileUri":"gs://b/a.mp4"}}]}])",
        "messages[0] = user\nmessages[0].content[0] = video\n"
        "messages[0].content[0].media = file_id \"video/mp4\" \"gs://b/a.mp4\"\n"},
-      {"calls without ids get them, results find them by name and order; a text result is unwrapped",
+      {"calls without ids get them, results find them by name and order; a text result is "
+       "unwrapped",
        R"([{"role":"model","parts":[{"functionCall":{"name":"f","args":{"id":9007199254740993}},)"
        R"("thoughtSignature":"c2ln"},{"functionCall":{"name":"f"}}]},)"
        R"({"role":"user","parts":[{"functionResponse":{"name":"f","response":{"result":"one"}}},)"
@@ -148,7 +150,8 @@ TEST(GeminiRequest, PartsBecomeBlocks) {
        "messages[1].content[0] = tool_result\nmessages[1].content[0].name = \"g\"\n"
        "messages[1].content[0].id = \"x\"\nmessages[1].content[0].content[0] = text\n"
        "messages[1].content[0].content[0].text = \"{\\\"a\\\":1,\\\"b\\\":[]}\"\n"},
-      {"a streamed turn that an SDK kept in chunks is one message, and its signature is back in place",
+      {"a streamed turn that an SDK kept in chunks is one message, and its signature is back in "
+       "place",
        R"([{"role":"model","parts":[{"text":"let me ","thought":true}]},)"
        R"({"role":"model","parts":[{"text":"think","thought":true}]},)"
        R"({"role":"model","parts":[{"text":"","thought":true,"thoughtSignature":")" +
@@ -163,7 +166,8 @@ TEST(GeminiRequest, PartsBecomeBlocks) {
       {"code that Google ran stays as it is",
        R"([{"role":"model","parts":[{"executableCode":{"code":"1"}}]}])",
        "messages[0] = assistant\nmessages[0].content[0] = native\n"
-       "messages[0].content[0].extra = gemini: executableCode {\"executableCode\":{\"code\":\"1\"}}\n"},
+       "messages[0].content[0].extra = gemini: executableCode "
+       "{\"executableCode\":{\"code\":\"1\"}}\n"},
   };
   for (const Case& c : cases)
     EXPECT_EQ(read(R"({"contents":)" + c.contents + "}"),
@@ -181,15 +185,16 @@ TEST(GeminiRequest, WhatIsWrongIsNamed) {
       {"no contents", "{}", "contents"},
       {"not JSON", "{", ""},
       {"another role", R"({"contents":[{"role":"system","parts":[]}]})", "contents[0].role"},
-      {"two spellings of one field",
-       with_hi(R"("generationConfig":{"topK":1,"top_k":2})"), "generationConfig.topK"},
+      {"two spellings of one field", with_hi(R"("generationConfig":{"topK":1,"top_k":2})"),
+       "generationConfig.topK"},
       {"given twice", with_hi(R"("cachedContent":"a","generationConfig":{"seed":1,"seed":2})"),
        "generationConfig.seed"},
       {"a wrong type", with_hi(R"("generationConfig":{"temperature":"hot"})"),
        "generationConfig.temperature"},
       {"out of range", with_hi(R"("generationConfig":{"temperature":3})"),
        "generationConfig.temperature"},
-      {"half a choice of tools", with_hi(R"("toolConfig":{"functionCallingConfig":{"mode":"SOME"}})"),
+      {"half a choice of tools",
+       with_hi(R"("toolConfig":{"functionCallingConfig":{"mode":"SOME"}})"),
        "toolConfig.functionCallingConfig.mode"},
       {"not base64",
        R"({"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"a\"b"}}]}]})",
@@ -211,9 +216,10 @@ TEST(GeminiRequest, WhatIsWrongIsNamed) {
 }
 
 TEST(GeminiRequest, CountsAreAskedForWithContentsOrAWholeRequest) {
-  for (const std::string_view body :
-       {R"({"contents":[{"parts":[{"text":"a"}]}]})",
-        R"({"generateContentRequest":{"model":"models/m","contents":[{"parts":[{"text":"a"}]}]}})"}) {
+  for (
+      const std::string_view body :
+      {R"({"contents":[{"parts":[{"text":"a"}]}]})",
+       R"({"generateContentRequest":{"model":"models/m","contents":[{"parts":[{"text":"a"}]}]}})"}) {
     const auto request = read_count_request(body, "m");
     ASSERT_TRUE(request) << body;
     EXPECT_EQ(request->model, "m");
@@ -221,9 +227,8 @@ TEST(GeminiRequest, CountsAreAskedForWithContentsOrAWholeRequest) {
     std::vector<Loss> losses;
     const auto wire = write_count_request(*request, "m", {}, Api::gemini, losses);
     EXPECT_EQ(wire->path, "/models/m:countTokens");
-    EXPECT_EQ(wire->body.joined(),
-              R"({"generateContentRequest":{"model":"models/m",)"
-              R"("contents":[{"role":"user","parts":[{"text":"a"}]}]}})");
+    EXPECT_EQ(wire->body.joined(), R"({"generateContentRequest":{"model":"models/m",)"
+                                   R"("contents":[{"role":"user","parts":[{"text":"a"}]}]}})");
   }
   EXPECT_EQ(read_count_answer(write_count_answer(7)).value(), 7);
   EXPECT_FALSE(read_count_answer("{}"));

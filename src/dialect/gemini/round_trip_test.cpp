@@ -84,16 +84,15 @@ Response joined(const Response& response) {
     out.choices.push_back(choice);
     std::vector<Block>& blocks = out.choices.back().content;
     for (std::size_t i = 1; i < blocks.size();) {
-      const bool alike = blocks[i].kind == blocks[i - 1].kind &&
-                         (blocks[i].kind == BlockKind::text ||
-                          blocks[i].kind == BlockKind::thinking) &&
-                         blocks[i - 1].signature.value.empty();
+      const bool alike =
+          blocks[i].kind == blocks[i - 1].kind &&
+          (blocks[i].kind == BlockKind::text || blocks[i].kind == BlockKind::thinking) &&
+          blocks[i - 1].signature.value.empty();
       if (!alike) {
         ++i;
         continue;
       }
-      blocks[i].text =
-          out.arena.keep(std::string(blocks[i - 1].text).append(blocks[i].text));
+      blocks[i].text = out.arena.keep(std::string(blocks[i - 1].text).append(blocks[i].text));
       blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(i) - 1);
     }
   }
