@@ -70,7 +70,7 @@ JsonWriter& JsonWriter::close(char bracket) {
 JsonWriter& JsonWriter::key(std::string_view name) {
   separate();
   out_.append('"');
-  out_.append(name);
+  append_json_escaped(out_.own(), name);
   out_.append("\":");
   comma_ = false;
   return *this;

@@ -23,7 +23,7 @@ class JsonWriter {
   JsonWriter& end_object() { return close('}'); }
   JsonWriter& begin_array() { return open('['); }
   JsonWriter& end_array() { return close(']'); }
-  JsonWriter& key(std::string_view name);  // plain ASCII, nothing to escape
+  JsonWriter& key(std::string_view name);
   JsonWriter& string(std::string_view text);
   // Base64 and the like, in which nothing is to be escaped; it outlives the text and is not copied.
   JsonWriter& plain_string(std::string_view prefix, std::string_view text);
