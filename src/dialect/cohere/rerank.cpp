@@ -53,7 +53,9 @@ std::expected<RerankRequest, RequestProblem> read_rerank_request(std::string_vie
   out.top_n = fields.integer("top_n", 1, any_count);
   out.max_tokens_per_document = fields.integer("max_tokens_per_doc", 1, any_count);
   out.return_documents = fields.boolean("return_documents").value_or(false);
-  fields.rest([&out](std::string_view name, JsonValue value) {
+  fields.rest([&](std::string_view name, JsonValue value) {
+    if (std::ranges::find(out.extras, name, &Extra::name) != out.extras.end())
+      reading.refuse(name, "is given twice", "duplicate_field");
     out.extras.push_back({Dialect::cohere, name, value.raw(), false});
   });
   if (reading.problem) return std::unexpected(std::move(*reading.problem));

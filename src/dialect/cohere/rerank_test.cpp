@@ -62,6 +62,8 @@ TEST(Rerank, ProblemsNameTheField) {
   const Case cases[] = {
       {"not JSON", "{", ""},
       {"no query", R"({"model":"m","documents":["a"]})", "query"},
+      {"unknown, and given twice", R"({"model":"m","query":"q","documents":["a"],"a":1,"a":2})",
+       "a"},
       {"no documents", R"({"model":"m","query":"q","documents":[]})", "documents"},
       {"a document that is none", R"({"model":"m","query":"q","documents":[5]})", "documents[0]"},
       {"a document with more", R"({"model":"m","query":"q","documents":[{"text":"a","t":"b"}]})",

@@ -55,8 +55,15 @@ class RequestReader {
   // What of `fields`, the object at `path`, nobody has taken.
   void rest(Fields& fields, std::string_view path) {
     if (reading_.problem) return;
-    fields.rest([this, path](std::string_view name, JsonValue value) {
-      keep(path.empty() ? name : reading_.arena.keep(fmt::format("{}.{}", path, name)), value);
+    fields.rest([this, &fields, path](std::string_view name, JsonValue value) {
+      const std::string_view full =
+          path.empty() ? name : reading_.arena.keep(fmt::format("{}.{}", path, name));
+      const bool twice = std::ranges::find(out_.extras, full, &Extra::name) != out_.extras.end();
+      if (twice) reading_.refuse(fields.at(name), "is given twice", "duplicate_field");
+      // The paths of extras are told from their names by these.
+      if (name.find_first_of(".[") != name.npos)
+        reading_.refuse(fields.at(name), "is not known", "unknown_parameter");
+      keep(full, value);
     });
   }
 

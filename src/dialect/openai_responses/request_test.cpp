@@ -188,6 +188,10 @@ TEST(ResponsesRequest, ProblemsNameTheField) {
       {"a wrong type", R"({"model":"m","input":5})", "input", "invalid_type"},
       {"given twice", R"({"model":"m","input":"x","temperature":1,"temperature":1})", "temperature",
        "duplicate_field"},
+      {"unknown, and given twice", R"({"model":"m","input":"x","a":1,"\u0061":2})", "a",
+       "duplicate_field"},
+      {"a name that would be a path", R"({"model":"m","input":"x","reasoning.mode":"x"})",
+       "reasoning.mode", "unknown_parameter"},
       {"out of range", R"({"model":"m","input":"x","temperature":3})", "temperature",
        "invalid_value"},
       {"an output without its call's id",
@@ -314,7 +318,8 @@ TEST(ResponsesRequest, ItsOwnWordsGoBackAsTheyCame) {
       R"("phase":"commentary","content":"a"},{"role":"assistant","phase":"final_answer",)"
       R"("content":"b"},{"role":"user","content":[{"type":"x","n":1.0}]}],"tools":[{"type":)"
       R"("web_search"}],"tool_choice":{"type":"web_search"},"include":)"
-      R"(["reasoning.encrypted_content"],"text":{"new":{"a":1}},"moderation":{"b":1.0}})";
+      R"(["reasoning.encrypted_content"],"text":{"new":{"a":1}},"moderation":{"b":1.0},)"
+      R"("a\":1,\"b":5})";
   const auto request = codec().read_request(body, {}, false);
   ASSERT_TRUE(request);
   const Written written = write(*request);
@@ -324,7 +329,7 @@ TEST(ResponsesRequest, ItsOwnWordsGoBackAsTheyCame) {
         R"("phase":"final_answer","content":"b")", R"("content":[{"type":"x","n":1.0}])",
         R"("tools":[{"type":"web_search"}])", R"("tool_choice":{"type":"web_search"})",
         R"("include":["reasoning.encrypted_content"])", R"("text":{"new":{"a":1}})",
-        R"("moderation":{"b":1.0})", R"("store":false)"})
+        R"("moderation":{"b":1.0})", R"("a\":1,\"b":5)", R"("store":false)"})
     EXPECT_NE(written.body.find(part), std::string::npos) << part << "\n" << written.body;
 }
 
