@@ -34,16 +34,24 @@ PROVIDERS = (
     "cohere",
 )
 # Whose fake answers a client without a gateway.
-OWN = {"openai": "openai", "responses": "openai"} | {
-    name: name for name in ("anthropic", "gemini", "bedrock")
+OWN = {
+    "openai": "openai",
+    "azure": "azure_openai",
+    "responses": "openai",
+    "anthropic": "anthropic",
+    "gemini": "gemini",
+    "vertex": "vertex",
+    "bedrock": "bedrock",
 }
 CLIENTS = (*OWN, *drivers_js.FAMILY)
 # A request that each client family's endpoint answers with anything but "no such endpoint".
 PROBES = {
     "openai": "/v1/chat/completions",
+    "azure": "/openai/deployments/good/chat/completions?api-version=2024-10-21",
     "responses": "/v1/responses",
     "anthropic": "/v1/messages",
     "gemini": "/v1beta/models/good:generateContent",
+    "vertex": "/v1/projects/p1/locations/l1/publishers/google/models/good:generateContent",
     "bedrock": "/model/good/converse",
 }
 # Statuses by class (one class, one status, whatever the provider said).
@@ -71,8 +79,12 @@ def family(kind: str):
 
 
 def dialect(client: str) -> str:
-    """The dialect that a client speaks: a key of OWN."""
-    return drivers_js.FAMILY.get(client, client)
+    """The dialect that a client speaks."""
+    return (drivers_js.FAMILY | drivers.DIALECT).get(client, client)
+
+
+def own_kind(client: str) -> str:
+    return OWN[drivers_js.FAMILY.get(client, client)]
 
 
 class Target:
@@ -172,7 +184,7 @@ def clients() -> frozenset[str]:
 def missing(client: str, provider: str) -> str | None:
     if client in drivers_js.FAMILY and drivers_js.missing():
         return drivers_js.missing()
-    client = dialect(client)
+    client = drivers_js.FAMILY.get(client, client)
     if provider == "direct":
         return None
     if not BINARY.exists():
@@ -212,7 +224,7 @@ def cells_of(client: str, provider: str, grid: dict) -> list:
         value = (client, provider, None, None)
         return [pytest.param(value, id=f"{client}-{provider}", marks=mark)]
     direct, cells = provider == "direct", []
-    kind = OWN[dialect(client)] if direct else provider
+    kind = own_kind(client) if direct else provider
     for name, one in features.FEATURES.items():
         if not direct and not features.counts_for(client, name):
             continue
@@ -300,7 +312,7 @@ def carried(request, family_fake, gateway_for, drivers_made):
     def run(cell, make_driver=drivers_made) -> None:
         client, provider, name, mode = cell
         direct = provider == "direct"
-        kind = OWN[dialect(client)] if direct else provider
+        kind = own_kind(client) if direct else provider
         target = Target(
             dialect(client), kind, family_fake(kind), None if direct else gateway_for(kind)
         )

@@ -13,6 +13,7 @@ import botocore.config
 import botocore.exceptions
 import google.genai
 import google.genai.errors
+import google.oauth2.credentials
 import httpx
 import httpx2
 import openai
@@ -309,6 +310,21 @@ class Assembled:
                 kept["id"] = call.id or kept["id"]
                 kept["name"] += call.function.name or ""
                 kept["arguments"] += call.function.arguments or ""
+
+
+class Azure(OpenAiChat):
+    """Deployments in the path."""
+
+    name = "azure"
+
+    def make(self):
+        return openai.AzureOpenAI(
+            azure_endpoint=self.root_url,
+            api_key=KEY,
+            api_version="2024-10-21",
+            max_retries=0,
+            timeout=30,
+        )
 
 
 # OpenAI: Responses.
@@ -689,6 +705,21 @@ class Gemini(Driver):
         return [one.values for one in answer.embeddings]
 
 
+class Vertex(Gemini):
+    """Vertex AI's paths, with an OAuth token."""
+
+    name = "vertex"
+
+    def make(self):
+        return google.genai.Client(
+            vertexai=True,
+            credentials=google.oauth2.credentials.Credentials(token=KEY),
+            project="p1",
+            location="europe-west4",
+            http_options=self.options(),
+        )
+
+
 # AWS.
 
 
@@ -860,4 +891,9 @@ def merge(block: dict, delta: dict) -> None:
             block[key] = block.get(key, "") + value
 
 
-DRIVERS = {one.name: one for one in (OpenAiChat, OpenAiResponses, Anthropic, Gemini, Bedrock)}
+DRIVERS = {
+    one.name: one
+    for one in (OpenAiChat, Azure, OpenAiResponses, Anthropic, Gemini, Vertex, Bedrock)
+}
+# Those that speak another's dialect at paths of their own.
+DIALECT = {"azure": "openai", "vertex": "gemini"}

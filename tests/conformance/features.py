@@ -619,12 +619,12 @@ OPEN = {
 
 
 def counts_for(client: str, name: str) -> bool:
-    return not client.startswith(("js_", "ai_")) or name in ESSENTIAL
+    return not client.startswith(("js_", "ai_", "azure", "vertex")) or name in ESSENTIAL
 
 
 def why_not(client: str, dialect: str, provider: str, name: str, direct: bool) -> str | None:
     """Why a cell of the grid is empty. Responses is the one house of OpenAI's that shows thoughts."""
-    is_js = client != dialect
+    is_js = client.startswith(("js_", "ai_"))
     if direct and name in ONLY_GATEWAY | {"stream_garbage"}:
         return "Holdfast bears it, an SDK need not"
     if name == "bad_checksum" and provider != "bedrock":

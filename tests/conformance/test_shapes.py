@@ -50,7 +50,7 @@ TOLERATED = {"reasoning_content", "store", "obfuscation"}
 
 def pytest_generate_tests(metafunc):
     cases = []
-    for client in OWN:
+    for client in (*dict.fromkeys(client for client, _ in MODELS), "bedrock"):
         for provider in there(client):
             cases += [
                 pytest.param(
