@@ -495,3 +495,39 @@ def test_signatures_agree_with_the_published_vectors():
         text = vector["string_to_sign"].encode()
         signature = hmac.new(key, text, hashlib.sha256).hexdigest()
         assert signature in json.dumps(vector)
+
+
+# Those without an SDK here answer in their published types.
+
+CALLING = {
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+}
+ANSWERS = {
+    "mistral": ("mistral/types.json", "ChatCompletionResponse", "CompletionChunk"),
+    "cohere": ("cohere/types.json", "V2ChatResponse", "V2ChatStreamResponse"),
+}
+# What is on the wire beyond the data: types that take what they do not know, padding, empty lists.
+ON_THE_WIRE = {
+    "UsageInfo": {"prompt_tokens_details": "Any"},
+    "CompletionChunk": {"p": "str"},
+    "ChatMessageStartEventDeltaMessage": {
+        name: "Any" for name in ("content", "tool_plan", "tool_calls", "citations")
+    },
+}
+OPTIONAL = ("UsageInfo.__pydantic_extra__",)
+
+
+@pytest.mark.parametrize("extra", [{}, CALLING, {"max_tokens": 2}], ids=["text", "calls", "length"])
+@pytest.mark.parametrize("thinking", [False, True], ids=["plain", "thinking"])
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_answers_are_of_their_published_types(checked, kind, thinking, extra):
+    file, whole, chunk = ANSWERS[kind]
+    types = published.Annotations(file, OPTIONAL, ON_THE_WIRE)
+    body = body_of(kind, "m1+good;think=1" if thinking else "m1") | extra
+    fake = checked(kind)
+    answer = send(fake, body).json()
+    assert types.check(answer, whole) == [], answer
+    events = sse.chunks(send(fake, body | {"stream": True}).content)
+    assert events
+    for event in events:
+        assert types.check(event, chunk) == [], event

@@ -152,9 +152,15 @@ class Mistral(OpenAi):
             "prefix": False,
         }
 
+    def whole(self, head, ask, turn, body):
+        return super().whole(self.head(head), ask, turn, body)
+
+    def head(self, head):
+        return {name: head[name] for name in ("id", "created", "model")}
+
     def events(self, head, ask, turn, body):
         """Calls come whole, in the chunk that ends the choice, with the usage."""
-        head, out = head | {"object": "chat.completion.chunk"}, []
+        head, out = self.head(head) | {"object": "chat.completion.chunk"}, []
         array = turn.of("thinking") or turn.options.get("content") == "array"
 
         def add(kind, delta, finish=None, **more):
