@@ -522,9 +522,9 @@ OPTIONAL = ("UsageInfo.__pydantic_extra__",)
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_answers_are_of_their_published_types(checked, kind, thinking, extra):
     file, whole, chunk = ANSWERS[kind]
+    fake = checked(kind)
     types = published.Annotations(file, OPTIONAL, ON_THE_WIRE)
     body = body_of(kind, "m1+good;think=1" if thinking else "m1") | extra
-    fake = checked(kind)
     answer = send(fake, body).json()
     assert types.check(answer, whole) == [], answer
     events = sse.chunks(send(fake, body | {"stream": True}).content)
