@@ -166,9 +166,10 @@ std::string signature_of(const Secret& secret, std::string_view time, std::strin
     Digest next{};
     good = hmac(link, part, next);
     digest = next;
+    explicit_bzero(next.data(), next.size());
     link = bytes_of(digest);
   }
-  const Secret wiped(std::move(key));
+  explicit_bzero(key.data(), key.size());
   const std::string text =
       fmt::format("{}\n{}\n{}\n{}", algorithm, time, scope, sha256_hex(canonical));
   Digest signature{};
@@ -274,6 +275,7 @@ Result<SignedHeaders> sign_sigv4(const SignableRequest& request, const AwsCreden
   std::vector<HeaderField> headers(request.headers.begin(), request.headers.end());
   for (const auto& [name, value] : out) headers.push_back({name, value});
   std::vector<std::string> names;
+  names.reserve(headers.size());
   for (const HeaderField& header : headers) names.push_back(lower(header.name));
   std::ranges::sort(names);
   const auto repeated = std::ranges::unique(names);

@@ -145,7 +145,7 @@ class RequestReader {
       const JsonValue::Member member = *value.members().begin();
       tool.native = Extra{Dialect::bedrock, member.key.text(reading_.arena), value.raw(), false};
     }
-    out_.tools.push_back(std::move(tool));
+    out_.tools.push_back(tool);
   }
 
   void read_output(Fields& fields) {
