@@ -1,7 +1,9 @@
 """The official `openai` package on Responses."""
 
+import features
 import openai
 import pydantic
+import pytest
 from drivers import KEY
 
 CLIENT = "responses"
@@ -41,3 +43,39 @@ async def test_asynchronously(base_url, target):
         async with api.responses.stream(model=target.model(), input="Hello") as stream:
             final = await stream.get_final_response()
     assert final.output_text == target.hello and final.usage.input_tokens == 25
+
+
+def test_what_is_stored_is_found_again(api, target):
+    first = api.responses.create(model=target.model(), input="Hello")
+    assert api.responses.retrieve(first.id).output_text == target.hello
+    (item,) = api.responses.input_items.list(first.id).data
+    assert item.role == "user"
+    assert api.responses.create(
+        model=target.model(), input="And?", previous_response_id=first.id
+    ).output_text
+    api.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        api.responses.retrieve(first.id)
+
+
+def test_what_is_not_stored_is_not(api, target):
+    first = api.responses.create(model=target.model(), input="Hello", store=False)
+    with pytest.raises(openai.NotFoundError):
+        api.responses.retrieve(first.id)
+    with pytest.raises(openai.BadRequestError) as refused:
+        api.responses.create(model=target.model(), input="And?", previous_response_id=first.id)
+    assert refused.value.code == "previous_response_not_found"
+
+
+def test_a_call_is_answered_by_its_id_alone(api, target):
+    tools = [{"type": "function", "name": "weather", "parameters": features.WEATHER.schema}]
+    first = api.responses.create(model=target.model(), input="Hello", tools=tools)
+    result = {
+        "type": "function_call_output",
+        "call_id": first.output[0].call_id,
+        "output": "sun",
+    }
+    second = api.responses.create(
+        model=target.model(), input=[result], tools=tools, previous_response_id=first.id
+    )
+    assert second.output_text == "Tools said: sun"

@@ -43,6 +43,10 @@ class OpenAi(Family):
     root = "CompletionCreateParamsBase"
     prefix = "/v1"
 
+    def __init__(self, fake_name: str):
+        super().__init__(fake_name)
+        self.stored = {}  # responses by their id
+
     def types(self):
         return chat_types()
 
@@ -164,6 +168,8 @@ class OpenAi(Family):
             return Whole({"object": "list", "data": [self.model("m1"), self.model("m2")]})
         if path.startswith("/models/"):
             return Whole(self.model(path[len("/models/") :]))
+        if path.startswith("/responses/"):
+            return openai_responses.stored(self, request.method, path)
         body = parsed(request, self.refuse)
         if path == "/chat/completions":
             return self.chat(body, options)

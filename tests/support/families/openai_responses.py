@@ -39,16 +39,54 @@ def reply(family, body, options):
         missing = "model" if "model" not in body else "input"
         text = f"Missing required parameter: '{missing}'."
         raise family.refuse(text, param=missing, code="missing_required_parameter")
-    if body.get("previous_response_id"):
-        text = f"Previous response with id '{body['previous_response_id']}' not found."
-        raise family.refuse(text, param="previous_response_id", code="previous_response_not_found")
-    ask = read(family, body, options)
+    given = body["input"]
+    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
+    before = body.get("previous_response_id")
+    if before:
+        if before not in family.stored:
+            text = f"Previous response with id '{before}' not found."
+            raise family.refuse(
+                text, param="previous_response_id", code="previous_response_not_found"
+            )
+        items = family.stored[before]["items"] + family.stored[before]["whole"]["output"] + items
+    ask = read(family, body, items, options)
     turn = family.speak(ask)
     answer = Answer(family, body, ask, turn)
+    if body.get("store", True):
+        whole = answer.whole()
+        family.stored[whole["id"]] = {"whole": whole, "items": items}
     return Stream(answer.events()) if ask.stream else Whole(answer.whole())
 
 
-def read(family, body, options) -> scenario.Ask:
+def stored(family, method: str, path: str):
+    """Retrieve, delete, cancel, input items: /responses/ID..."""
+    name, _, verb = path.removeprefix("/responses/").partition("/")
+    if name not in family.stored:
+        text = f"Response with id '{name}' not found."
+        raise family.refuse(text, param="id", status=404)
+    if method == "DELETE":
+        del family.stored[name]
+        return Whole({"id": name, "object": "response", "deleted": True})
+    if verb == "cancel":
+        text = "Only responses created with background=true can be cancelled."
+        raise family.refuse(text, param="id")
+    if verb == "input_items":
+        data = [
+            {"id": f"msg_{i}"} | listed(item) for i, item in enumerate(family.stored[name]["items"])
+        ]
+        ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]}
+        return Whole({"object": "list", "data": data, "has_more": False} | ends)
+    return Whole(family.stored[name]["whole"])
+
+
+def listed(item: dict) -> dict:
+    if item.get("type", "message") == "message" and isinstance(item["content"], str):
+        content = [{"type": "input_text", "text": item["content"]}]
+        return item | {"type": "message", "status": "completed", "content": content}
+    return {"type": "message"} | item
+
+
+def read(family, body, items, options) -> scenario.Ask:
     ask = scenario.Ask(str(body["model"]), options, stream=body.get("stream") is True)
     ask.system = body.get("instructions") or ""
     for tool in body.get("tools") or []:
@@ -62,8 +100,6 @@ def read(family, body, options) -> scenario.Ask:
         ask.schema = form.get("schema") or {}
     ask.limit = body.get("max_output_tokens")
     ask.thinking = bool((body.get("reasoning") or {}).get("summary"))
-    given = body["input"]
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
     calls = set()
     for i, item in enumerate(items):
         read_item(family, item, i, calls, ask)
