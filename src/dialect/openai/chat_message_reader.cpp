@@ -271,7 +271,11 @@ class MessagesReader {
 
   // What is this dialect's own stays with the message.
   static void read_rest(Fields& message, Message& out) {
-    message.rest([&out](string_view name, JsonValue value) {
+    const std::size_t first = out.content.size();
+    message.rest([&](string_view name, JsonValue value) {
+      for (std::size_t i = first; i < out.content.size(); ++i)
+        if (out.content[i].extra.name == name)
+          message.reading().refuse(message.at(name), "is given twice", "duplicate_field");
       const bool empty_list = value.is_array() && value.size() == 0;
       if (!empty_list) out.content.push_back(native(name, value, name == "annotations"));
     });

@@ -122,7 +122,12 @@ class MessageWriter {
       const Block& block = blocks[i];
       if (block.kind != BlockKind::native || is_part(block) || is_call(block)) continue;
       const bool own = block.extra.from == Dialect::openai;
-      if (own && writing_.takes(block.extra.name)) {
+      const bool again = std::any_of(
+          blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(i),
+          [&block](const Block& each) {
+            return each.kind == BlockKind::native && each.extra.name == block.extra.name;
+          });
+      if (own && !again && writing_.takes(block.extra.name)) {
         json_.raw_field(block.extra.name, block.extra.raw);
       } else {
         const std::string field =

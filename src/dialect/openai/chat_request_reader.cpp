@@ -63,6 +63,8 @@ class RequestReader {
 
  private:
   void keep(string_view name, JsonValue value) {
+    for (const Extra& each : out_.extras)
+      if (each.name == name) reading_.refuse(name, "is given twice", "duplicate_field");
     out_.extras.push_back({Dialect::openai, name, value.raw(), is_harmless(name, value)});
   }
 

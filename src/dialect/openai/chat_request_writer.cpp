@@ -334,8 +334,22 @@ class RequestWriter {
     return extra.from == Dialect::openai && writing_.takes(extra.name);
   }
 
+  // Whether a field has been written from what the dialects share.
+  bool is_written(string_view name) const {
+    const bool thinks = wanted_effort() != Effort::unset;
+    if (name == "user") return !request_.user.empty() && d_.user == name;
+    if (name == "tool_choice") return request_.tool_choice.mode != ToolChoice::Mode::unset;
+    if (name == "reasoning_effort") return thinks || d_.reasoning_object;
+    if (name == "thinking") return thinks && d_.thinking_switch;
+    return request_.reasoning.show == true && d_.show == name;
+  }
+
   void write_extras() {
     for (const Extra& extra : request_.extras) {
+      if (is_written(extra.name)) {
+        writing_.lose(std::string(extra.name), "is told of this by another field", true);
+        continue;
+      }
       const bool option = extra.name.starts_with(stream_option);
       if (!may_send(extra) || (option && !(request_.stream && d_.ask_usage))) {
         writing_.lose(std::string(extra.name), fmt::format("has no {}", extra.name),
