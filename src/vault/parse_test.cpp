@@ -112,6 +112,8 @@ TEST(Bearer, LivesAsLongAsTheAnswerSays) {
       {"no object", "[]", 0},
       {"no JSON", "<html>", 0},
       {"two texts", "{}{}", 0},
+      {"not UTF-8, within a text behind a key",
+       "{\"access_token\":\"m\",\"expires_in\":\"\xf8\xf8\"}", 0},
   };
   for (const Case& c : cases) {
     const auto got = read_bearer(answer_of(c.body), now);
