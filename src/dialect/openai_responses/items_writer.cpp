@@ -118,13 +118,13 @@ bool ItemWriter::part(std::string_view role, const Block& block, const std::stri
         lose(at + ".cache_control", "Responses marks no caches within answers", true);
       if (!block.citations.empty() && !(answered && request_.from == own))
         lose(at + ".citations", "Responses takes no citations of another dialect");
-      text_part(answered ? "output_text" : "input_text", block.text, block);
+      text_part(answered ? "output_text" : "input_text", block.text, block, at);
       return true;
     case BlockKind::refusal:
       if (answered)
         json_.begin_object().field("type", "refusal").field("refusal", block.text).end_object();
       else
-        text_part("input_text", block.text, block);
+        text_part("input_text", block.text, block, at);
       return true;
     case BlockKind::native:
       json_.raw(block.extra.raw);
@@ -151,17 +151,20 @@ bool ItemWriter::part(std::string_view role, const Block& block, const std::stri
   return false;
 }
 
-void ItemWriter::mark(const Block& block) {
-  // The mark costs or saves money, no more: only OpenAI itself is known to take it.
-  if (block.cache_ttl.empty() || abilities_.house != "openai") return;
+// Only OpenAI itself is known to take it.
+void ItemWriter::mark(const Block& block, const std::string& at) {
+  if (block.cache_ttl.empty()) return;
+  if (abilities_.house != "openai")
+    return lose(at + ".cache_control", "the target marks no caches", true);
   json_.key("prompt_cache_breakpoint").begin_object().field("mode", "explicit");
   json_.field("ttl", block.cache_ttl == "12h" ? "12h" : "30m").end_object();
 }
 
-void ItemWriter::text_part(std::string_view type, std::string_view text, const Block& of) {
+void ItemWriter::text_part(std::string_view type, std::string_view text, const Block& of,
+                           const std::string& at) {
   json_.begin_object().field("type", type).field("text", text);
   if (type == "input_text")
-    mark(of);
+    mark(of, at);
   else
     json_.raw_field("annotations",
                     request_.from == own && !of.citations.empty() ? of.citations : "[]");
@@ -188,7 +191,7 @@ bool ItemWriter::image(const Block& block, const std::string& at) {
         .plain_string(fmt::format("data:{};base64,", block.media.media_type), block.media.data);
   else
     json_.field(block.media.from == Media::From::url ? "image_url" : "file_id", block.media.data);
-  mark(block);
+  mark(block, at);
   json_.end_object();
   return true;
 }
@@ -196,7 +199,7 @@ bool ItemWriter::image(const Block& block, const std::string& at) {
 bool ItemWriter::document(const Block& block, const std::string& at) {
   if (!file_is_ours(block, at)) return false;
   if (block.media.from == Media::From::text) {
-    text_part("input_text", block.media.data, block);
+    text_part("input_text", block.media.data, block, at);
     return true;
   }
   json_.begin_object().field("type", "input_file");
@@ -211,7 +214,7 @@ bool ItemWriter::document(const Block& block, const std::string& at) {
                       block.media.data);
   else
     json_.field(block.media.from == Media::From::url ? "file_url" : "file_id", block.media.data);
-  mark(block);
+  mark(block, at);
   json_.end_object();
   return true;
 }
@@ -225,7 +228,7 @@ bool ItemWriter::audio(const Block& block, const std::string& at) {
   json_.key("data").plain_string("", block.media.data);
   json_.field("format", block.media.media_type == "audio/mpeg" ? "mp3" : "wav");
   json_.end_object();
-  mark(block);
+  mark(block, at);
   json_.end_object();
   return true;
 }

@@ -33,8 +33,9 @@ class ItemWriter {
   void tool_call(const Block& block);
   void tool_result(const Block& block, const std::string& at);
   void thinking(const Block& block, const std::string& at);
-  void text_part(std::string_view type, std::string_view text, const Block& of);
-  void mark(const Block& block);
+  void text_part(std::string_view type, std::string_view text, const Block& of,
+                 const std::string& at);
+  void mark(const Block& block, const std::string& at);
   bool file_is_ours(const Block& block, const std::string& at);
   std::string call_id(const Block& block, std::size_t& nameless);
 

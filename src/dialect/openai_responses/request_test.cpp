@@ -309,7 +309,11 @@ TEST(ResponsesRequest, CacheMarksGoWithPartsToOpenAi) {
   EXPECT_EQ(again->messages[0].content[0].cache_ttl, "12h");
   Abilities other;
   other.house = "meta";
-  EXPECT_EQ(write(*request, other).body.find("prompt_cache_breakpoint"), std::string::npos);
+  const Written unmarked = write(*request, other);
+  EXPECT_EQ(unmarked.body.find("prompt_cache_breakpoint"), std::string::npos);
+  EXPECT_EQ(unmarked.lost(),
+            "system[0].cache_control (harmless)\n"
+            "input[0].content[0].content[0].cache_control (harmless)\n");
 }
 
 TEST(ResponsesRequest, ItsOwnWordsGoBackAsTheyCame) {

@@ -23,6 +23,30 @@ struct Part {
   std::int64_t piece = 0;           // of thoughts: the summary's part
 };
 
+// An event's members that mean something, found in one pass.
+struct Members {
+  Members(JsonValue root, Arena& arena) : all(root) {
+    for (const JsonValue::Member& member : root.members())
+      if (JsonValue* known = find(member.key.text(arena))) *known = member.value;
+  }
+  JsonValue all, type, error, delta, logprobs, output_index, content_index, summary_index, item,
+      part, response;
+
+ private:
+  JsonValue* find(std::string_view name) {
+    if (name == "type") return &type;
+    if (name == "delta") return &delta;
+    if (name == "output_index") return &output_index;
+    if (name == "content_index") return &content_index;
+    if (name == "logprobs") return &logprobs;
+    if (name == "summary_index") return &summary_index;
+    if (name == "item") return &item;
+    if (name == "part") return &part;
+    if (name == "response") return &response;
+    return name == "error" ? &error : nullptr;
+  }
+};
+
 class Reader final : public StreamReader {
  public:
   Result<void> feed(std::string_view bytes, std::vector<StreamEvent>& out) override {
@@ -50,13 +74,13 @@ class Reader final : public StreamReader {
     if (event.data.starts_with("[DONE]")) return {};  // look-alikes
     if (!document_.parse(event.data, {.allow_lone_surrogates = true}))
       return fail(ErrorCode::malformed_response, "an event of the stream is not JSON");
-    const JsonValue root = document_.root();
-    if (!root.is_object())
+    if (!document_.root().is_object())
       return fail(ErrorCode::malformed_response, "an event of the stream is not an object");
-    std::string_view type = root["type"].text(arena_);
+    const Members root(document_.root(), arena_);
+    std::string_view type = root.type.text(arena_);
     if (type.empty()) type = event.event;
-    if (type == "error" || (root["error"].exists() && !root["error"].is_null())) {
-      give_up(root["error"].is_object() ? root["error"] : root);
+    if (type == "error" || (root.error.exists() && !root.error.is_null())) {
+      give_up(root.error.is_object() ? root.error : root.all);
       return {};
     }
     if (type.starts_with("response.")) take(type.substr(9), root);
@@ -65,21 +89,20 @@ class Reader final : public StreamReader {
     return {};
   }
 
-  void take(std::string_view type, JsonValue root) {
+  void take(std::string_view type, const Members& root) {
     if (type == "output_text.delta") return delta(part_at(root, BlockKind::text), root);
     if (type == "function_call_arguments.delta")
       return delta(part_at(root, BlockKind::tool_call), root);
     if (type == "reasoning_summary_text.delta" || type == "reasoning_text.delta")
       return thought(root);
     if (type == "refusal.delta") return delta(part_at(root, BlockKind::refusal), root);
-    if (type == "created" || type == "in_progress" || type == "queued")
-      return start(root["response"]);
+    if (type == "created" || type == "in_progress" || type == "queued") return start(root.response);
     if (type == "output_item.added") return item_added(root);
     if (type == "content_part.added") return part_added(root);
-    if (type == "content_part.done") return part_done(root["part"], root);
-    if (type == "output_item.done") return item_done(root["item"], root);
-    if (type == "completed" || type == "incomplete") return ended(root["response"]);
-    if (type == "failed") return failed(root["response"]);
+    if (type == "content_part.done") return part_done(root.part, root);
+    if (type == "output_item.done") return item_done(root.item, root);
+    if (type == "completed" || type == "incomplete") return ended(root.response);
+    if (type == "failed") return failed(root.response);
   }
 
   StreamEvent& add(EventKind kind) {
@@ -106,8 +129,8 @@ class Reader final : public StreamReader {
   }
 
   // Look-alikes leave the indices out: then it is the item that came last.
-  std::int64_t item_of(JsonValue root) const {
-    return root["output_index"].integer().value_or(last_item_);
+  std::int64_t item_of(const Members& root) const {
+    return root.output_index.integer().value_or(last_item_);
   }
   Part* find(std::int64_t item, std::int64_t index) {
     const auto found = std::ranges::find_if(
@@ -123,9 +146,9 @@ class Reader final : public StreamReader {
     return part;
   }
   // The part that `root` is about, opened if it was not announced.
-  Part& part_at(JsonValue root, BlockKind kind) {
+  Part& part_at(const Members& root, BlockKind kind) {
     const bool in_message = kind == BlockKind::text || kind == BlockKind::refusal;
-    const std::int64_t index = in_message ? root["content_index"].integer().value_or(0) : 0;
+    const std::int64_t index = in_message ? root.content_index.integer().value_or(0) : 0;
     return opened(part_of(item_of(root), index, kind));
   }
   Part& opened(Part& part, JsonValue item = {}) {
@@ -146,9 +169,9 @@ class Reader final : public StreamReader {
     part.said = true;
   }
 
-  void delta(Part& part, JsonValue root) {
+  void delta(Part& part, const Members& root) {
     if (!part.open) return;
-    say(part, root["delta"].text(arena_), root["logprobs"]);
+    say(part, root.delta.text(arena_), root.logprobs);
   }
   void say(Part& part, std::string_view text, JsonValue logprobs = {}) {
     if (text.empty()) return;
@@ -157,35 +180,35 @@ class Reader final : public StreamReader {
     event.text = text;
     if (logprobs.exists()) event.logprobs = chat_logprobs(logprobs, arena_);
   }
-  void thought(JsonValue root) {
+  void thought(const Members& root) {
     Part& part = part_at(root, BlockKind::thinking);
-    const JsonValue summary = root["summary_index"];
+    const JsonValue summary = root.summary_index;
     const std::int64_t piece =
-        (summary.exists() ? summary : root["content_index"]).integer().value_or(0);
+        (summary.exists() ? summary : root.content_index).integer().value_or(0);
     if (part.open && part.said && piece != part.piece) say(part, between_thoughts);
     part.piece = piece;
     delta(part, root);
   }
 
-  void item_added(JsonValue root) {
-    const JsonValue item = root["item"];
-    last_item_ = root["output_index"].integer().value_or(last_item_ + 1);
+  void item_added(const Members& root) {
+    const JsonValue item = root.item;
+    last_item_ = root.output_index.integer().value_or(last_item_ + 1);
     if (!item["type"].text_is("function_call")) return;
     Part& part = opened(part_of(last_item_, 0, BlockKind::tool_call), item);
     if (part.open) say(part, item["arguments"].text(arena_));
   }
 
-  void part_added(JsonValue root) {
-    const JsonValue type = root["part"]["type"];
+  void part_added(const Members& root) {
+    const JsonValue type = root.part["type"];
     const bool refusal = type.text_is("refusal");
     if (!refusal && !type.text_is("output_text")) return;
     Part& part = part_at(root, refusal ? BlockKind::refusal : BlockKind::text);
-    if (part.open && !part.said) say(part, root["part"][refusal ? "refusal" : "text"].text(arena_));
+    if (part.open && !part.said) say(part, root.part[refusal ? "refusal" : "text"].text(arena_));
   }
-  void part_done(JsonValue value, JsonValue root) {
+  void part_done(JsonValue value, const Members& root) {
     const bool refusal = value["type"].text_is("refusal");
     if (!refusal && !value["type"].text_is("output_text")) return;
-    whole_part(item_of(root), root["content_index"].integer().value_or(0), value);
+    whole_part(item_of(root), root.content_index.integer().value_or(0), value);
   }
   // A part of a message is complete: what was not said of it yet is said now.
   void whole_part(std::int64_t item, std::int64_t index, JsonValue value) {
@@ -196,7 +219,7 @@ class Reader final : public StreamReader {
     close(part);
   }
 
-  void item_done(JsonValue item, JsonValue root) {
+  void item_done(JsonValue item, const Members& root) {
     const std::int64_t at = item_of(root);
     const JsonValue type = item["type"];
     if (type.text_is("message")) {
