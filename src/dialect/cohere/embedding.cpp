@@ -126,12 +126,8 @@ Result<WireRequest> write_embed_request(const EmbedRequest& request, string_view
     json.string(request.encoding == EmbedEncoding::base64 ? "base64" : "float").end_array();
   }
   json.optional_field("output_dimension", request.dimensions);
-  for (const Extra& extra : request.extras) {
-    if (extra.from != Dialect::cohere) continue;
-    std::string name;
-    append_json_escaped(name, extra.name);
-    json.raw_field(name, extra.raw);
-  }
+  for (const Extra& extra : request.extras)
+    if (extra.from == Dialect::cohere) json.raw_field(extra.name, extra.raw);
   json.end_object();
   lose_embed_extras(request, Dialect::cohere, losses);
   return out;

@@ -26,7 +26,7 @@ class AnswerWriter {
     }
     for (const Extra& extra : response_.extras)
       if (extra.from == Dialect::gemini && !extra.name.starts_with("candidates["))
-        write_member(json_, extra.name, extra.raw);
+        json_.raw_field(extra.name, extra.raw);
     write_usage(json_, response_.usage, response_.service_tier);
     json_.field("modelVersion", context_.model.empty() ? response_.model : context_.model);
     if (response_.created_s > 0)
@@ -65,7 +65,7 @@ class AnswerWriter {
     const std::string prefix = fmt::format("candidates[{}].", place);
     for (const Extra& extra : response_.extras)
       if (extra.from == Dialect::gemini && extra.name.starts_with(prefix))
-        write_member(json_, extra.name.substr(prefix.size()), extra.raw);
+        json_.raw_field(extra.name.substr(prefix.size()), extra.raw);
     json_.end_object();
   }
 

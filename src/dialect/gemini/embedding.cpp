@@ -132,7 +132,7 @@ class Reader {
 void write_own_extras(JsonWriter& json, const EmbedRequest& request, string_view prefix) {
   for (const Extra& extra : request.extras)
     if (extra.from == Dialect::gemini && extra.name.starts_with(prefix))
-      write_member(json, extra.name.substr(prefix.size()), extra.raw);
+      json.raw_field(extra.name.substr(prefix.size()), extra.raw);
 }
 
 void write_predict(JsonWriter& json, const EmbedRequest& request) {

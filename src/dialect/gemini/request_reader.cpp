@@ -186,6 +186,11 @@ bool RequestReader::read_part(JsonValue part, const std::string& path, Block& ou
     kinds += each.exists() ? 1 : 0;
   if (kinds > 1) reading_.refuse(path, "holds more than one kind of data");
   if (reading_.problem) return false;
+  if (kinds == 0 && !thought && out.signature.value.empty())
+    members.rest([&](string_view name, JsonValue value) {  // a kind that is not known yet
+      native = value;
+      out.extra = {Dialect::gemini, name, part.raw(), false};
+    });
   if (native.exists()) {
     out.kind = BlockKind::native;
     out.signature = {};  // stands in the part

@@ -163,6 +163,9 @@ TEST(GeminiRequest, PartsBecomeBlocks) {
        "messages[0].content[0].signature.value = \"sig+/=\"\n"
        "messages[0].content[0].signature.house = \"anthropic\"\n"
        "messages[0].content[1] = text\nmessages[0].content[1].text = \"Hello\"\n"},
+      {"a kind of part that is not known stays as it is", R"([{"parts":[{"newPart":{"a":1}}]}])",
+       "messages[0] = user\nmessages[0].content[0] = native\n"
+       "messages[0].content[0].extra = gemini: newPart {\"newPart\":{\"a\":1}}\n"},
       {"code that Google ran stays as it is",
        R"([{"role":"model","parts":[{"executableCode":{"code":"1"}}]}])",
        "messages[0] = assistant\nmessages[0].content[0] = native\n"

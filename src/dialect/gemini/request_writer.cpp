@@ -120,7 +120,7 @@ void RequestWriter::write_tools(JsonWriter& json) {
     } else if (tool.native) {
       close();
       json.begin_object();
-      write_member(json, tool.native->name, tool.native->raw);
+      json.raw_field(tool.native->name, tool.native->raw);
       json.end_object();
     } else {
       if (!open) json.begin_object().key("functionDeclarations").begin_array();
@@ -146,7 +146,7 @@ void RequestWriter::write_function(JsonWriter& json, const Tool& tool, std::size
     const auto at = extra.name.find(declaration);
     if (extra.from == Dialect::gemini && extra.name.starts_with("tools[") &&
         at != string_view::npos)
-      write_member(json, extra.name.substr(at + declaration.size()), extra.raw);
+      json.raw_field(extra.name.substr(at + declaration.size()), extra.raw);
   }
   json.end_object();
 }
@@ -163,7 +163,8 @@ void RequestWriter::write_tool_config(JsonWriter& json) {
   }
   if (mode == Mode::unset && !has_extra(tool_prefix)) return;
   json.key("toolConfig").begin_object();
-  json.key("functionCallingConfig").begin_object();
+  const bool calling = mode != Mode::unset || has_extra(calling_prefix);
+  if (calling) json.key("functionCallingConfig").begin_object();
   const auto allow = [&json](std::span<const string_view> names) {
     if (names.empty()) return;
     json.key("allowedFunctionNames").begin_array();
@@ -193,8 +194,10 @@ void RequestWriter::write_tool_config(JsonWriter& json) {
       allow({&choice.name, 1});
       break;
   }
-  write_extras(json, calling_prefix);
-  json.end_object();
+  if (calling) {
+    write_extras(json, calling_prefix);
+    json.end_object();
+  }
   write_extras(json, tool_prefix);
   json.end_object();
 }
@@ -372,7 +375,7 @@ void RequestWriter::write_extras(JsonWriter& json, string_view prefix) {
     if (name == "streamFunctionCallArguments" || name == "stream_function_call_arguments")
       lose(std::string(extra.name), "calls come whole when they are translated", true);
     else
-      write_member(json, name, extra.raw);
+      json.raw_field(name, extra.raw);
   }
 }
 

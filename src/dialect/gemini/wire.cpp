@@ -195,12 +195,6 @@ bool is_file_of_google(string_view address) {
   return !address.starts_with("https://") || address.contains(".googleapis.com/");
 }
 
-void write_member(JsonWriter& json, string_view name, string_view raw) {
-  std::string escaped;
-  append_json_escaped(escaped, name);
-  json.raw_field(escaped, raw);
-}
-
 std::int64_t seconds_of(string_view time) {
   const auto number = [&time](std::size_t at, std::size_t digits) {
     int out = -1;

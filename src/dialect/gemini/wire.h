@@ -52,9 +52,6 @@ bool is_file_of_google(std::string_view address);
 std::string_view read_logprobs(JsonValue result, Arena& arena);
 void write_logprobs(JsonWriter& json, std::string_view openai);
 
-// A member whose name came from outside and may need escapes.
-void write_member(JsonWriter& json, std::string_view name, std::string_view raw);
-
 // Unix seconds of an RFC 3339 time; 0: none.
 std::int64_t seconds_of(std::string_view time);
 std::string time_of(std::int64_t seconds);

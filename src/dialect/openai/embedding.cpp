@@ -104,12 +104,8 @@ Result<WireRequest> write_embed_request(const EmbedRequest& request, string_view
   json.end_array().optional_field("dimensions", request.dimensions);
   json.field("encoding_format", request.encoding == EmbedEncoding::base64 ? "base64" : "float");
   json.text_field("user", request.user);
-  for (const Extra& extra : request.extras) {
-    if (extra.from != Dialect::openai) continue;
-    std::string name;
-    append_json_escaped(name, extra.name);
-    json.raw_field(name, extra.raw);
-  }
+  for (const Extra& extra : request.extras)
+    if (extra.from == Dialect::openai) json.raw_field(extra.name, extra.raw);
   json.end_object();
   lose_embed_extras(request, Dialect::openai, losses);
   if (request.task != EmbedTask::unset)
