@@ -63,9 +63,8 @@ std::expected<Page, RequestProblem> read_page(std::string_view limit, std::strin
   if (!after_id.empty() && !before_id.empty())
     return refuse("before_id", "is not given together with after_id");
   if (limit.empty()) return out;
-  const char* end = limit.data() + limit.size();
-  const auto [stop, failed] = std::from_chars(limit.data(), end, out.limit);
-  if (failed != std::errc() || stop != end || out.limit < 1 || out.limit > most_per_page)
+  const auto [stop, failed] = std::from_chars(limit.begin(), limit.end(), out.limit);
+  if (failed != std::errc() || stop != limit.end() || out.limit < 1 || out.limit > most_per_page)
     return refuse("limit", fmt::format("expected a whole number from 1 to {}", most_per_page));
   return out;
 }

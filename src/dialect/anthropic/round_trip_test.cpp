@@ -70,7 +70,7 @@ void settle(Request& request) {
         block.signature.value = "c2ln";
 }
 
-std::string sorted_extras(std::string text) {
+std::string sorted_extras(const std::string& text) {
   std::vector<std::string> lines;
   std::string out;
   std::size_t from = 0;

@@ -3,6 +3,7 @@
 // message_stop: of several message_delta the last one counts.
 #include <algorithm>
 
+#include "dialect/anthropic/delta_scan.h"
 #include "dialect/anthropic/parts.h"
 #include "net/sse_parser.h"
 
@@ -40,17 +41,22 @@ class MessagesReader final : public StreamReader {
 
   Result<void> read_event(const net::SseEvent& event, std::vector<StreamEvent>& out) {
     if (!event.has_data || ended_ || event.data.starts_with("[DONE]")) return {};
+    if (event.event == "content_block_delta")
+      if (const auto delta = scan_delta(event.data, arena_)) {
+        take_delta(*delta, out);
+        return {};
+      }
     if (const auto parsed = document_.parse(event.data, lenient); !parsed)
       return fail(ErrorCode::malformed_response, "an event is not JSON: " + parsed.error().message);
     const JsonValue root = document_.root();
     if (!root.is_object()) return fail(ErrorCode::malformed_response, "an event is not an object");
     std::string_view type = root["type"].text(arena_);
     if (type.empty()) type = event.event;
-    // In the order of how often they come.
-    if (type == "content_block_delta") return read_delta(root, out);
     if (type == "content_block_start") return read_start(root, out);
     if (type == "content_block_stop") {
       close(root["index"].integer().value_or(-1), out);
+    } else if (type == "content_block_delta") {
+      if (const auto delta = scan_delta(event.data, arena_)) take_delta(*delta, out);
     } else if (type == "ping") {
       out.emplace_back();
     } else if (type == "message_start") {
@@ -130,22 +136,13 @@ class MessagesReader final : public StreamReader {
     return {};
   }
 
-  Result<void> read_delta(JsonValue root, std::vector<StreamEvent>& out) {
-    const std::int64_t index = root["index"].integer().value_or(-1);
-    const auto found = std::ranges::find(open_, index, &OpenBlock::index);
-    if (found == open_.end() || found->kind == BlockKind::native) return {};
-    const OpenBlock block = *found;
-    const JsonValue delta = root["delta"];
-    const JsonValue type = delta["type"];
-    if (type.text_is("text_delta"))
-      add_delta(block, delta["text"].text(arena_), out);
-    else if (type.text_is("input_json_delta"))
-      add_delta(block, delta["partial_json"].text(arena_), out);
-    else if (type.text_is("thinking_delta"))
-      add_delta(block, delta["thinking"].text(arena_), out);
-    else if (type.text_is("signature_delta"))
-      add_signature(block, delta["signature"].text(arena_), out);
-    return {};
+  void take_delta(const Delta& delta, std::vector<StreamEvent>& out) {
+    const auto found = std::ranges::find(open_, delta.index, &OpenBlock::index);
+    if (found == open_.end() || found->kind == BlockKind::native) return;
+    if (delta.signature)
+      add_signature(*found, delta.text, out);
+    else
+      add_delta(*found, delta.text, out);
   }
 
   void read_end(JsonValue root, std::vector<StreamEvent>& out) {
