@@ -119,7 +119,7 @@ TEST(ResponsesStream, IsReadAsBlocks) {
        "block_stop 0.0 kind = refusal\n"},
   };
   for (const Case& c : cases) {
-    std::string want = std::string(started) + c.want + std::string(ended);
+    std::string want = fmt::format("{}{}{}", started, c.want, ended);
     if (want.find("tool_call") != want.npos)
       want.replace(want.find("finish = stop"), 13, "finish = tool_calls");
     EXPECT_EQ(read(start + c.bytes + end + "data: [DONE]\n\n"), want) << c.rule;
@@ -151,7 +151,7 @@ TEST(ResponsesStream, EndsOnlyWithItsTerminalEvent) {
       {"not JSON", "data: {\n\n", "failed: an event of the stream is not JSON"},
   };
   for (const Case& c : cases)
-    EXPECT_EQ(read(start + c.bytes), std::string(started) + c.want) << c.rule;
+    EXPECT_EQ(read(start + c.bytes), fmt::format("{}{}", started, c.want)) << c.rule;
 }
 
 // The types of the events in `bytes`, which are checked to be JSON, named alike in both places, and
