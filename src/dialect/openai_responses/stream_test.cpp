@@ -122,7 +122,7 @@ TEST(ResponsesStream, IsReadAsBlocks) {
     std::string want = fmt::format("{}{}{}", started, c.want, ended);
     if (want.find("tool_call") != want.npos)
       want.replace(want.find("finish = stop"), 13, "finish = tool_calls");
-    EXPECT_EQ(read(start + c.bytes + end + "data: [DONE]\n\n"), want) << c.rule;
+    EXPECT_EQ(read(fmt::format("{}{}{}data: [DONE]\n\n", start, c.bytes, end)), want) << c.rule;
   }
 }
 
