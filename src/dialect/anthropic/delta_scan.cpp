@@ -46,7 +46,7 @@ class DeltaVisitor final : public JsonVisitor {
       type = raw;
     else if (tag == d_kind)
       delta_type = raw;
-    else if (tag >= d_text)
+    else if (tag >= d_text && tag <= d_signature)
       texts[tag - d_text] = raw;
   }
 

@@ -124,6 +124,8 @@ TEST(AnthropicStream, Oddities) {
            {R"({"type":"content_block_start","index":0,"content_block":{"type":"redacted_thinking","data":"d"}})"}),
        "signature 0.0 kind = redacted_thinking signature.value = \"d\" signature.house = "
        "\"anthropic\"\n"},
+      {"a delta that is a text alone", "event: content_block_delta\ndata: \"x\"\n\n",
+       "failed: an event is not an object"},
       {"not JSON", "data: <html>\n\n", "failed: an event is not JSON: expected a value"},
       {"cut off within an event", frames({stop}).substr(0, 40),
        "failed: an event is not JSON: the text ends within a string"},
