@@ -96,6 +96,12 @@ class Section {
     into = choices[picked].value;
     return true;
   }
+  // One of `names`; leaves names.size() in `picked` when it is none of them.
+  bool one_of(std::string_view key, std::size_t& picked, const std::vector<std::string_view>& names,
+              std::string_view about) {
+    picked = pick(key, "", names, about);
+    return picked < names.size();
+  }
   bool listen(std::string_view key, ListenAddress& into, std::string_view about);
   // env:NAME or file:PATH, resolved; blocks on the disk.
   bool secret(std::string_view key, Secret& into, std::string_view about);

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 
+#include "dialect/anthropic/codec.h"
+#include "dialect/bedrock/codec.h"
 #include "dialect/openai/answer.h"
+#include "gateway/incoming.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -117,10 +120,16 @@ std::string_view error_type(int status) {
 
 Refusal refuse(int status, std::string_view message, std::string_view type, std::string_view code,
                std::string_view param) {
-  return {status, error_body(message, type, code, param), std::nullopt, false, false};
+  Refusal refusal;
+  refusal.status = status;
+  refusal.message = message;
+  refusal.type = type;
+  refusal.code = code;
+  refusal.param = param;
+  return refusal;
 }
 
-Refusal refuse(const dialect::openai::RequestProblem& problem) {
+Refusal refuse(const dialect::RequestProblem& problem) {
   return refuse(problem.status, problem.message, error_type(problem.status), problem.code,
                 problem.param);
 }
@@ -137,12 +146,13 @@ Refusal no_target_answered(std::span<const FailedAttempt> attempts,
   const FailedAttempt& last = attempts.back();
   if (passed_on(last.failure)) {  // the request itself is at fault: no other target was asked
     const int status = last.status >= 400 && last.status < 500 ? last.status : 400;
-    Refusal refusal = last.error_body.empty()
-                          ? refuse(status,
-                                   fmt::format("{} refused the request with status {}",
-                                               last.provider, last.status),
-                                   error_type(400), to_string(last.failure))
-                          : Refusal{status, last.error_body, std::nullopt, false, false};
+    const std::string said =
+        last.error_message.empty()
+            ? fmt::format("{} refused the request with status {}", last.provider, last.status)
+            : fmt::format("{}: {}", last.provider, last.error_message);
+    Refusal refusal = refuse(status, said, error_type(400), to_string(last.failure));
+    refusal.body = last.error_body;
+    refusal.failure = last.failure;
     refusal.passed_on = true;
     return refusal;
   }
@@ -159,6 +169,7 @@ Refusal no_target_answered(std::span<const FailedAttempt> attempts,
       last.failure == FailureClass::unpaid ? "insufficient_quota" : error_type(final.status);
   Refusal refusal =
       refuse(final.status, fmt::format("{} ({})", final.message, list_of(attempts)), type, code);
+  refusal.failure = last.failure;
   refusal.should_not_retry = last.failure == FailureClass::unpaid;
   if (final.status == 429 && !refusal.should_not_retry) {
     refusal.retry_after = cooled_in;
@@ -182,12 +193,32 @@ std::string fallback_reasons(std::span<const FailedAttempt> attempts) {
   return out;
 }
 
-std::string stream_error_event(FailureClass failure) {
+Refusal broken_stream(FailureClass failure) {
   const FinalAnswer final = final_answer(failure);
-  return fmt::format(
-      "data: {}\n\n",
-      error_body(fmt::format("the answer ends here: {}", final.message), "server_error",
-                 final.code.empty() ? to_string(failure) : final.code));
+  Refusal refusal = refuse(final.status, fmt::format("the answer ends here: {}", final.message),
+                           "server_error", final.code.empty() ? to_string(failure) : final.code);
+  refusal.failure = failure;
+  return refusal;
+}
+
+dialect::ErrorReport report_of(const Refusal& refusal, std::string_view request_id) {
+  return {refusal.status, refusal.message, refusal.code,
+          refusal.param,  refusal.failure, request_id};
+}
+
+std::string body_of(const Refusal& refusal, dialect::Dialect dialect, std::string_view request_id) {
+  if (!refusal.body.empty()) return refusal.body;
+  if (dialect == dialect::Dialect::openai || dialect == dialect::Dialect::openai_responses)
+    return error_body(refusal.message, refusal.type, refusal.code, refusal.param);
+  return client_codec(dialect).write_error(report_of(refusal, request_id));
+}
+
+int status_of(const Refusal& refusal, dialect::Dialect dialect) {
+  if (dialect == dialect::Dialect::anthropic && refusal.body.empty())
+    return dialect::anthropic::error_status(report_of(refusal, {}));
+  if (dialect == dialect::Dialect::bedrock && refusal.body.empty())
+    return dialect::bedrock::status_of(report_of(refusal, {}));
+  return refusal.status;
 }
 
 }  // namespace holdfast::gateway

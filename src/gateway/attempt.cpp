@@ -11,6 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr std::size_t error_body_bytes = 65'536;
+constexpr std::size_t one_write_bytes = 65'536;  // bodies up to this go out with their head
 constexpr auto error_body_time = 5s;
 constexpr auto drain_time = 1s;
 constexpr auto engine_poll = 250ms;
@@ -36,9 +37,12 @@ std::string without(std::string text, std::string_view secret) {
   return text;
 }
 
-bool is_event_stream(std::string_view content_type) {
-  return content_type.size() >= 17 &&
-         net::same_name(content_type.substr(0, 17), "text/event-stream");
+bool is_stream(std::string_view content_type) {
+  for (const std::string_view name : {"text/event-stream", "application/vnd.amazon.eventstream"})
+    if (content_type.size() >= name.size() &&
+        net::same_name(content_type.substr(0, name.size()), name))
+      return true;
+  return false;
 }
 
 }  // namespace
@@ -53,8 +57,31 @@ net::AnswerHeaders RequestState::common_headers() const {
   return headers;
 }
 
-Attempt::Attempt(RequestState& state, const routing::Target& target)
-    : state_(state), target_(target), provider_(*target.provider) {}
+dialect::AnswerContext RequestState::answer_context() const {
+  dialect::AnswerContext context;
+  context.request_id = request_id;
+  context.model = incoming.model;
+  context.now_s = parts.clock.wall_us() / 1'000'000;
+  context.json_array = incoming.front.json_array;
+  context.request = incoming.canonical.get();
+  if (incoming.canonical) {
+    context.include_usage = incoming.canonical->include_usage;
+    context.pad = incoming.canonical->pad_stream && (model == nullptr || model->pad_streams);
+  }
+  context.pad_seed = parts.random.next();
+  return context;
+}
+
+dialect::StreamWriter& RequestState::stream_writer() {
+  if (!writer) writer = client_codec(incoming.front.dialect).stream_writer(answer_context());
+  return *writer;
+}
+
+Attempt::Attempt(RequestState& state, const Candidate& candidate)
+    : state_(state),
+      candidate_(candidate),
+      target_(*candidate.target),
+      provider_(*target_.provider) {}
 
 net::Deadline Attempt::until(net::Deadline phase) const { return std::min(phase, total_); }
 
@@ -102,6 +129,7 @@ net::AnswerHeaders Attempt::answer_headers() const {
     headers.add("x-holdfast-fallback-reason", fallback_reasons(state_.failed));
   if (!outcome_.upstream_request_id.empty())
     headers.add("x-upstream-request-id", outcome_.upstream_request_id);
+  if (!candidate_.losses.empty()) headers.add("x-holdfast-dropped", candidate_.dropped());
   return headers;
 }
 
@@ -145,14 +173,19 @@ Task<bool> Attempt::reach_engine(provider::Destination& destination) {
   engine_origin_.port = endpoint->port;
   engine_origin_.private_allowed = true;
   engine_pool_key_ = engine_origin_.key();
-  destination.authority = engine_origin_.authority();
+  engine_authority_ = engine_origin_.authority();
+  destination.authority = engine_authority_;
   destination.path = "/v1";
   destination.key = endpoint->key.reveal();
   co_return true;
 }
 
 Task<void> Attempt::call(bool fresh) {
-  provider::Destination destination{provider_.authority, provider_.path, provider_.key.reveal()};
+  provider::Destination destination{.authority = provider_.authority,
+                                    .path = provider_.path,
+                                    .key = provider_.key.reveal(),
+                                    .now_us = state_.parts.clock.wall_us(),
+                                    .attempt_id = state_.request_id};
   std::shared_ptr<const engine::Endpoint> endpoint;  // keeps the engine's key alive
   const net::Origin* origin = &provider_.origin;
   const std::string* pool_key = &provider_.pool_key;
@@ -163,6 +196,12 @@ Task<void> Attempt::call(bool fresh) {
     destination.key = endpoint->key.reveal();
     origin = &engine_origin_;
     pool_key = &engine_pool_key_;
+  }
+  if (provider_.short_lived) {
+    credential_ = find_credential();
+    if (!credential_) co_return;
+    destination.key = credential_->token.reveal();
+    if (credential_->kind == vault::Credential::Kind::aws) destination.aws = &credential_->aws;
   }
   call_.emplace(state_.parts.pool, *origin, *pool_key);
   state_.cancel_attempt = [this] { call_->cancel(); };
@@ -179,19 +218,9 @@ Task<void> Attempt::call(bool fresh) {
          std::move(opened.error().detail));
     co_return;
   }
-  std::string bytes =
-      provider_.adapter->splice(state_.request, target_.model, destination, state_.request_id);
-  outcome_.bytes_sent = bytes.size();
   const net::Deadline headers_by = state_.parts.clock.now() + target_.timeouts.headers;
-  std::string_view rest = bytes;
-  auto sent = call_->send_now(rest);
-  if (sent && !rest.empty()) sent = co_await call_->send(rest, until(headers_by));
-  if (!sent) {
-    fail_of(sent.error(), FailureClass::reset, FailureClass::headers_timeout);
-    outcome_.stale = call_->reused();
-    co_return;
-  }
-  bytes = {};  // the answer may take minutes
+  const bool sent = co_await send_request(destination, until(headers_by));
+  if (!sent) co_return;
   while (head_ == nullptr) {
     auto head = co_await call_->read_head(std::min(until(headers_by), state_.keepalive_at));
     if (head) {
@@ -212,7 +241,8 @@ Task<void> Attempt::call(bool fresh) {
 
   outcome_.status = static_cast<std::uint16_t>(head_->status);
   content_type_ = head_->headers.find("content-type").value_or("");
-  outcome_.upstream_request_id = head_->headers.find("x-request-id").value_or("").substr(0, 256);
+  outcome_.upstream_request_id =
+      head_->headers.find(provider_.adapter->request_id_header()).value_or("").substr(0, 256);
   if (head_->status != 200) {
     co_await read_error();
     co_return;
@@ -224,10 +254,69 @@ Task<void> Attempt::call(bool fresh) {
   }
   for (const std::string_view name : passed_names)
     if (const auto value = head_->headers.find(name)) passed_.emplace_back(name, *value);
-  if (state_.request.stream && is_event_stream(content_type_))
+  if (state_.incoming.stream && is_stream(content_type_))
     co_await read_stream();
   else
     co_await read_whole();
+}
+
+// What an upstream says, without what it was sent to prove ourselves with.
+std::string Attempt::scrubbed(std::string text) const {
+  text = without(std::move(text), provider_.key.reveal());
+  if (!credential_) return text;
+  text = without(std::move(text), credential_->token.reveal());
+  text = without(std::move(text), credential_->aws.secret_access_key.reveal());
+  return without(std::move(text), credential_->aws.session_token.reveal());
+}
+
+// The provider's credential, if there is one that has not expired; else the failure is noted.
+std::shared_ptr<const vault::Credential> Attempt::find_credential() {
+  const auto found = state_.parts.credentials.find(provider_.name);
+  if (found == state_.parts.credentials.end()) {
+    fail(FailureClass::revoked, "no credential has come from its token service yet");
+    return nullptr;
+  }
+  if (found->second->expires_us <= state_.parts.clock.wall_us()) {
+    fail(FailureClass::revoked, "its credential has expired, and no new one has come");
+    return nullptr;
+  }
+  return found->second;
+}
+
+// Sends the client's own bytes, or their translation.
+Task<bool> Attempt::send_request(const provider::Destination& destination, net::Deadline deadline) {
+  Incoming& incoming = state_.incoming;
+  const provider::Adapter& adapter = *provider_.adapter;
+  provider::Outgoing outgoing;
+  if (!candidate_.passes) {
+    std::vector<dialect::Loss> known;  // the candidate has them already
+    auto written = write_for(target_, incoming, known);
+    if (!written) {
+      fail(FailureClass::bad_request, written.error().detail);
+      co_return false;
+    }
+    outgoing = adapter.send(std::move(*written), target_.model, incoming.stream, destination);
+  } else if (incoming.front.dialect == dialect::Dialect::openai) {
+    outgoing.head = adapter.splice(incoming.scanned, target_.model, destination);
+  } else {
+    outgoing = adapter.pass(incoming.passed, target_.model, destination);
+  }
+  std::vector<std::string_view> parts;
+  outgoing.body.for_each_part([&parts](std::string_view part) { parts.push_back(part); });
+  outcome_.bytes_sent = outgoing.head.size() + outgoing.body.size();
+  std::size_t from = 0;
+  if (parts.size() == 1 && parts[0].size() < one_write_bytes) {
+    outgoing.head.append(parts[0]);
+    from = 1;
+  }
+  std::string_view rest = outgoing.head;
+  auto sent = call_->send_now(rest);
+  if (sent && !rest.empty()) sent = co_await call_->send(rest, deadline);
+  for (; sent && from < parts.size(); ++from) sent = co_await call_->send(parts[from], deadline);
+  if (sent) co_return true;
+  fail_of(sent.error(), FailureClass::reset, FailureClass::headers_timeout);
+  outcome_.stale = call_->reused();
+  co_return false;
 }
 
 Task<void> Attempt::read_error() {
@@ -240,14 +329,16 @@ Task<void> Attempt::read_error() {
     if (!piece || piece->empty()) break;  // what has come is enough to tell
     body.append(*piece);
   }
-  const auto facts = provider_.adapter->classify_error(outcome_.status, body);
+  const auto facts = provider_.adapter->classify_error(outcome_.status, head_->headers, body);
   outcome_.retry_after = from_headers;
   if (!from_headers && facts.failure == FailureClass::rate_limited)
     outcome_.retry_after = provider::read_retry_after({}, body, state_.parts.clock.wall_us());
   fail(facts.failure, facts.code.empty()
                           ? fmt::format("status {}", outcome_.status)
                           : fmt::format("status {} {}", outcome_.status, facts.code.substr(0, 64)));
-  if (facts.is_json_error) outcome_.error_body = without(std::move(body), provider_.key.reveal());
+  outcome_.error_message = scrubbed(facts.message);
+  if (facts.is_json_error && provider_.adapter->codec().dialect() == state_.incoming.front.dialect)
+    outcome_.error_body = scrubbed(std::move(body));
 }
 
 // A whole answer: collected and checked, so that a malformed one can still fail over.
@@ -276,25 +367,30 @@ Task<void> Attempt::read_whole() {
     gathered.append(*piece);
     body = gathered;
     if (body.size() > state_.snapshot->response_buffer) {
-      if (state_.request.stream) {
-        fail(FailureClass::malformed_body, "a whole answer instead of a stream");
+      if (state_.incoming.stream || !candidate_.passes) {
+        fail(FailureClass::malformed_body, state_.incoming.stream
+                                               ? "a whole answer instead of a stream"
+                                               : "larger than server.response_buffer");
         co_return;
       }
       co_await forward_rest(std::move(gathered));
       co_return;
     }
   }
-  auto facts = provider_.adapter->scan_answer(state_.request.endpoint, body);
-  if (facts.failure == FailureClass::none && state_.request.stream)
+  std::string translated;
+  dialect::AnswerFacts facts = judge_answer(body, translated);
+  if (facts.failure == FailureClass::none && state_.incoming.stream)
     facts = {FailureClass::malformed_body, "a whole answer instead of a stream", {}};
   outcome_.usage = facts.usage;
   if (facts.failure != FailureClass::none) {
     fail(facts.failure, std::move(facts.detail));
     co_return;
   }
+  if (!candidate_.passes) body = translated;
   outcome_.first_content_us = since_start_us();
   net::AnswerHeaders headers = answer_headers();
-  headers.add("content-type", content_type_.empty() ? "application/json" : content_type_);
+  headers.add("content-type",
+              candidate_.passes && !content_type_.empty() ? content_type_ : "application/json");
   for (const auto& [name, value] : passed_) headers.add(name, value);
   outcome_.committed = true;
   outcome_.answer_status = 200;
@@ -304,6 +400,35 @@ Task<void> Attempt::read_whole() {
     co_return;
   }
   outcome_.answered = true;
+}
+
+// What the whole answer is worth; where dialects differ, it is put into the client's.
+dialect::AnswerFacts Attempt::judge_answer(std::string_view body, std::string& translated) {
+  const provider::Adapter& adapter = *provider_.adapter;
+  if (candidate_.passes) return adapter.scan_answer(state_.incoming.front.endpoint, body);
+  dialect::AnswerFacts facts;
+  auto response = adapter.codec().read_answer(body);
+  if (response) {
+    facts.usage = response->usage;
+    name_house(*response);
+    translated = client_codec(state_.incoming.front.dialect)
+                     .write_answer(*response, state_.answer_context());
+    return facts;
+  }
+  facts.failure = response.error().code == ErrorCode::upstream_unavailable
+                      ? FailureClass::error_in_body
+                      : FailureClass::malformed_body;
+  facts.detail = std::move(response.error().detail);
+  return facts;
+}
+
+// Says whose the answer's signatures are.
+void Attempt::name_house(dialect::Response& response) const {
+  const std::string_view house = provider_.adapter->abilities(target_.model).house;
+  for (dialect::Choice& choice : response.choices)
+    for (dialect::Block& block : choice.content)
+      if (!block.signature.value.empty() && block.signature.house.empty())
+        block.signature.house = house;
 }
 
 // An answer beyond the buffer: committed, and passed on as it comes.
@@ -346,60 +471,64 @@ Task<Result<std::string_view>> Attempt::read_piece(net::Deadline deadline) {
 // Sends the head and a comment when a stream has been held back for long, so that nothing in
 // between gives up. False when the client has left.
 Task<bool> Attempt::keep_alive_if_due() {
-  if (!state_.request.stream || state_.parts.clock.now() < state_.keepalive_at) co_return true;
+  if (!state_.incoming.stream || state_.parts.clock.now() < state_.keepalive_at) co_return true;
   state_.keepalive_at = state_.parts.clock.now() + state_.model->hold_keepalive;
   if (!state_.exchange.begun()) {
     net::AnswerHeaders headers = state_.common_headers();
     add_stream_headers(headers);
     state_.exchange.begin(200, headers);
   }
-  auto sent = co_await state_.exchange.write(": keep-alive\n\n");
+  std::string comment;
+  state_.stream_writer().keep_alive(comment);
+  auto sent = co_await state_.exchange.write(comment);
   state_.parts.counters.keepalives.add();
   if (!sent) fail(FailureClass::client_left, "the client left");
   co_return sent.has_value();
 }
 
 void Attempt::add_stream_headers(net::AnswerHeaders& headers) const {
+  const bool same = candidate_.passes && !content_type_.empty();
+  const auto& codec = client_codec(state_.incoming.front.dialect);
   headers.add("content-type",
-              content_type_.empty() ? "text/event-stream; charset=utf-8" : content_type_);
+              same ? content_type_ : codec.stream_content_type(state_.answer_context()));
   headers.add("cache-control", "no-cache");
   headers.add("x-accel-buffering", "no");
 }
 
-// Takes in one event; false when the stream has failed by it.
-bool Attempt::take_event(const net::SseEvent& event) {
-  if (!event.has_data) {
-    out_.append(event.raw);
-    return true;
-  }
-  only_pings_ = false;
-  const auto sight = provider_.adapter->scan_event(event.data);
-  if (sight.malformed) {
-    fail(outcome_.committed ? FailureClass::cut_stream : FailureClass::malformed_body,
-         "an event that is not JSON");
-    return false;
-  }
-  if (sight.error) {
-    fail(outcome_.committed ? FailureClass::error_after_content : FailureClass::error_in_stream,
-         "an error event");
-    if (outcome_.committed && sight.error_object) {  // the one error event, as the dialect has it
-      out_.append(without(std::string(event.raw), provider_.key.reveal()));
-      outcome_.error_event_sent = true;
-    }
-    return false;
-  }
-  if (sight.usage.given()) outcome_.usage = sight.usage;
-  finish_seen_ = finish_seen_ || sight.finish;
-  done_seen_ = done_seen_ || sight.done;
-  if (sight.content && !outcome_.committed) {
+std::unique_ptr<StreamTaker> Attempt::make_taker() {
+  const provider::Adapter& adapter = *provider_.adapter;
+  const Incoming& incoming = state_.incoming;
+  state_.writer.reset();  // one of an earlier attempt may have begun a stream that nobody saw
+  if (!candidate_.passes)
+    return translate(adapter.codec(), std::string(adapter.abilities(target_.model).house),
+                     state_.stream_writer());
+  const dialect::Codec& codec = client_codec(incoming.front.dialect);
+  if (incoming.front.dialect == dialect::Dialect::openai)
+    return pass_openai(adapter, adapter.asks_usage(incoming.scanned));
+  if (incoming.front.dialect == dialect::Dialect::bedrock) return pass_frames(codec);
+  return pass_events(codec);
+}
+
+// Notes what the taker has seen; false when the stream has failed by it.
+bool Attempt::took(bool fine) {
+  if (taking_.usage.given()) outcome_.usage = taking_.usage;
+  if (taking_.content && !outcome_.committed) {
     outcome_.committed = true;
     outcome_.first_content_us = since_start_us();
   }
-  if (!(sight.usage_only && drop_usage_)) {
-    out_.append(event.raw);
-    if (event.unterminated) out_.append("\n\n");
+  if (fine) return true;
+  if (taking_.error) {
+    fail(outcome_.committed ? FailureClass::error_after_content : FailureClass::error_in_stream,
+         taking_.detail);
+    if (outcome_.committed && !taking_.error_event.empty()) {  // the one error event
+      out_.append(scrubbed(taking_.error_event));
+      outcome_.error_event_sent = true;
+    }
+  } else {
+    fail(outcome_.committed ? FailureClass::cut_stream : FailureClass::malformed_body,
+         taking_.detail);
   }
-  return true;
+  return false;
 }
 
 void Attempt::begin_stream() {
@@ -424,32 +553,24 @@ Task<bool> Attempt::flush_stream() {
 
 Task<void> Attempt::read_stream() {
   const StreamCount counted(state_.parts.counters.streams);
-  drop_usage_ = provider_.adapter->asks_usage(state_.request);
-  net::SseParser parser;
-  std::vector<net::SseEvent> events;
+  const std::unique_ptr<StreamTaker> taker = make_taker();
   const net::Deadline first_content_by = started_ + target_.timeouts.first_content;
   bool ended = false;
-  while (!ended && !done_seen_) {
+  while (!ended && !taking_.done) {
     const net::Deadline phase =
         outcome_.committed ? state_.parts.clock.now() + target_.timeouts.idle : first_content_by;
     auto piece = co_await read_piece(until(phase));
     bool fine = true;
     // All that has arrived is taken in before anything is passed on: one write for it all.
     while (piece && !piece->empty() && fine) {
-      events.clear();
-      auto fed = parser.feed(*piece, events);
-      if (!fed) {
-        fail(FailureClass::malformed_body, fed.error().detail);
-        fine = false;
-      }
-      for (const net::SseEvent& event : events) fine = fine && take_event(event);
+      fine = took(taker->feed(*piece, taking_, out_));
       if (fine && !outcome_.committed && out_.size() > limits::held_back_bytes) {
         fail(FailureClass::malformed_body, "more than 1 MiB of events without content");
         fine = false;
       }
       if (fine) piece = call_->next_buffered();
     }
-    if (fine && piece && !call_->body_done() && !done_seen_) {
+    if (fine && piece && !call_->body_done() && !taking_.done) {
       const bool client_there = co_await flush_stream();
       if (!client_there) co_return;
       continue;
@@ -468,17 +589,18 @@ Task<void> Attempt::read_stream() {
     }
     ended = call_->body_done();
   }
-  if (const auto last = parser.finish(); last && !done_seen_) {
-    if (!take_event(*last)) {
-      co_await flush_stream();
-      co_return;
-    }
+  if (!took(taker->finish(taking_, out_))) {
+    const FailureClass failure = outcome_.failure;
+    const std::string detail = outcome_.detail;
+    const bool client_there = co_await flush_stream();
+    if (client_there) fail(failure, detail);
+    co_return;
   }
   if (!outcome_.committed) {
     fail(FailureClass::empty_stream, "the stream ended without content");
     co_return;
   }
-  if (!done_seen_ && !finish_seen_) {
+  if (!taking_.done && !taking_.finish) {
     const bool client_there = co_await flush_stream();
     if (client_there) fail(FailureClass::cut_stream, "the stream ended before it was finished");
     co_return;
@@ -505,8 +627,8 @@ Task<void> Attempt::drain() {
 
 FailureClass Attempt::late_class() const {
   if (outcome_.committed) return FailureClass::stall;
-  return only_pings_ && !out_.empty() ? FailureClass::pings_only
-                                      : FailureClass::first_content_timeout;
+  return !taking_.any_event && !out_.empty() ? FailureClass::pings_only
+                                             : FailureClass::first_content_timeout;
 }
 
 std::int64_t Attempt::since_start_us() const {

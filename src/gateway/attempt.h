@@ -5,8 +5,9 @@
 #include <string>
 
 #include "gateway/answers.h"
+#include "gateway/candidate.h"
 #include "gateway/gateway.h"
-#include "net/sse_parser.h"
+#include "gateway/stream_taker.h"
 #include "provider/adapter.h"
 
 namespace holdfast::gateway {
@@ -19,19 +20,23 @@ struct RequestState {
   std::shared_ptr<const routing::Snapshot> snapshot;
   std::string request_id;
   const routing::Model* model = nullptr;
-  dialect::openai::ScannedRequest request;
+  Incoming incoming;
   std::string key_name;
   MonoTime started{};
-  net::Deadline deadline{};              // of the request as a whole
-  net::Deadline keepalive_at{};          // when a held-back stream next gets a comment
-  std::vector<FailedAttempt> failed;     // in order
-  std::uint16_t attempts = 0;            // made so far
-  std::function<void()> cancel_attempt;  // ends the attempt under way; empty: none is
-  bool stopping = false;                 // the process ends: so do its requests
-  std::string_view cors_origin;          // to be named in the answer; empty: none
+  net::Deadline deadline{};                       // of the request as a whole
+  net::Deadline keepalive_at{};                   // when a held-back stream next gets a comment
+  std::vector<FailedAttempt> failed;              // in order
+  std::uint16_t attempts = 0;                     // made so far
+  std::function<void()> cancel_attempt;           // ends the attempt under way; empty: none is
+  bool stopping = false;                          // the process ends: so do its requests
+  std::string_view cors_origin;                   // to be named in the answer; empty: none
+  std::unique_ptr<dialect::StreamWriter> writer;  // of a stream in the client's dialect
 
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;
+  dialect::AnswerContext answer_context() const;
+  // The writer of this stream, made at first need.
+  dialect::StreamWriter& stream_writer();
 };
 
 // How it ended.
@@ -40,12 +45,13 @@ struct Outcome {
   std::uint16_t status = 0;  // the upstream's; 0: none
   std::string detail;
   std::optional<std::chrono::milliseconds> retry_after;
-  std::string error_body;  // the upstream's error, if the client may be shown it
-  bool stale = false;      // a kept connection that the upstream had closed
-  bool committed = false;  // the client has got content of this attempt
-  bool answered = false;   // the client has the whole answer
+  std::string error_body;     // the upstream's error, if the client may be shown it ...
+  std::string error_message;  // ... and what it says
+  bool stale = false;         // a kept connection that the upstream had closed
+  bool committed = false;     // the client has got content of this attempt
+  bool answered = false;      // the client has the whole answer
   bool error_event_sent = false;
-  dialect::openai::Usage usage;
+  dialect::Usage usage;
   std::int64_t first_content_us = -1;  // since the attempt's start
   std::uint64_t bytes_sent = 0, bytes_received = 0;
   std::string upstream_request_id;
@@ -54,7 +60,7 @@ struct Outcome {
 
 class Attempt {
  public:
-  Attempt(RequestState& state, const routing::Target& target);
+  Attempt(RequestState& state, const Candidate& candidate);
   // Makes the call.   fresh: over a new connection
   Task<Outcome> run(bool fresh);
 
@@ -65,6 +71,12 @@ class Attempt {
   Task<void> read_stream();
   Task<void> read_error();
   Task<void> forward_rest(std::string body);
+  Task<bool> send_request(const provider::Destination& destination, net::Deadline deadline);
+  dialect::AnswerFacts judge_answer(std::string_view body, std::string& translated);
+  std::shared_ptr<const vault::Credential> find_credential();
+  std::string scrubbed(std::string text) const;
+  void name_house(dialect::Response& response) const;
+  std::unique_ptr<StreamTaker> make_taker();
   Task<Result<std::string_view>> read_piece(net::Deadline deadline);
   Task<bool> keep_alive_if_due();
   Task<bool> flush_stream();
@@ -73,7 +85,7 @@ class Attempt {
   FailureClass late_class() const;
   std::int64_t since_start_us() const;
   void begin_stream();
-  bool take_event(const net::SseEvent& event);
+  bool took(bool fine);
 
   void fail(FailureClass failure, std::string detail);
   void fail_of(const Error& error, FailureClass closed, FailureClass late);
@@ -81,10 +93,12 @@ class Attempt {
   net::Deadline until(net::Deadline phase) const;
 
   RequestState& state_;
+  const Candidate& candidate_;
   const routing::Target& target_;
   const routing::Provider& provider_;
   net::Origin engine_origin_;  // of a local engine
-  std::string engine_pool_key_;
+  std::string engine_pool_key_, engine_authority_;
+  std::shared_ptr<const vault::Credential> credential_;  // of providers with short-lived ones
   std::optional<net::UpstreamCall> call_;
   const net::ResponseHead* head_ = nullptr;
   MonoTime started_{};
@@ -96,10 +110,8 @@ class Attempt {
   std::optional<std::uint64_t> announced_;  // length of a whole answer
 
   // Of a stream.
-  std::string out_;         // events not yet passed on
-  bool only_pings_ = true;  // no event has come but comments
-  bool finish_seen_ = false, done_seen_ = false;
-  bool drop_usage_ = false;  // the usage chunk was asked for by us, not by the client
+  std::string out_;  // events not yet passed on
+  Taking taking_;
 };
 
 }  // namespace holdfast::gateway

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "observe/counters.h"
 #include "routing/health.h"
 #include "routing/snapshot.h"
+#include "vault/credential.h"
 
 namespace holdfast::gateway {
 
@@ -36,6 +38,8 @@ struct LoopParts {
   routing::HealthTable& health;
   Random random;
   FailureListener on_failure;
+  // Short-lived credentials by provider, as they last came.
+  std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> credentials;
 };
 
 // Used by its loop's thread alone.
@@ -49,6 +53,11 @@ class Gateway final : public net::Handler {
 
   // The configuration for the requests that come from now on.
   void use(std::shared_ptr<const routing::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+  // The credential of `provider` from now on.
+  void use_credential(const std::string& provider,
+                      std::shared_ptr<const vault::Credential> credential) {
+    parts_.credentials[provider] = std::move(credential);
+  }
   // Writes what the journal still holds, if anything.
   void flush_journal();
   // Ends every request under way with an error in its client's dialect: the process is stopping.

@@ -12,49 +12,40 @@
 
 #include <algorithm>
 
-#include "dialect/json_scan.h"
+#include "dialect/anthropic/codec.h"
+#include "dialect/bedrock/codec.h"
+#include "dialect/estimate.h"
+#include "dialect/gemini/codec.h"
 #include "dialect/openai/answer.h"
 #include "gateway/attempt.h"
+#include "gateway/front.h"
 #include "gateway/gateway.h"
+#include "gateway/model_list.h"
+#include "net/sigv4.h"
 #include "net/url.h"
 #include "routing/plan.h"
 
 namespace holdfast::gateway {
 namespace {
 
-using dialect::openai::Endpoint;
 using net::Method;
 using observe::Route;
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
-struct Known {
-  std::string_view path;
-  Method method;
-  Route route;
-};
-constexpr Known known_paths[] = {
-    {"/v1/chat/completions", Method::post, Route::chat_completions},
-    {"/v1/completions", Method::post, Route::completions},
-    {"/v1/embeddings", Method::post, Route::embeddings},
-    {"/v1/models", Method::get, Route::models},
-};
-constexpr std::string_view model_prefix = "/v1/models/";
-
-const Known* find_path(std::string_view path) {
-  for (const Known& known : known_paths)
-    if (known.path == path) return &known;
-  if (path.starts_with(model_prefix) && path.size() > model_prefix.size()) return &known_paths[3];
-  return nullptr;
+std::string_view allowed_methods(const Front& front) {
+  return front.method == Method::post ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
 }
 
-std::string_view allowed_methods(const Known& known) {
-  return known.method == Method::post ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
-}
-
-Endpoint endpoint_of(Route route) {
-  if (route == Route::embeddings) return Endpoint::embeddings;
-  return route == Route::completions ? Endpoint::completions : Endpoint::chat_completions;
+// A key as the SDKs of the dialects send it; empty: none is sent.
+std::string offered_key(const net::RequestHead& head) {
+  constexpr std::string_view scheme = "bearer ";
+  const std::string_view authorization = head.headers.find("authorization").value_or("");
+  if (net::same_name(authorization.substr(0, scheme.size()), scheme))
+    return std::string(authorization.substr(scheme.size()));
+  for (const std::string_view name : {"x-api-key", "api-key", "x-goog-api-key"})
+    if (const auto key = head.headers.find(name)) return std::string(*key);
+  return query_value(head.query(), "key");
 }
 
 // A client's own request id is taken over when it cannot do harm in a header, a log or a query.
@@ -116,7 +107,7 @@ class Pipeline {
                .snapshot = std::move(snapshot),
                .request_id = {},
                .model = nullptr,
-               .request = {},
+               .incoming = {},
                .key_name = {},
                .started = parts.clock.now(),
                .deadline = {},
@@ -125,7 +116,8 @@ class Pipeline {
                .attempts = 0,
                .cancel_attempt = {},
                .stopping = false,
-               .cors_origin = {}} {}
+               .cors_origin = {},
+               .writer = {}} {}
 
   Task<void> run() {
     parts_.counters.requests_in_flight.up();
@@ -162,6 +154,11 @@ class Pipeline {
   const net::RequestHead& head() const { return state_.exchange.head(); }
 
   std::optional<Refusal> receive() {
+    if (auto front = find_route(head()))
+      state_.incoming.front = std::move(*front);
+    else
+      state_.incoming.front = {.dialect = dialect_of_path(head().path()), .model = {}, .verb = {}};
+    known_ = state_.incoming.front.route != Route::other;
     const auto offered = head().headers.find("x-request-id");
     state_.request_id = offered && sane_request_id(*offered)
                             ? std::string(*offered)
@@ -184,7 +181,8 @@ class Pipeline {
 
   std::optional<Refusal> identify() {
     if (state_.snapshot->keys.open()) return std::nullopt;
-    key_ = state_.snapshot->keys.find(head().headers.find("authorization").value_or(""));
+    if (claims_signature()) return std::nullopt;  // proven once the body is there
+    key_ = state_.snapshot->keys.find_key(offered_key(head()));
     if (key_ == nullptr) {
       parts_.counters.refused(observe::Refusal::unauthorized);
       return refuse(401, "a valid key is needed: Authorization: Bearer KEY", error_type(401),
@@ -194,28 +192,54 @@ class Pipeline {
     return std::nullopt;
   }
 
-  std::optional<Refusal> admit() {
-    const std::string_view path = head().path();
-    const Known* known = find_path(path);
-    if (known == nullptr) {
-      parts_.counters.refused(observe::Refusal::unknown_route);
-      std::string message =
-          fmt::format("unknown path {}; this server answers", path.substr(0, 200));
-      for (const Known& one : known_paths)
-        message += fmt::format(" {} {},", one.method == Method::post ? "POST" : "GET", one.path);
-      message.back() = '.';
-      return refuse(404, message, error_type(404), "unknown_path");
+  // An AWS SDK signs: with the key's name as access key id, and the key as its secret.
+  bool claims_signature() const {
+    return state_.incoming.front.dialect == dialect::Dialect::bedrock &&
+           head().headers.find("authorization").value_or("").starts_with("AWS4-HMAC-SHA256");
+  }
+
+  std::optional<Refusal> verify_signature(std::string_view body) {
+    if (state_.snapshot->keys.open() || !claims_signature()) return std::nullopt;
+    const auto claim = net::read_sigv4_claim(*head().headers.find("authorization"));
+    const identity::KeySettings* key =
+        claim ? state_.snapshot->keys.find_name(claim->access_key_id) : nullptr;
+    std::string_view why = "the access key id is the name of no key";
+    if (key != nullptr) {
+      const std::string hash = net::sha256_hex(body);
+      const auto verdict = net::verify_sigv4(
+          *claim, {"POST", head().path(), head().query(), head().headers.fields, hash}, key->key,
+          "bedrock", parts_.clock.wall_us() / 1'000'000);
+      if (verdict == net::SigV4Verdict::accepted) {
+        key_ = key;
+        state_.key_name = key->name;
+        return std::nullopt;
+      }
+      why = net::to_string(verdict);
     }
-    route_ = known->route;
-    const bool method_fits = head().method == known->method ||
-                             (known->method == Method::get && head().method == Method::head);
+    parts_.counters.refused(observe::Refusal::unauthorized);
+    return refuse(403, fmt::format("the signature is not accepted: {}", why), error_type(403),
+                  "invalid_signature");
+  }
+
+  std::optional<Refusal> admit() {
+    const Front& front = state_.incoming.front;
+    if (!known_) {
+      parts_.counters.refused(observe::Refusal::unknown_route);
+      return refuse(404,
+                    fmt::format("unknown path {}; this server answers {}",
+                                head().path().substr(0, 200), known_routes()),
+                    error_type(404), "unknown_path");
+    }
+    route_ = front.route;
+    const bool method_fits = head().method == front.method ||
+                             (front.method == Method::get && head().method == Method::head);
     if (!method_fits) {
       parts_.counters.refused(observe::Refusal::unknown_route);
-      allow_ = allowed_methods(*known);
-      return refuse(405, fmt::format("{} takes {}", known->path, allow_), error_type(405),
-                    "method_not_allowed");
+      allow_ = allowed_methods(front);
+      return refuse(405, fmt::format("{} takes {}", head().path().substr(0, 200), allow_),
+                    error_type(405), "method_not_allowed");
     }
-    if (known->method == Method::get) return std::nullopt;
+    if (front.method == Method::get) return std::nullopt;
     const auto content_type = head().headers.find("content-type");
     if (content_type && !is_json(*content_type))
       return refuse(415, "Content-Type must be application/json", error_type(415),
@@ -237,23 +261,23 @@ class Pipeline {
                     status == 413 ? "request_too_large" : "invalid_body");
     }
     parts_.counters.client_received_bytes.add(body->size());
-    auto scanned = dialect::openai::scan_request(endpoint_of(route_), *body);
-    if (!scanned) {
+    if (auto refusal = verify_signature(*body)) return refusal;
+    auto read = read_incoming(head(), *body, state_.incoming);
+    if (!read) {
       parts_.counters.refused(observe::Refusal::bad_body);
-      return refuse(scanned.error());
+      return refuse(read.error());
     }
-    state_.request = std::move(*scanned);
     return std::nullopt;
   }
 
   std::optional<Refusal> route() {
-    if (state_.request.body.empty()) return std::nullopt;  // the client left while it was sending
-    const auto found = state_.snapshot->models.find(state_.request.model);
+    if (state_.incoming.body.empty()) return std::nullopt;  // the client left while it was sending
+    const auto found = state_.snapshot->models.find(state_.incoming.model);
     if (found == state_.snapshot->models.end()) {
       parts_.counters.refused(observe::Refusal::unknown_model);
       return refuse(404,
                     fmt::format("the model '{}' does not exist; GET /v1/models lists those that do",
-                                state_.request.model.substr(0, 200)),
+                                state_.incoming.model.substr(0, 200)),
                     error_type(404), "model_not_found", "model");
     }
     if (!identity::may_use(key_, found->first)) {
@@ -263,7 +287,7 @@ class Pipeline {
     }
     state_.model = &found->second;
     state_.deadline = state_.started + state_.model->deadline;
-    if (state_.request.stream) state_.keepalive_at = state_.started + state_.model->hold_keepalive;
+    if (state_.incoming.stream) state_.keepalive_at = state_.started + state_.model->hold_keepalive;
     return std::nullopt;
   }
 
@@ -272,16 +296,19 @@ class Pipeline {
     net::Exchange::ClientWatch watch(state_.exchange, [this] {
       if (state_.cancel_attempt) state_.cancel_attempt();
     });
-    const std::vector<std::size_t> positions = fitting_targets();
+    auto fitting = candidates(*state_.model, state_.incoming);
+    if (!fitting && state_.incoming.front.operation == Operation::count_tokens)
+      co_return co_await answer_estimate();
+    if (!fitting) co_return std::move(fitting.error());
     std::vector<std::uint16_t> indices;
-    indices.reserve(positions.size());
-    for (const std::size_t position : positions) indices.push_back(state_.model->indices[position]);
+    indices.reserve(fitting->size());
+    for (const Candidate& one : *fitting) indices.push_back(one.index);
     routing::Plan plan(indices, parts_.health);
     std::optional<std::size_t> position = plan.next(parts_.clock.now());
     bool fresh = false;
     while (position) {
-      const routing::Target& target = state_.model->targets[positions[*position]];
-      const Outcome outcome = co_await attempt_one(target, indices[*position], fresh);
+      const Candidate& candidate = (*fitting)[*position];
+      const Outcome outcome = co_await attempt_one(candidate, fresh);
       if (outcome.answered || outcome.failure == FailureClass::client_left) co_return std::nullopt;
       if (outcome.committed) {
         co_await end_cut_stream(outcome);
@@ -303,21 +330,9 @@ class Pipeline {
     co_return no_target_answered(state_.failed, cooled_in);
   }
 
-  // The positions of the targets that may answer. Vectors of different models must never be mixed:
-  // embeddings go to another target only when both declare the same space.
-  std::vector<std::size_t> fitting_targets() const {
-    const auto& targets = state_.model->targets;
-    std::vector<std::size_t> out;
-    out.reserve(targets.size());
-    for (std::size_t i = 0; i < targets.size(); ++i)
-      if (i == 0 || state_.request.endpoint != Endpoint::embeddings ||
-          (!targets[i].vector_space.empty() &&
-           targets[i].vector_space == targets.front().vector_space))
-        out.push_back(i);
-    return out;
-  }
-
-  Task<Outcome> attempt_one(const routing::Target& target, std::size_t index, bool fresh) {
+  Task<Outcome> attempt_one(const Candidate& candidate, bool fresh) {
+    const routing::Target& target = *candidate.target;
+    const std::size_t index = candidate.index;
     ++state_.attempts;
     const MonoTime began = parts_.clock.now();
     records::AttemptStart start;
@@ -327,13 +342,13 @@ class Pipeline {
     start.logical_model = state_.model->name;
     start.provider = target.provider->name;
     start.model = target.model;
-    start.endpoint = state_.request.endpoint;
+    start.endpoint = state_.incoming.front.endpoint;
     start.key_name = state_.key_name;
-    start.features = state_.request.features;
+    start.features = state_.incoming.features;
     const std::uint64_t serial = parts_.journal.start(start);
     co_await state_.turn.on_file();  // a call that may cost money is on file before it is made
 
-    Attempt attempt(state_, target);
+    Attempt attempt(state_, candidate);
     Outcome outcome = co_await attempt.run(fresh);
     const auto took_us = duration_cast<microseconds>(parts_.clock.now() - began).count();
     if (outcome.failure == FailureClass::none)
@@ -358,7 +373,8 @@ class Pipeline {
       parts_.health.undecided(index);
     if (outcome.failure == FailureClass::client_left) return;
     state_.failed.push_back({outcome.failure, outcome.status, target.provider->name, target.model,
-                             outcome.detail, outcome.retry_after, outcome.error_body});
+                             outcome.detail, outcome.retry_after, outcome.error_body,
+                             outcome.error_message});
     if (!blamed) return;
     parts_.on_failure({state_.request_id, state_.model->name, target.provider->name, target.model,
                        outcome.detail, outcome.failure, outcome.status, parts_.clock.wall_us()});
@@ -410,28 +426,43 @@ class Pipeline {
   Task<void> end_cut_stream(const Outcome& outcome) {
     parts_.counters.cut_streams.add();
     status_ = 200;
-    if (!state_.request.stream) {  // a whole answer cut short: the missing bytes say so
+    if (!state_.incoming.stream) {  // a whole answer cut short: the missing bytes say so
       state_.exchange.close_after();
       co_return;
     }
     parts_.counters.error_events.add();
     const std::string event =
-        outcome.error_event_sent ? std::string() : stream_error_event(outcome.failure);
+        outcome.error_event_sent ? std::string() : error_event(broken_stream(outcome.failure));
     auto sent = co_await state_.exchange.end(event);
     (void)sent;
+  }
+
+  // The one event that ends a broken stream, in the client's dialect.
+  std::string error_event(const Refusal& refusal) {
+    const dialect::Dialect dialect = state_.incoming.front.dialect;
+    if (dialect == dialect::Dialect::openai)
+      return fmt::format("data: {}\n\n", body_of(refusal, dialect, state_.request_id));
+    std::string event;
+    state_.stream_writer().error(report_of(refusal, state_.request_id), event);
+    return event;
   }
 
   Task<void> answer(const Refusal& refusal) {
     if (state_.exchange.begun()) {  // comments went out already: the error comes as an event
       status_ = 200;
       parts_.counters.error_events.add();
-      auto sent = co_await state_.exchange.end("data: " + refusal.body + "\n\n");
+      const std::string event = error_event(refusal);
+      auto sent = co_await state_.exchange.end(event);
       (void)sent;
       co_return;
     }
-    status_ = refusal.status;
+    const dialect::Dialect dialect = state_.incoming.front.dialect;
+    status_ = status_of(refusal, dialect);
     net::AnswerHeaders headers = state_.common_headers();
     headers.add("content-type", "application/json");
+    if (dialect == dialect::Dialect::bedrock)
+      headers.add("x-amzn-errortype",
+                  dialect::bedrock::exception_of(report_of(refusal, state_.request_id)));
     if (refusal.status == 401) headers.add("www-authenticate", "Bearer");
     if (!allow_.empty()) headers.add("allow", allow_);
     if (refusal.retry_after) {
@@ -450,14 +481,30 @@ class Pipeline {
       }
       if (!reasons.empty()) headers.add("x-holdfast-fallback-reason", fallback_reasons(reasons));
     }
-    auto sent = co_await state_.exchange.answer(refusal.status, headers, refusal.body);
+    const std::string body = body_of(refusal, dialect, state_.request_id);
+    auto sent = co_await state_.exchange.answer(status_, headers, body);
     (void)sent;
   }
 
-  Task<void> answer_options() {
-    const Known* known = find_path(head().path());
+  // How many tokens a request has, where no target counts them in the client's dialect.
+  Task<std::optional<Refusal>> answer_estimate() {
+    const std::int64_t tokens = dialect::estimate_tokens(*state_.incoming.canonical);
+    const std::string body = state_.incoming.front.dialect == dialect::Dialect::gemini
+                                 ? dialect::gemini::write_count_answer(tokens)
+                                 : dialect::anthropic::write_count_answer(tokens);
     net::AnswerHeaders headers = state_.common_headers();
-    headers.add("allow", known != nullptr ? allowed_methods(*known) : "GET, HEAD, POST, OPTIONS");
+    headers.add("content-type", "application/json");
+    headers.add("x-holdfast-estimate", "true");
+    status_ = 200;
+    auto sent = co_await state_.exchange.answer(200, headers, body);
+    (void)sent;
+    co_return std::nullopt;
+  }
+
+  Task<void> answer_options() {
+    net::AnswerHeaders headers = state_.common_headers();
+    headers.add("allow",
+                known_ ? allowed_methods(state_.incoming.front) : "GET, HEAD, POST, OPTIONS");
     if (!state_.cors_origin.empty()) {
       headers.add("access-control-allow-methods", "GET, POST, OPTIONS");
       headers.add("access-control-allow-headers",
@@ -469,29 +516,20 @@ class Pipeline {
     (void)sent;
   }
 
-  std::string model_object(const routing::Model& model) const {
-    return fmt::format(R"({{"id":{},"object":"model","created":{},"owned_by":"holdfast"}})",
-                       dialect::quote_json_string(model.name),
-                       state_.snapshot->loaded_us / 1'000'000);
-  }
-
   Task<std::optional<Refusal>> answer_models() {
-    std::string body;
-    if (head().path() == known_paths[3].path) {
-      for (const auto& [name, model] : state_.snapshot->models) {
-        if (!identity::may_use(key_, name)) continue;
-        if (!body.empty()) body += ',';
-        body += model_object(model);
-      }
-      body = R"({"object":"list","data":[)" + body + "]}";
-    } else {
-      const std::string name = net::percent_decode(head().path().substr(model_prefix.size()));
-      const auto found = state_.snapshot->models.find(name);
-      if (found == state_.snapshot->models.end() || !identity::may_use(key_, name))
-        co_return refuse(404, fmt::format("the model '{}' does not exist", name.substr(0, 200)),
-                         error_type(404), "model_not_found", "model");
-      body = model_object(found->second);
-    }
+    const Front& front = state_.incoming.front;
+    std::vector<std::string_view> names;
+    for (const auto& [name, model] : state_.snapshot->models)
+      if (identity::may_use(key_, name) && (front.model.empty() || front.model == name))
+        names.emplace_back(name);
+    if (!front.model.empty() && names.empty())
+      co_return refuse(404,
+                       fmt::format("the model '{}' does not exist", front.model.substr(0, 200)),
+                       error_type(404), "model_not_found", "model");
+    auto listed =
+        write_models(front, head().query(), names, state_.snapshot->loaded_us / 1'000'000);
+    if (!listed) co_return refuse(listed.error());
+    const std::string& body = *listed;
     net::AnswerHeaders headers = state_.common_headers();
     headers.add("content-type", "application/json");
     status_ = 200;
@@ -513,6 +551,7 @@ class Pipeline {
   RequestState state_;
   const identity::KeySettings* key_ = nullptr;
   Route route_ = Route::other;
+  bool known_ = false;      // the path is one of ours
   std::string_view allow_;  // of a 405
   int status_ = 200;        // what the client was answered
 };

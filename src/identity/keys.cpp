@@ -2,18 +2,18 @@
 
 #include <algorithm>
 
-#include "net/http_head.h"
-
 namespace holdfast::identity {
 
-const KeySettings* Keys::find(std::string_view authorization) const {
-  constexpr std::string_view scheme = "bearer ";
-  if (!net::same_name(authorization.substr(0, scheme.size()), scheme)) return nullptr;
-  const std::string_view offered = authorization.substr(scheme.size());
+const KeySettings* Keys::find_key(std::string_view offered) const {
   const KeySettings* found = nullptr;
   for (const KeySettings& key : keys_)
     if (equal_in_constant_time(offered, key.key.reveal())) found = &key;
   return found;
+}
+
+const KeySettings* Keys::find_name(std::string_view name) const {
+  const auto found = std::ranges::find(keys_, name, &KeySettings::name);
+  return found == keys_.end() ? nullptr : &*found;
 }
 
 bool may_use(const KeySettings* key, std::string_view name) {

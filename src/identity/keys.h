@@ -15,9 +15,9 @@ class Keys {
 
   // Whether no keys are configured: then anybody who can connect may ask.
   bool open() const { return keys_.empty(); }
-  // The key that an Authorization header ("Bearer KEY") proves; null when it proves none. Takes the
-  // same time whichever key it is.
-  const KeySettings* find(std::string_view authorization) const;
+  // The key that is `offered`; null when it is none of them. Takes the same time whichever it is.
+  const KeySettings* find_key(std::string_view offered) const;
+  const KeySettings* find_name(std::string_view name) const;  // null: there is none
 
  private:
   std::vector<KeySettings> keys_;

@@ -59,8 +59,20 @@ class Histogram {  // written by one thread, read by any
 };
 
 // The applications' routes, as the label `endpoint`.
-enum class Route : std::uint8_t { chat_completions, completions, embeddings, models, other };
-inline constexpr std::size_t route_count = 5;
+enum class Route : std::uint8_t {
+  chat_completions,
+  completions,
+  embeddings,
+  models,
+  other,
+  responses,
+  messages,
+  count_tokens,
+  generate_content,
+  embed_content,
+  converse,
+};
+inline constexpr std::size_t route_count = 11;
 std::string_view to_string(Route route);
 // Requests that were answered before any target was asked, as the label `reason`.
 enum class Refusal : std::uint8_t {

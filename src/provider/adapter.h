@@ -8,40 +8,89 @@
 #include <string_view>
 #include <vector>
 
+#include "dialect/codec.h"
 #include "dialect/openai/answer.h"
 #include "dialect/openai/request.h"
 #include "net/http_head.h"
+#include "net/sigv4.h"
 #include "provider/settings.h"
 
 namespace holdfast::provider {
 
-// Where a call goes and what it proves itself with; for local engines it is known only once they
-// run.
+using records::Endpoint;
+
+// Where a call goes and what it proves itself with; both may be known only when it is made (local
+// engines, short-lived tokens).
 struct Destination {
-  std::string authority;  // the value of Host
-  std::string path;       // of the base URL, without a trailing slash
-  std::string_view key;   // empty: no Authorization
+  std::string_view authority;               // the value of Host
+  std::string_view path;                    // of the base URL, without a trailing slash
+  std::string_view key;                     // API key or bearer token; empty: none
+  const net::AwsCredential* aws = nullptr;  // signs instead of `key`; null: none
+  std::int64_t now_us = 0;                  // wall time
+  std::string_view attempt_id;  // sent as x-request-id, so that both sides' records can be matched
+};
+
+// A client's bytes that go on in its own dialect, but for the model's name.
+struct Passed {
+  Endpoint endpoint = Endpoint::chat_completions;
+  std::string_view body;
+  dialect::openai::Span model_at;  // the value in the body, quotes included; empty: it is not there
+  bool stream = false;
+  std::string_view verb;   // of dialects whose path has one: "streamGenerateContent", "converse"
+  std::string_view query;  // what may go on of the client's query: "beta=true"
+  std::vector<std::pair<std::string, std::string>> headers;  // likewise: "anthropic-version" ...
+};
+
+// A whole HTTP request in parts that go out one after the other.
+struct Outgoing {
+  std::string head;
+  dialect::WireText body;
 };
 
 struct Adapter {
   virtual ~Adapter() = default;
-  // The whole HTTP request: the client's own body with the permitted changes put in place.
-  //   attempt_id   sent as x-request-id, so that both sides' records can be matched
+
+  // The dialect that it speaks.
+  virtual const dialect::Codec& codec() const = 0;
+  // Whether a client of `dialect` can be served at `endpoint` by passing its bytes on.
+  virtual bool passes(dialect::Dialect dialect, Endpoint endpoint) const = 0;
+  // What `model` takes, as far as it is known.
+  virtual dialect::Abilities abilities(std::string_view model) const = 0;
+  // Stop strings that every request to it needs (local base models).
+  virtual const std::vector<std::string>& extra_stop() const;
+
+  // The request of a client of OpenAI's dialect in one piece: the way of most requests.
   virtual std::string splice(const dialect::openai::ScannedRequest& request, std::string_view model,
-                             const Destination& destination, std::string_view attempt_id) const = 0;
+                             const Destination& destination) const;
   // Whether the usage in the stream was asked for by us and not by the client.
-  virtual bool asks_usage(const dialect::openai::ScannedRequest& request) const = 0;
-  // What a whole answer with status 200 is worth.
-  virtual dialect::openai::AnswerFacts scan_answer(dialect::openai::Endpoint endpoint,
-                                                   std::string_view body) const = 0;
-  virtual dialect::openai::Sight scan_event(std::string_view data) const = 0;
-  virtual dialect::openai::ErrorFacts classify_error(int status, std::string_view body) const = 0;
+  virtual bool asks_usage(const dialect::openai::ScannedRequest& /*request*/) const {
+    return false;
+  }
+  // A client's bytes in any other dialect that it speaks.
+  virtual Outgoing pass(const Passed& request, std::string_view model,
+                        const Destination& destination) const = 0;
+  // A translated request.
+  virtual Outgoing send(dialect::WireRequest request, std::string_view model, bool stream,
+                        const Destination& destination) const = 0;
+  // Whether `destination` has what it needs to prove itself; else why not, for the operator.
+  virtual std::string_view lacks(const Destination& /*destination*/) const { return {}; }
+
+  // What passes through: a whole answer with status 200, and the data of one event of a stream.
+  virtual dialect::AnswerFacts scan_answer(Endpoint endpoint, std::string_view body) const;
+  virtual dialect::Sight scan_event(std::string_view data) const;
+  virtual dialect::ErrorFacts classify_error(int status, const net::HeaderFields& headers,
+                                             std::string_view body) const;
+  // The names of the header that identifies its answer.
+  virtual std::string_view request_id_header() const { return "x-request-id"; }
 };
 
-// The adapter for a configured provider.
-//   extra_stop   stop strings to add to every request (local base models); empty for none
-std::unique_ptr<Adapter> make_adapter(const Settings& settings,
-                                      std::vector<std::string> extra_stop);
+// The head of a POST to `path` below the base URL.
+//   authorization   header lines, each ended by CR LF
+std::string request_head(const Destination& destination, std::string_view path,
+                         std::size_t body_bytes, std::string_view accept,
+                         std::string_view authorization);
+// "{before}{model as JSON}{after}": the body with its model replaced.
+dialect::WireText with_model(const Passed& request, std::string_view model);
 
 // How long the upstream asks to be left alone: retry-after-ms, retry-after (seconds, fractions, or
 // an HTTP date held against `now_us`), or "try again in 20s" in the body (wire format notes of

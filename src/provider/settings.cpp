@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/ip/address.hpp>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include "config/proxy.h"
 #include "config/section.h"
 #include "net/tls_context.h"
+#include "provider/kind.h"
 
 namespace holdfast::provider {
 namespace {
@@ -19,9 +21,6 @@ using namespace std::chrono_literals;
 using config::Choice;
 using config::Section;
 
-constexpr std::array<Choice<Kind>, 3> kinds = {{{"openai", Kind::openai},
-                                                {"openai_compatible", Kind::openai_compatible},
-                                                {"llama_cpp", Kind::llama_cpp}}};
 constexpr std::array<Choice<bool>, 2> networks = {{{"public", false}, {"private", true}}};
 constexpr std::array<Choice<UsageAsk>, 2> usages = {
     {{"ask", UsageAsk::ask}, {"never", UsageAsk::never}}};
@@ -30,7 +29,6 @@ constexpr std::array<Choice<Standby>, 2> standbys = {
 constexpr std::array<Choice<Frame>, 2> frames = {
     {{"none", Frame::none}, {"user_assistant", Frame::user_assistant}}};
 
-constexpr std::string_view openai_url = "https://api.openai.com/v1";
 constexpr auto longest = 24h;
 
 bool is_private(const ip::address_v4& address) {
@@ -82,15 +80,14 @@ void check_origin(Section& section, Settings& settings) {
 
 void read_base_url(Section& section, Settings& settings, bool kind_known) {
   std::string url;
-  const bool given =
-      section.text("base_url", url,
-                   "where its interface is, the version included; openai: "
-                   "https://api.openai.com/v1 unless set; required for openai_compatible");
+  const bool given = section.text("base_url", url,
+                                  "where its interface is, the version included; unless set, where "
+                                  "its kind usually is; kinds without such a place require it");
   if (!given) {
-    if (settings.kind == Kind::openai_compatible)
+    url = settings.usual_url.empty() ? std::string(settings.kind->base_url) : settings.usual_url;
+    if (url.empty() && kind_known && !settings.kind->local)
       section.require("base_url", "say where it is, as in base_url: https://vllm.internal/v1");
-    if (settings.kind != Kind::openai || !kind_known) return;
-    url = openai_url;
+    if (url.empty() || !kind_known) return;
   }
   if (url.find("://") == std::string::npos) {
     section.problem("base_url", "has no scheme", "write https://host[:port][/path]");
@@ -107,9 +104,20 @@ void read_base_url(Section& section, Settings& settings, bool kind_known) {
   check_origin(section, settings);
 }
 
+// Which clouds' credentials a kind can use in place of a key.
+vault::AuthOffer auth_offer(const Settings& settings) {
+  vault::AuthOffer offer;
+  offer.google = settings.kind->name == "vertex";
+  offer.azure = settings.kind->name == "azure_openai";
+  offer.aws = settings.kind->name == "bedrock";
+  offer.aws_region = settings.region;
+  return offer;
+}
+
 void read_remote(Section& section, Settings& settings, bool kind_known) {
-  section.secret("key", settings.key, "sent as its bearer token; required for openai");
-  if (kind_known && settings.kind == Kind::openai && section.document() != nullptr)
+  section.secret("key", settings.key, "its API key; required by most kinds");
+  settings.auth = vault::read_auth(section, auth_offer(settings));
+  if (kind_known && settings.kind->key_needed && !settings.auth && section.document() != nullptr)
     section.require("key", "say where its API key is, as in key: env:OPENAI_API_KEY");
   section.choice("network", settings.private_network, networks,
                  "private: its address may be in a private range; on loopback it always may");
@@ -125,11 +133,6 @@ void read_remote(Section& section, Settings& settings, bool kind_known) {
   read_base_url(section, settings, kind_known);
   section.choice("usage", settings.usage, usages,
                  "whether streams are asked for their usage; some refuse the field");
-}
-
-void read_openai(Section& section, Settings& settings) {
-  section.word("organization", settings.organization, "sent as OpenAI-Organization");
-  section.word("project", settings.project, "sent as OpenAI-Project");
 }
 
 void read_engine(Section& section, EngineSettings& engine, bool kind_known) {
@@ -155,17 +158,44 @@ void read_engine(Section& section, EngineSettings& engine, bool kind_known) {
   });
 }
 
+// The kinds that read the same keys of their own, in one condition: "kind: gemini, vertex".
+std::string sharers(void (*read)(Section&, Settings&)) {
+  std::string out = "kind: ";
+  for (const Kind* kind : kinds())
+    if (kind->read == read) out.append(kind->name).append(", ");
+  out.resize(out.size() - 2);
+  return out;
+}
+
+void read_own(Section& section, Settings& settings, bool known) {
+  std::vector<void (*)(Section&, Settings&)> done;
+  for (const Kind* kind : kinds()) {
+    if (kind->read == nullptr || std::ranges::find(done, kind->read) != done.end()) continue;
+    done.push_back(kind->read);
+    const std::string condition = sharers(kind->read);
+    section.when(!known || settings.kind->read == kind->read, condition,
+                 [&] { kind->read(section, settings); });
+  }
+}
+
+bool read_kind(Section& section, Settings& settings) {
+  std::vector<std::string_view> names;
+  for (const Kind* kind : kinds()) names.push_back(kind->name);
+  std::size_t picked = names.size();
+  section.one_of("kind", picked, names, "what it speaks");
+  settings.kind = picked < names.size() ? kinds()[picked] : find_kind("openai_compatible");
+  return picked < names.size();
+}
+
 void read_provider(Section& section, Settings& settings) {
-  const bool known = section.choice("kind", settings.kind, kinds, "what it speaks");
+  const bool known = read_kind(section, settings);
   section.require("kind", "say what it is, as in kind: openai_compatible");
-  const bool local = settings.kind == Kind::llama_cpp;
-  section.when(!local, "kind: openai, openai_compatible",
-               [&] { read_remote(section, settings, known); });
-  section.when(!known || settings.kind == Kind::openai, "kind: openai",
-               [&] { read_openai(section, settings); });
+  const bool local = settings.kind->local;
   section.text("owner", settings.owner, "whose model it is");
   section.text("host", settings.host, "on whose machines it runs");
-  section.text("region", settings.region, "where they are");
+  section.text("region", settings.region, "where they are; bedrock: the region that is called");
+  read_own(section, settings, known);
+  section.when(!local, "all kinds but llama_cpp", [&] { read_remote(section, settings, known); });
   read_timeouts(section, settings.timeouts, "deadlines of one attempt");
   section.when(!known || local, "kind: llama_cpp",
                [&] { read_engine(section, settings.engine, known && local); });

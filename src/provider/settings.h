@@ -1,6 +1,7 @@
 // A provider as its operator configured it: `providers.NAME`.
 #pragma once
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "base/secret.h"
 #include "net/origin.h"
+#include "vault/settings.h"
 
 namespace holdfast::config {
 class Section;
@@ -15,7 +17,7 @@ class Section;
 
 namespace holdfast::provider {
 
-enum class Kind { openai, openai_compatible, llama_cpp };
+struct Kind;  // kind.h
 // Whether the provider is asked for usage in streams (stream_options.include_usage): some refuse
 // the field.
 enum class UsageAsk { ask, never };
@@ -46,18 +48,26 @@ struct EngineSettings {
   bool operator==(const EngineSettings&) const = default;
 };
 
+// What only one kind has; made and read by its folder.
+struct OwnSettings {
+  virtual ~OwnSettings() = default;
+};
+
 struct Settings {
   std::string name;
-  Kind kind = Kind::openai;
-  net::BaseUrl base;  // openai: https://api.openai.com/v1 unless set; llama_cpp: set by the engine
-  Secret key;         // empty: no Authorization header
-  std::string organization;         // openai: OpenAI-Organization
-  std::string project;              // openai: OpenAI-Project
+  const Kind* kind = nullptr;  // never null once read
+  net::BaseUrl base;           // local engines: set by the engine
+  std::string usual_url;       // set by kinds whose URL depends on their own keys; else the kind's
+  Secret key;                  // empty: no Authorization header
+  std::string organization;    // openai: OpenAI-Organization
+  std::string project;         // openai: OpenAI-Project
   std::string owner, host, region;  // whose model, on whose machines, where; free words
   bool private_network = false;     // network: private -- the address may be in a private range
   UsageAsk usage = UsageAsk::ask;
   Timeouts timeouts;
-  EngineSettings engine;  // llama_cpp only
+  std::shared_ptr<const OwnSettings> own;
+  std::optional<vault::AuthSettings> auth;  // short-lived credentials in place of `key`
+  EngineSettings engine;                    // local engines only
 };
 
 // Reads `providers` of the top level. A provider that is wrong is there nevertheless, so that what

@@ -14,18 +14,20 @@
 #include "provider/adapter.h"
 #include "provider/settings.h"
 #include "routing/health.h"
+#include "routing/settings.h"
 
 namespace holdfast::routing {
 
 struct Provider {
   std::string name;
-  provider::Kind kind = provider::Kind::openai;
+  const provider::Kind* kind = nullptr;
   std::unique_ptr<provider::Adapter> adapter;
   net::Origin origin;     // where connections go
   std::string pool_key;   // origin.key()
   std::string authority;  // the value of Host
   std::string path;       // of the base URL
   Secret key;
+  bool short_lived = false;  // proves itself with a credential that is fetched, not with `key`
   std::shared_ptr<engine::Engine> engine;  // local engines only; it has its own endpoint and key
 };
 
@@ -34,6 +36,7 @@ struct Target {
   std::string model;         // what the provider calls it
   std::string vector_space;  // embeddings only fail over to equal ones; empty: none declared
   provider::Timeouts timeouts;
+  Overrides overrides;
 };
 
 struct Model {
@@ -42,6 +45,8 @@ struct Model {
   std::vector<std::uint16_t> indices;  // of the targets, in the table of health and in the metrics
   std::chrono::milliseconds deadline{};
   std::chrono::milliseconds hold_keepalive{};
+  bool lossy = false;       // what a target cannot express is dropped, not refused
+  bool pad_streams = true;  // translated events hide their lengths
 };
 
 struct Snapshot {

@@ -10,7 +10,9 @@
 
 #include "base/log.h"
 #include "config/document.h"
+#include "provider/kind.h"
 #include "server/admin.h"
+#include "server/credentials.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
 #include "store/state_lock.h"
@@ -62,10 +64,10 @@ class Engines {
   // Forgets the engines that `settings` do not have any more.
   void keep_only(const Settings& settings) {
     for (auto entry = engines_.begin(); entry != engines_.end();) {
-      const bool kept = std::any_of(
-          settings.providers.begin(), settings.providers.end(), [&](const provider::Settings& one) {
-            return one.kind == provider::Kind::llama_cpp && one.name == entry->first;
-          });
+      const bool kept = std::any_of(settings.providers.begin(), settings.providers.end(),
+                                    [&](const provider::Settings& one) {
+                                      return one.kind->local && one.name == entry->first;
+                                    });
       if (!kept) retired_.push_back(std::move(entry->second.engine));
       entry = kept ? std::next(entry) : engines_.erase(entry);
     }
@@ -150,6 +152,8 @@ class Server {
     }
     application_port_ = port;
     for (const auto& worker : workers_) worker->start();
+    credentials_.emplace(clock_, workers_);
+    credentials_->use(settings_);
     return {};
   }
 
@@ -248,6 +252,7 @@ class Server {
         compile(*loaded, ++generation_, clock_.wall_us(), registry_,
                 [this](const provider::Settings& one) { return engines_.get(one); });
     for (const auto& worker : workers_) worker->use(snapshot);
+    credentials_->use(*loaded);
     admin_->snapshot = snapshot;
     admin_->settings = *loaded;
     admin_->reload_problem.clear();
@@ -283,6 +288,7 @@ class Server {
 
   int finish() {
     if (joiner_.joinable()) joiner_.join();
+    credentials_.reset();
     workers_.clear();
     const auto drained = drain_->stop();
     if (!drained) log::error("records: {}", drained.error().detail);
@@ -308,6 +314,7 @@ class Server {
   std::optional<AdminHandler> admin_handler_;
   std::optional<net::HttpServer> admin_http_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::optional<Credentials> credentials_;  // goes before the workers
   std::thread joiner_;
   std::uint16_t application_port_ = 0, admin_port_ = 0;
 };

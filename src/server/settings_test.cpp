@@ -87,7 +87,7 @@ models:
   ASSERT_EQ(read->providers.size(), 4U);
   const provider::Settings& openai = read->providers[0];
   EXPECT_EQ(openai.name, "openai");
-  EXPECT_EQ(openai.kind, provider::Kind::openai);
+  EXPECT_EQ(openai.kind->name, "openai");
   EXPECT_EQ(openai.base.origin.host, "api.openai.com");
   EXPECT_EQ(openai.base.path, "/v1");
   EXPECT_EQ(openai.key.reveal(), "sk-value");

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "provider/kind.h"
+
 namespace holdfast::server {
 namespace {
 
@@ -11,7 +13,7 @@ std::shared_ptr<const routing::Provider> compile_provider(const provider::Settin
   out->name = settings.name;
   out->kind = settings.kind;
   std::vector<std::string> extra_stop;
-  if (settings.kind == provider::Kind::llama_cpp) {
+  if (settings.kind->local) {
     out->engine = engine_of(settings);
     extra_stop = engine::stop_strings(settings.engine.frame);
   } else {
@@ -22,8 +24,9 @@ std::shared_ptr<const routing::Provider> compile_provider(const provider::Settin
     out->authority = out->origin.authority();
     out->path = settings.base.path;
     out->key = settings.key;
+    out->short_lived = settings.auth.has_value();
   }
-  out->adapter = provider::make_adapter(settings, std::move(extra_stop));
+  out->adapter = settings.kind->make(settings, std::move(extra_stop));
   return out;
 }
 
@@ -49,9 +52,11 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
     model.name = one.name;
     model.deadline = one.deadline;
     model.hold_keepalive = one.hold_keepalive;
+    model.lossy = one.lossy;
+    model.pad_streams = one.pad_streams;
     for (const routing::TargetSettings& target : one.targets) {
-      model.targets.push_back(
-          {by_name.at(target.provider), target.model, target.vector_space, target.timeouts});
+      model.targets.push_back({by_name.at(target.provider), target.model, target.vector_space,
+                               target.timeouts, target.overrides});
       model.indices.push_back(
           static_cast<std::uint16_t>(registry.target_index(target.provider, target.model)));
     }

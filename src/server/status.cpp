@@ -3,6 +3,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "provider/kind.h"
+
 namespace holdfast::server {
 namespace {
 
@@ -39,18 +41,6 @@ std::string_view to_string(engine::EngineState state) {
       return "stopping";
   }
   return "stopped";
-}
-
-std::string_view to_string(provider::Kind kind) {
-  switch (kind) {
-    case provider::Kind::openai:
-      return "openai";
-    case provider::Kind::openai_compatible:
-      return "openai_compatible";
-    case provider::Kind::llama_cpp:
-      return "llama_cpp";
-  }
-  return "openai";
 }
 
 // Wall time of a moment of monotonic time, microseconds.
@@ -214,7 +204,7 @@ json::value providers_json(const AdminState& state) {
         }
     json::object one;
     one["name"] = settings.name;
-    one["kind"] = to_string(settings.kind);
+    one["kind"] = settings.kind->name;
     one["owner"] = settings.owner;
     one["host"] = settings.host;
     one["region"] = settings.region;

@@ -25,8 +25,16 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::Thread
       watchdog_(loop_, clock),
       connector_(net::make_connector(loop_, watchdog_, clock)),
       pool_(*connector_, clock),
-      gateway_({loop_, clock, watchdog_, pool_, *journal_, counters, health, Random(entropy_seed()),
-                std::move(on_failure)},
+      gateway_({loop_,
+                clock,
+                watchdog_,
+                pool_,
+                *journal_,
+                counters,
+                health,
+                Random(entropy_seed()),
+                std::move(on_failure),
+                {}},
                std::move(snapshot)),
       housekeeping_timer_(loop_),
       drain_timer_(loop_) {}
@@ -52,6 +60,13 @@ void Worker::run() { loop_.run(); }
 
 void Worker::use(std::shared_ptr<const routing::Snapshot> snapshot) {
   asio::post(loop_, [this, snapshot = std::move(snapshot)] { gateway_.use(snapshot); });
+}
+
+void Worker::use_credential(const std::string& provider,
+                            std::shared_ptr<const vault::Credential> credential) {
+  asio::post(loop_, [this, provider, credential = std::move(credential)] {
+    gateway_.use_credential(provider, credential);
+  });
 }
 
 void Worker::drain(net::Deadline deadline) {

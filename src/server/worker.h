@@ -29,6 +29,8 @@ class Worker {
   void start();
   // Any thread from here on.
   void use(std::shared_ptr<const routing::Snapshot> snapshot);
+  void use_credential(const std::string& provider,
+                      std::shared_ptr<const vault::Credential> credential);
   // Accepts no more, lets requests finish until `deadline`, then ends them with an error; the
   // thread ends when the last connection has closed.
   void drain(net::Deadline deadline);

@@ -125,7 +125,8 @@ def provider_config(kind: str, fake: Fake) -> dict:
     """How Holdfast is told of the fake."""
     base = fake.base_url if kind in ("openai", "mistral") else fake.root_url
     if kind == "bedrock":
-        keys = {"access_key_id": "env:AWS_ID", "secret_access_key": "env:AWS_SECRET"}
+        auth = {"source": "aws_static", "access_key_id": drivers.ACCESS_KEY}
+        keys = {"auth": auth | {"secret_access_key": "env:AWS_SECRET"}}
         keys["region"] = drivers.REGION
     else:
         keys = {"key": "env:UPSTREAM_KEY"}

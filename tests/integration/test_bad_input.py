@@ -260,7 +260,7 @@ def test_an_unknown_model(gateway, upstream, model):
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/", "/v1/chat", "/v1/responses", "/v1/files", "/chat/completions", "/healthz",
+    ["/", "/v1", "/v1/", "/v1/chat", "/v1/files", "/chat/completions", "/healthz",
      "/metrics", "/api/v1/requests", "/admin", "/v1/models/nothing", "/%00", "/v1/chat/completions%20",
      "/" + "a" * 8000],
 )  # fmt: skip

@@ -103,7 +103,10 @@ JsonTag find_place(std::string_view key) {
 
 class RequestVisitor final : public JsonVisitor {
  public:
-  explicit RequestVisitor(ScannedRequest& out) : out_(out) {}
+  RequestVisitor(ScannedRequest& out, std::string_view path_model)
+      : out_(out), has_model_(!path_model.empty()) {
+    out_.model = path_model;
+  }
 
   JsonTag member(JsonTag parent, std::string_view key) override {
     switch (parent) {
@@ -157,7 +160,7 @@ class RequestVisitor final : public JsonVisitor {
         break;
       case p_model:
         if (!expect(kind, JsonKind::string, "model")) break;
-        out_.model = unescape_json_string(raw);
+        if (!has_model_) out_.model = unescape_json_string(raw);
         out_.model_at = {begin, end};
         has_model_ = true;
         break;
@@ -403,8 +406,9 @@ std::string_view path_of(Endpoint endpoint) {
       return "/completions";
     case Endpoint::embeddings:
       return "/embeddings";
+    default:
+      return "";
   }
-  return "";
 }
 
 bool redirects_call(std::string_view key) {
@@ -412,12 +416,12 @@ bool redirects_call(std::string_view key) {
          std::end(forbidden_fields);
 }
 
-std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint,
-                                                           std::string_view body) {
+std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint, std::string_view body,
+                                                           std::string_view path_model) {
   ScannedRequest out;
   out.body = body;
   out.endpoint = endpoint;
-  RequestVisitor visitor(out);
+  RequestVisitor visitor(out, path_model);
   const auto scanned = scan_json(body, visitor);
   if (!scanned)
     return std::unexpected(
@@ -431,7 +435,11 @@ std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint,
 
 Splice::Splice(const ScannedRequest& request, const Changes& changes)
     : request_(request), size_(request.body.size()) {
-  edits_.push_back({request.model_at, quote_json_string(changes.model)});
+  if (request.model_at.end > 0)
+    edits_.push_back({request.model_at, quote_json_string(changes.model)});
+  else
+    edits_.push_back({{request.root_at, request.root_at},
+                      fmt::format("\"model\":{},", quote_json_string(changes.model))});
   if (changes.ask_usage) edit_usage(request, edits_);
   if (changes.stop != nullptr && !changes.stop->empty()) edit_stop(request, *changes.stop, edits_);
   std::sort(edits_.begin(), edits_.end(),

@@ -28,7 +28,7 @@ struct ScannedRequest {
   std::string_view body;  // the client's bytes; they outlive the scan
   Endpoint endpoint = Endpoint::chat_completions;
   std::string model;  // unescaped
-  Span model_at;      // the value, quotes included
+  Span model_at;      // the value, quotes included; empty: the body has none
   bool stream = false;
   bool include_usage = false;  // the client itself asks for usage in the stream
   std::optional<Span> stream_options_at;
@@ -45,8 +45,9 @@ bool redirects_call(std::string_view key);
 
 // Checks and reads `body`.
 //   errors   what is wrong, for the client; the text names the field and never quotes a prompt
-std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint,
-                                                           std::string_view body);
+//   path_model   the model that the path names (Azure): then the body need not, and is not believed
+std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint, std::string_view body,
+                                                           std::string_view path_model = {});
 
 // The permitted changes.
 struct Changes {

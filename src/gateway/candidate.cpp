@@ -1,0 +1,147 @@
+#include "gateway/candidate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace holdfast::gateway {
+namespace {
+
+using dialect::Block;
+using dialect::Loss;
+using dialect::Request;
+
+// Vectors of different models must never be mixed: embeddings go to another target only when both
+// declare the same space.
+bool same_space(const routing::Model& model, const routing::Target& target,
+                const Incoming& incoming) {
+  if (incoming.front.operation != Operation::embeddings || &target == &model.targets.front())
+    return true;
+  return !target.vector_space.empty() && target.vector_space == model.targets.front().vector_space;
+}
+
+bool passes(const routing::Target& target, const Incoming& incoming) {
+  return !target.overrides.any() && !incoming.foreign_state && !incoming.front.json_array &&
+         target.provider->adapter->passes(incoming.front.dialect, incoming.front.endpoint);
+}
+
+// What the target asks instead of the client, and the stop strings that its engine needs. The
+// request is the client's again when this ends.
+class Overridden {
+ public:
+  Overridden(const routing::Target& target, Request& request) : request_(request) {
+    const routing::Overrides& asked = target.overrides;
+    if (!asked.system.empty()) {
+      system_ = std::exchange(request.system, {});
+      Block& text = request.system.emplace_back();
+      text.text = asked.system;
+      system_set_ = true;
+    }
+    temperature_ = request.temperature;
+    if (!asked.temperature.empty())
+      request.temperature = dialect::Number{asked.temperature, std::stod(asked.temperature)};
+    effort_ = request.reasoning.effort;
+    if (!asked.effort.empty()) request.reasoning.effort = dialect::effort_from(asked.effort);
+    max_tokens_ = request.max_tokens;
+    if (asked.max_tokens > 0) request.max_tokens = asked.max_tokens;
+    stops_ = request.stop.size();
+    for (const std::string& stop : target.provider->adapter->extra_stop())
+      request.stop.emplace_back(stop);
+  }
+  ~Overridden() {
+    if (system_set_) request_.system = std::move(system_);
+    request_.temperature = temperature_;
+    request_.reasoning.effort = effort_;
+    request_.max_tokens = max_tokens_;
+    request_.stop.resize(stops_);
+  }
+  Overridden(const Overridden&) = delete;
+  Overridden& operator=(const Overridden&) = delete;
+
+ private:
+  Request& request_;
+  bool system_set_ = false;
+  std::vector<Block> system_;
+  std::optional<dialect::Number> temperature_;
+  dialect::Effort effort_;
+  std::optional<std::int64_t> max_tokens_;
+  std::size_t stops_;
+};
+
+Refusal cannot_say(const std::string& field, const std::string& reason,
+                   const routing::Target& target) {
+  return refuse(400,
+                fmt::format("{}: {} (target {}/{}); lossy: allow on the model would drop it", field,
+                            reason, target.provider->name, target.model),
+                error_type(400), "unsupported_parameter", field);
+}
+
+Refusal cannot_serve(const Incoming& incoming, const routing::Target& target) {
+  return refuse(400,
+                fmt::format("target {}/{} cannot serve {}", target.provider->name, target.model,
+                            records::to_string(incoming.front.endpoint)),
+                error_type(400), "unsupported_endpoint");
+}
+
+bool translatable(const Incoming& incoming) {
+  return incoming.front.operation == Operation::generate;
+}
+
+}  // namespace
+
+std::string Candidate::dropped() const {
+  std::string out;
+  for (const Loss& loss : losses) {
+    if (!out.empty()) out += ", ";
+    out += loss.field;
+  }
+  return out;
+}
+
+Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& incoming,
+                                       std::vector<Loss>& losses) {
+  const Overridden overridden(target, *incoming.canonical);
+  const provider::Adapter& adapter = *target.provider->adapter;
+  return adapter.codec().write_request(*incoming.canonical, target.model,
+                                       adapter.abilities(target.model), losses);
+}
+
+std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,
+                                                          Incoming& incoming) {
+  std::vector<Candidate> out, lossy;
+  out.reserve(model.targets.size());
+  std::optional<Refusal> refused;
+  for (std::size_t i = 0; i < model.targets.size(); ++i) {
+    const routing::Target& target = model.targets[i];
+    if (!same_space(model, target, incoming)) continue;
+    Candidate one{&target, model.indices[i], passes(target, incoming), {}};
+    if (!one.passes) {
+      if (!translatable(incoming)) {
+        if (!refused) refused = cannot_serve(incoming, target);
+        continue;
+      }
+      const auto canonical = canonical_of(incoming);
+      if (!canonical) {
+        if (!refused) refused = refuse(canonical.error());
+        continue;
+      }
+      const auto written = write_for(target, incoming, one.losses);
+      const auto graver = std::ranges::find(one.losses, false, &Loss::harmless);
+      if (!written) {
+        if (!refused) refused = cannot_say(written.error().detail, "cannot be expressed", target);
+        continue;
+      }
+      if (graver != one.losses.end() && !model.lossy) {
+        if (!refused) refused = cannot_say(graver->field, graver->reason, target);
+        continue;
+      }
+    }
+    const bool loses = std::ranges::find(one.losses, false, &Loss::harmless) != one.losses.end();
+    (loses ? lossy : out).push_back(std::move(one));
+  }
+  for (Candidate& one : lossy) out.push_back(std::move(one));
+  if (out.empty() && refused) return std::unexpected(std::move(*refused));
+  return out;
+}
+
+}  // namespace holdfast::gateway

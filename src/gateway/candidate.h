@@ -1,0 +1,32 @@
+// A target of a request with the form in which it would be asked.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/answers.h"
+#include "gateway/incoming.h"
+#include "routing/snapshot.h"
+
+namespace holdfast::gateway {
+
+struct Candidate {
+  const routing::Target* target = nullptr;
+  std::uint16_t index = 0;            // in the table of health
+  bool passes = false;                // the client's bytes go on in its own dialect
+  std::vector<dialect::Loss> losses;  // what it cannot express of the request
+  std::string dropped() const;        // their fields, for x-holdfast-dropped; empty: none
+};
+
+// The targets of `model` that can serve the request: in their order, but those that would lose
+// something after those that lose nothing.
+//   errors   none can: a refusal that names the field and the target
+std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,
+                                                          Incoming& incoming);
+
+// The request as it is written for a target of another dialect (or with overrides).
+//   errors   invalid_request: cannot be said at all
+Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& incoming,
+                                       std::vector<dialect::Loss>& losses);
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,180 @@
+#include "gateway/incoming.h"
+
+#include <fmt/format.h>
+
+#include "dialect/anthropic/codec.h"
+#include "dialect/bedrock/codec.h"
+#include "dialect/gemini/codec.h"
+#include "dialect/openai/codec.h"
+#include "dialect/openai_responses/codec.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using dialect::BlockKind;
+using dialect::Dialect;
+using dialect::Request;
+using dialect::RequestProblem;
+using records::bit;
+using records::Feature;
+
+std::uint32_t feature_of(BlockKind kind) {
+  switch (kind) {
+    case BlockKind::image:
+      return bit(Feature::images);
+    case BlockKind::audio:
+      return bit(Feature::audio);
+    case BlockKind::document:
+      return bit(Feature::files);
+    case BlockKind::text:
+    case BlockKind::video:
+    case BlockKind::tool_call:
+    case BlockKind::tool_result:
+    case BlockKind::thinking:
+    case BlockKind::redacted_thinking:
+    case BlockKind::refusal:
+    case BlockKind::native:
+      return 0;
+  }
+  return 0;
+}
+
+bool is_foreign(const dialect::Block& block, Dialect dialect) {
+  static constexpr std::string_view houses[] = {"openai", "openai",    "anthropic",
+                                                "google", "anthropic", "cohere"};
+  const std::string_view house = block.signature.house;
+  return !house.empty() && house != houses[static_cast<std::size_t>(dialect)];
+}
+
+void note_features(Incoming& into) {
+  const Request& request = *into.canonical;
+  const auto set = [&into](bool holds, Feature feature) {
+    if (holds) into.features |= bit(feature);
+  };
+  set(into.stream, Feature::stream);
+  set(!request.tools.empty(), Feature::tools);
+  set(request.parallel_tools == true, Feature::parallel_tools);
+  set(request.format.kind == dialect::Format::Kind::json_schema, Feature::schema);
+  set(request.format.kind == dialect::Format::Kind::json_object, Feature::json_object);
+  set(request.reasoning.effort != dialect::Effort::unset || request.reasoning.budget_tokens ||
+          request.reasoning.adaptive,
+      Feature::reasoning);
+  set(request.logprobs == true, Feature::logprobs);
+  set(request.n.value_or(1) > 1, Feature::n_many);
+  set(!request.stop.empty(), Feature::stop);
+  set(request.seed.has_value(), Feature::seed);
+  set(!request.metadata.empty(), Feature::metadata);
+  set(!request.service_tier.empty(), Feature::service_tier);
+  for (const dialect::Message& message : request.messages)
+    for (const dialect::Block& block : message.content) {
+      into.features |= feature_of(block.kind);
+      into.foreign_state = into.foreign_state || is_foreign(block, into.front.dialect);
+    }
+}
+
+std::optional<RequestProblem> check_forbidden(dialect::JsonValue root) {
+  dialect::Arena arena;
+  for (const auto& member : root.members()) {
+    const std::string_view name = member.key.text(arena);
+    if (dialect::openai::redirects_call(name))
+      return RequestProblem{400, fmt::format("{} is not allowed: it could redirect the call", name),
+                            "forbidden_field", std::string(name)};
+  }
+  return std::nullopt;
+}
+
+std::expected<Request, RequestProblem> read_canonical(const Incoming& incoming) {
+  if (incoming.front.operation == Operation::count_tokens &&
+      incoming.front.dialect == Dialect::anthropic)
+    return dialect::anthropic::read_count_request(incoming.body);
+  if (incoming.front.operation == Operation::count_tokens)
+    return dialect::gemini::read_count_request(incoming.body, incoming.front.model);
+  return client_codec(incoming.front.dialect)
+      .read_request(incoming.body, incoming.front.model, incoming.front.stream);
+}
+
+// What of the client's headers goes on to a provider of its dialect.
+void pass_headers(const net::RequestHead& head, Incoming& into) {
+  if (into.front.dialect != Dialect::anthropic) return;
+  for (const auto& field : head.headers.fields)
+    if (net::same_name(field.name, "anthropic-version") ||
+        net::same_name(field.name, "anthropic-beta"))
+      into.passed.headers.emplace_back(field.name, field.value);
+  if (query_value(head.query(), "beta") == "true") into.passed.query = "beta=true";
+}
+
+std::expected<void, RequestProblem> read_openai(Incoming& into) {
+  auto scanned = dialect::openai::scan_request(into.front.endpoint, into.body, into.front.model);
+  if (!scanned) return std::unexpected(std::move(scanned.error()));
+  into.scanned = std::move(*scanned);
+  into.model = into.scanned.model;
+  into.stream = into.scanned.stream;
+  into.features = into.scanned.features;
+  return {};
+}
+
+}  // namespace
+
+const dialect::Codec& client_codec(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::openai:
+    case Dialect::cohere:
+      return dialect::openai::codec();
+    case Dialect::openai_responses:
+      return dialect::openai_responses::codec();
+    case Dialect::anthropic:
+      return dialect::anthropic::codec();
+    case Dialect::gemini:
+      return dialect::gemini::codec();
+    case Dialect::bedrock:
+      return dialect::bedrock::codec();
+  }
+  return dialect::openai::codec();
+}
+
+std::expected<void, RequestProblem> read_incoming(const net::RequestHead& head,
+                                                  std::string_view body, Incoming& into) {
+  into.body = body;
+  if (into.front.dialect == Dialect::openai) return read_openai(into);
+  dialect::JsonDocument document;
+  if (auto parsed = document.parse(body); !parsed)
+    return std::unexpected(
+        RequestProblem{400,
+                       fmt::format("the body is not acceptable JSON: {} (byte {})",
+                                   parsed.error().message, parsed.error().offset),
+                       "invalid_json", ""});
+  if (auto problem = check_forbidden(document.root())) return std::unexpected(std::move(*problem));
+  if (into.front.dialect == Dialect::anthropic) {
+    const std::string_view version = head.headers.find("anthropic-version").value_or("");
+    if (auto problem = dialect::anthropic::check_version(version, document.root()))
+      return std::unexpected(std::move(*problem));
+  }
+  auto request = read_canonical(into);
+  if (!request) return std::unexpected(std::move(request.error()));
+  into.canonical = std::make_unique<Request>(std::move(*request));
+  into.model = into.canonical->model;
+  into.stream = into.canonical->stream;
+  note_features(into);
+  into.passed.endpoint = into.front.endpoint;
+  into.passed.body = body;
+  into.passed.stream = into.stream;
+  into.passed.verb = into.front.verb;
+  if (const dialect::JsonValue model = document.root()["model"];
+      into.front.model.empty() && model.is_string()) {
+    const auto begin = static_cast<std::size_t>(model.raw().data() - body.data());
+    into.passed.model_at = {begin, begin + model.raw().size()};
+  }
+  pass_headers(head, into);
+  return {};
+}
+
+std::expected<const Request*, RequestProblem> canonical_of(Incoming& incoming) {
+  if (!incoming.canonical) {
+    auto request = read_canonical(incoming);
+    if (!request) return std::unexpected(std::move(request.error()));
+    incoming.canonical = std::make_unique<Request>(std::move(*request));
+  }
+  return incoming.canonical.get();
+}
+
+}  // namespace holdfast::gateway

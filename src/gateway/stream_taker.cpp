@@ -1,0 +1,233 @@
+#include "gateway/stream_taker.h"
+
+#include <vector>
+
+#include "net/sse_parser.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using dialect::StreamEvent;
+
+bool fail(Taking& so_far, std::string detail) {
+  so_far.malformed = true;
+  so_far.detail = std::move(detail);
+  return false;
+}
+
+void note(Taking& so_far, const dialect::Sight& sight) {
+  so_far.any_event = true;
+  if (sight.usage.given()) so_far.usage.update(sight.usage);
+  so_far.finish = so_far.finish || sight.finish;
+  so_far.done = so_far.done || sight.done;
+  so_far.content = so_far.content || sight.content;
+}
+
+// Server-sent events: each is judged by itself and passed on as it came.
+class EventTaker : public StreamTaker {
+ public:
+  bool feed(std::string_view bytes, Taking& so_far, std::string& out) final {
+    events_.clear();
+    const auto fed = parser_.feed(bytes, events_);
+    for (const net::SseEvent& event : events_)
+      if (!take(event, so_far, out)) return false;
+    return fed || fail(so_far, fed.error().detail);
+  }
+
+  bool finish(Taking& so_far, std::string& out) override {
+    const auto last = parser_.finish();
+    return !last || so_far.done || take(*last, so_far, out);
+  }
+
+ protected:
+  virtual bool take(const net::SseEvent& event, Taking& so_far, std::string& out) = 0;
+
+ private:
+  net::SseParser parser_;
+  std::vector<net::SseEvent> events_;
+};
+
+class OpenAiTaker final : public EventTaker {
+ public:
+  OpenAiTaker(const provider::Adapter& adapter, bool drop_usage)
+      : adapter_(adapter), drop_usage_(drop_usage) {}
+
+ private:
+  bool take(const net::SseEvent& event, Taking& so_far, std::string& out) override {
+    if (!event.has_data) {
+      out.append(event.raw);
+      return true;
+    }
+    const dialect::Sight sight = adapter_.scan_event(event.data);
+    so_far.any_event = true;
+    if (sight.malformed) return fail(so_far, "an event that is not JSON");
+    if (sight.error) {
+      so_far.error = true;
+      so_far.detail = "an error event";
+      if (sight.error_object) so_far.error_event = event.raw;
+      return false;
+    }
+    note(so_far, sight);
+    if (!(sight.usage_only && drop_usage_)) {
+      out.append(event.raw);
+      if (event.unterminated) out.append("\n\n");
+    }
+    return true;
+  }
+
+  const provider::Adapter& adapter_;
+  bool drop_usage_;
+};
+
+// What a codec's reader says of bytes that pass through.
+class Judge {
+ public:
+  explicit Judge(const dialect::Codec& codec) : reader_(codec.stream_reader()) {}
+
+  bool judge(std::string_view raw, Taking& so_far) {
+    events_.clear();
+    const auto fed = reader_->feed(raw, events_);
+    const dialect::Sight sight = dialect::sight_of(events_);
+    note(so_far, sight);
+    if (!fed) return fail(so_far, fed.error().detail);
+    if (!sight.error) return true;
+    so_far.error = true;
+    so_far.detail = "an error event";
+    so_far.error_event = raw;
+    return false;
+  }
+
+ private:
+  std::unique_ptr<dialect::StreamReader> reader_;
+  std::vector<StreamEvent> events_;
+};
+
+class PassingTaker final : public EventTaker {
+ public:
+  explicit PassingTaker(const dialect::Codec& codec) : judge_(codec) {}
+
+ private:
+  bool take(const net::SseEvent& event, Taking& so_far, std::string& out) override {
+    if (event.has_data) {
+      const std::string_view end = event.unterminated ? "\n\n" : "";
+      whole_.assign(event.raw).append(end);
+      if (!judge_.judge(whole_, so_far)) return false;
+    }
+    out.append(event.raw);
+    if (event.unterminated) out.append("\n\n");
+    return true;
+  }
+
+  Judge judge_;
+  std::string whole_;
+};
+
+// Only whole frames go out, so that an exception frame of ours may follow them.
+class FrameTaker final : public StreamTaker {
+ public:
+  explicit FrameTaker(const dialect::Codec& codec) : judge_(codec) {}
+
+  bool feed(std::string_view bytes, Taking& so_far, std::string& out) override {
+    held_.append(bytes);
+    std::size_t from = 0;
+    while (held_.size() - from >= prelude_bytes) {
+      const std::size_t length = length_at(from);
+      if (length < prelude_bytes || length > limits::stream_event_bytes)
+        return fail(so_far, "a frame with an impossible length");
+      if (held_.size() - from < length) break;
+      const std::string_view frame = std::string_view(held_).substr(from, length);
+      if (!judge_.judge(frame, so_far)) return false;
+      out.append(frame);
+      from += length;
+    }
+    held_.erase(0, from);
+    return true;
+  }
+
+  bool finish(Taking& so_far, std::string& /*out*/) override {
+    return held_.empty() || fail(so_far, "cut off within a frame");
+  }
+
+ private:
+  static constexpr std::size_t prelude_bytes = 12;
+  std::size_t length_at(std::size_t at) const {
+    std::size_t out = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      out = (out << 8U) | static_cast<unsigned char>(held_[at + i]);
+    return out;
+  }
+
+  Judge judge_;
+  std::string held_;
+};
+
+class Translation final : public StreamTaker {
+ public:
+  Translation(const dialect::Codec& upstream, std::string house, dialect::StreamWriter& writer)
+      : reader_(upstream.stream_reader()), house_(std::move(house)), writer_(writer) {}
+
+  bool feed(std::string_view bytes, Taking& so_far, std::string& out) override {
+    events_.clear();
+    const auto fed = reader_->feed(bytes, events_);
+    return take(so_far, out) && (fed || fail(so_far, fed.error().detail));
+  }
+
+  bool finish(Taking& so_far, std::string& out) override {
+    if (so_far.done) return true;
+    events_.clear();
+    const auto finished = reader_->finish(events_);
+    if (!take(so_far, out)) return false;
+    if (!finished) return fail(so_far, finished.error().detail);
+    if (so_far.done || !so_far.finish) return true;
+    StreamEvent end;  // the upstream has no terminal event, or left it out after its finish reason
+    end.kind = dialect::EventKind::end;
+    writer_.write(end, out);
+    so_far.done = true;
+    return true;
+  }
+
+ private:
+  bool take(Taking& so_far, std::string& out) {
+    for (StreamEvent& event : events_) {
+      if (!event.signature.value.empty() && event.signature.house.empty())
+        event.signature.house = house_;
+      const dialect::Sight sight = dialect::sight_of({&event, 1});
+      if (sight.error) {
+        so_far.any_event = so_far.error = true;
+        so_far.detail = event.error_message.empty()
+                            ? "an error event"
+                            : std::string(event.error_message.substr(0, 512));
+        return false;
+      }
+      note(so_far, sight);
+      writer_.write(event, out);
+    }
+    return true;
+  }
+
+  std::unique_ptr<dialect::StreamReader> reader_;
+  std::string house_;
+  dialect::StreamWriter& writer_;
+  std::vector<StreamEvent> events_;
+};
+
+}  // namespace
+
+std::unique_ptr<StreamTaker> pass_openai(const provider::Adapter& adapter, bool drop_usage) {
+  return std::make_unique<OpenAiTaker>(adapter, drop_usage);
+}
+
+std::unique_ptr<StreamTaker> pass_events(const dialect::Codec& codec) {
+  return std::make_unique<PassingTaker>(codec);
+}
+
+std::unique_ptr<StreamTaker> pass_frames(const dialect::Codec& codec) {
+  return std::make_unique<FrameTaker>(codec);
+}
+
+std::unique_ptr<StreamTaker> translate(const dialect::Codec& upstream, std::string house,
+                                       dialect::StreamWriter& writer) {
+  return std::make_unique<Translation>(upstream, std::move(house), writer);
+}
+
+}  // namespace holdfast::gateway

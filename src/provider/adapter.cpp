@@ -1,0 +1,69 @@
+#include "provider/adapter.h"
+
+#include <fmt/format.h>
+
+#include "dialect/json_document.h"
+
+namespace holdfast::provider {
+
+const std::vector<std::string>& Adapter::extra_stop() const {
+  static const std::vector<std::string> none;
+  return none;
+}
+
+std::string Adapter::splice(const dialect::openai::ScannedRequest& /*request*/,
+                            std::string_view /*model*/, const Destination& /*destination*/) const {
+  return {};  // asked only of those that pass OpenAI's dialect
+}
+
+dialect::AnswerFacts Adapter::scan_answer(Endpoint endpoint, std::string_view body) const {
+  if (endpoint != Endpoint::count_tokens && endpoint != Endpoint::embed_content)
+    return codec().scan_answer(body);
+  dialect::AnswerFacts facts;
+  dialect::JsonDocument document;
+  if (auto parsed = document.parse(body, {.allow_lone_surrogates = true}); !parsed) {
+    facts.failure = FailureClass::malformed_body;
+    facts.detail = std::move(parsed.error().message);
+  } else if (!document.root().is_object() || document.root()["error"].exists()) {
+    facts.failure = FailureClass::error_in_body;
+    facts.detail = "an error with status 200";
+  }
+  return facts;
+}
+
+dialect::Sight Adapter::scan_event(std::string_view /*data*/) const { return {}; }
+
+dialect::ErrorFacts Adapter::classify_error(int status, const net::HeaderFields& /*headers*/,
+                                            std::string_view body) const {
+  return codec().read_error(status, body);
+}
+
+std::string request_head(const Destination& destination, std::string_view path,
+                         std::size_t body_bytes, std::string_view accept,
+                         std::string_view authorization) {
+  constexpr std::size_t usual_head_bytes = 512;
+  const fmt::format_int length(body_bytes);
+  std::string out;
+  out.reserve(usual_head_bytes + path.size() + authorization.size());
+  out.append("POST ").append(destination.path).append(path);
+  out.append(" HTTP/1.1\r\nHost: ").append(destination.authority);
+  out.append("\r\nContent-Type: application/json\r\nContent-Length: ");
+  out.append(length.data(), length.size()).append("\r\nAccept: ").append(accept);
+  out.append("\r\nAccept-Encoding: identity\r\nUser-Agent: holdfast\r\nX-Request-Id: ");
+  out.append(destination.attempt_id).append("\r\n").append(authorization).append("\r\n");
+  return out;
+}
+
+dialect::WireText with_model(const Passed& request, std::string_view model) {
+  dialect::WireText out;
+  if (request.model_at.end == 0) {
+    out.refer(request.body);
+    return out;
+  }
+  out.refer(request.body.substr(0, request.model_at.begin));
+  out.append(dialect::quote_json_string(model));
+  out.refer(request.body.substr(request.model_at.end));
+  return out;
+}
+
+}  // namespace holdfast::provider

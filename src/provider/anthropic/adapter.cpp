@@ -1,0 +1,78 @@
+#include "provider/anthropic/adapter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/section.h"
+#include "dialect/anthropic/codec.h"
+
+namespace holdfast::provider::anthropic {
+namespace {
+
+std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
+
+std::unique_ptr<provider::Adapter> make(const Settings& settings,
+                                        std::vector<std::string> /*extra_stop*/) {
+  return std::make_unique<Adapter>(settings);
+}
+
+void read(config::Section& section, Settings& settings) {
+  auto own = std::make_shared<OwnSettings>();
+  own->version = dialect::anthropic::written_version;
+  section.word("anthropic_version", own->version, "of requests that are translated for it");
+  settings.own = std::move(own);
+}
+
+}  // namespace
+
+const Kind kind{"anthropic", "https://api.anthropic.com", "anthropic", true, false, make, read};
+
+Adapter::Adapter(const Settings& settings)
+    : provider_(settings.name),
+      house_(settings.owner.empty() ? "anthropic" : settings.owner),
+      version_(dialect::anthropic::written_version) {
+  if (const auto* own = dynamic_cast<const OwnSettings*>(settings.own.get()))
+    version_ = own->version;
+}
+
+const dialect::Codec& Adapter::codec() const { return dialect::anthropic::codec(); }
+
+bool Adapter::passes(dialect::Dialect dialect, Endpoint /*endpoint*/) const {
+  return dialect == dialect::Dialect::anthropic;
+}
+
+dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
+  dialect::Abilities out;
+  out.house = house_;
+  out.provider = provider_;
+  out.sampling = version_ == dialect::anthropic::version_2023;
+  return out;
+}
+
+Outgoing Adapter::pass(const Passed& request, std::string_view model,
+                       const Destination& destination) const {
+  dialect::WireText body = with_model(request, model);
+  std::string lines;
+  if (!destination.key.empty()) lines = fmt::format("x-api-key: {}\r\n", destination.key);
+  for (const auto& [name, value] : request.headers) lines += fmt::format("{}: {}\r\n", name, value);
+  std::string path =
+      request.endpoint == Endpoint::count_tokens ? "/v1/messages/count_tokens" : "/v1/messages";
+  if (!request.query.empty()) path.append("?").append(request.query);
+  return {request_head(destination, path, body.size(), accepted(request.stream), lines),
+          std::move(body)};
+}
+
+Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/, bool stream,
+                       const Destination& destination) const {
+  std::string lines;
+  if (!destination.key.empty()) lines = fmt::format("x-api-key: {}\r\n", destination.key);
+  const bool versioned = std::ranges::any_of(
+      request.headers, [](const auto& header) { return header.first == "anthropic-version"; });
+  if (!versioned) lines += fmt::format("anthropic-version: {}\r\n", version_);
+  for (const auto& [name, value] : request.headers) lines += fmt::format("{}: {}\r\n", name, value);
+  return {request_head(destination, request.path, request.body.size(), accepted(stream), lines),
+          std::move(request.body)};
+}
+
+}  // namespace holdfast::provider::anthropic

@@ -1,0 +1,56 @@
+#include "provider/cohere/adapter.h"
+
+#include <fmt/format.h>
+
+#include "dialect/cohere/codec.h"
+
+namespace holdfast::provider::cohere {
+namespace {
+
+std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
+
+std::string authorization(const Destination& destination) {
+  return destination.key.empty() ? std::string()
+                                 : fmt::format("Authorization: Bearer {}\r\n", destination.key);
+}
+
+std::unique_ptr<provider::Adapter> make(const Settings& settings,
+                                        std::vector<std::string> /*extra_stop*/) {
+  return std::make_unique<Adapter>(settings);
+}
+
+}  // namespace
+
+const Kind kind{"cohere", "https://api.cohere.com/v2", "cohere", true, false, make};
+
+Adapter::Adapter(const Settings& settings) : provider_(settings.name) {}
+
+const dialect::Codec& Adapter::codec() const { return dialect::cohere::codec(); }
+
+bool Adapter::passes(dialect::Dialect dialect, Endpoint /*endpoint*/) const {
+  return dialect == dialect::Dialect::cohere;
+}
+
+dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
+  dialect::Abilities out;
+  out.house = "cohere";
+  out.provider = provider_;
+  return out;
+}
+
+Outgoing Adapter::pass(const Passed& request, std::string_view model,
+                       const Destination& destination) const {
+  dialect::WireText body = with_model(request, model);
+  return {request_head(destination, "/chat", body.size(), accepted(request.stream),
+                       authorization(destination)),
+          std::move(body)};
+}
+
+Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/, bool stream,
+                       const Destination& destination) const {
+  return {request_head(destination, request.path, request.body.size(), accepted(stream),
+                       authorization(destination)),
+          std::move(request.body)};
+}
+
+}  // namespace holdfast::provider::cohere

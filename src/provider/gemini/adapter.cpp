@@ -1,0 +1,86 @@
+#include "provider/gemini/adapter.h"
+
+#include <fmt/format.h>
+
+#include "config/section.h"
+#include "dialect/gemini/codec.h"
+
+namespace holdfast::provider::gemini {
+namespace {
+
+std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
+
+template <bool is_vertex>
+std::unique_ptr<provider::Adapter> make(const Settings& settings,
+                                        std::vector<std::string> /*extra_stop*/) {
+  return std::make_unique<Adapter>(settings, is_vertex);
+}
+
+// The location's own host; "global" and the multi-regions have others.
+std::string host_of(std::string_view location) {
+  if (location == "global") return "aiplatform.googleapis.com";
+  if (location == "us" || location == "eu")
+    return fmt::format("aiplatform.{}.rep.googleapis.com", location);
+  return fmt::format("{}-aiplatform.googleapis.com", location);
+}
+
+void read_vertex(config::Section& section, Settings& settings) {
+  std::string project;
+  std::string location = "global";
+  section.word("project", project, "the Google Cloud project that pays");
+  section.word("location", location, "where it is computed, as in europe-west4");
+  if (!project.empty())
+    settings.usual_url = fmt::format("https://{}/v1/projects/{}/locations/{}/publishers/google",
+                                     host_of(location), project, location);
+}
+
+}  // namespace
+
+const Kind gemini{"gemini", "https://generativelanguage.googleapis.com/v1beta",
+                  "google", true,
+                  false,    make<false>};
+const Kind vertex{"vertex", "", "google", true, false, make<true>, read_vertex};
+
+Adapter::Adapter(const Settings& settings, bool is_vertex)
+    : provider_(settings.name),
+      house_(settings.owner.empty() ? "google" : settings.owner),
+      vertex_(is_vertex) {}
+
+const dialect::Codec& Adapter::codec() const { return dialect::gemini::codec(); }
+
+bool Adapter::passes(dialect::Dialect dialect, Endpoint /*endpoint*/) const {
+  return dialect == dialect::Dialect::gemini;
+}
+
+dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
+  dialect::Abilities out;
+  out.house = house_;
+  out.provider = provider_;
+  out.image_urls = false;
+  return out;
+}
+
+std::string Adapter::authorization(const Destination& destination) const {
+  if (destination.key.empty()) return {};
+  return vertex_ ? fmt::format("Authorization: Bearer {}\r\n", destination.key)
+                 : fmt::format("x-goog-api-key: {}\r\n", destination.key);
+}
+
+Outgoing Adapter::pass(const Passed& request, std::string_view model,
+                       const Destination& destination) const {
+  dialect::WireText body = with_model(request, model);
+  const std::string path =
+      fmt::format("/models/{}:{}{}", model, request.verb, request.stream ? "?alt=sse" : "");
+  return {request_head(destination, path, body.size(), accepted(request.stream),
+                       authorization(destination)),
+          std::move(body)};
+}
+
+Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/, bool stream,
+                       const Destination& destination) const {
+  return {request_head(destination, request.path, request.body.size(), accepted(stream),
+                       authorization(destination)),
+          std::move(request.body)};
+}
+
+}  // namespace holdfast::provider::gemini

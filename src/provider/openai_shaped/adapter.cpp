@@ -1,0 +1,111 @@
+#include "provider/openai_shaped/adapter.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::provider::openai_shaped {
+
+using dialect::openai::ScannedRequest;
+constexpr std::size_t usual_head_bytes = 512;
+
+std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
+
+Adapter::Adapter(const Settings& settings, const Shape& shape, std::vector<std::string> extra_stop)
+    : shape_(shape),
+      codec_(*shape.deviations),
+      provider_(settings.name),
+      house_(settings.owner.empty() ? std::string(shape.house) : settings.owner),
+      usage_(settings.usage),
+      extra_stop_(std::move(extra_stop)) {
+  if (!settings.organization.empty())
+    account_headers_ += fmt::format("OpenAI-Organization: {}\r\n", settings.organization);
+  if (!settings.project.empty())
+    account_headers_ += fmt::format("OpenAI-Project: {}\r\n", settings.project);
+  if (const auto* azure = dynamic_cast<const AzureSettings*>(settings.own.get()))
+    api_version_ = azure->api_version;
+  entra_ = settings.auth.has_value();
+}
+
+bool Adapter::passes(dialect::Dialect dialect, Endpoint endpoint) const {
+  if (dialect == dialect::Dialect::openai_responses) return shape_.responses;
+  if (dialect != dialect::Dialect::openai) return false;
+  return shape_.plain || endpoint != Endpoint::chat_completions;
+}
+
+dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
+  dialect::Abilities out;
+  out.house = house_;
+  out.provider = provider_;
+  return out;
+}
+
+bool Adapter::asks_usage(const ScannedRequest& request) const {
+  return request.stream && !request.include_usage && usage_ == UsageAsk::ask;
+}
+
+std::string Adapter::authorization(const Destination& destination) const {
+  if (destination.key.empty()) return account_headers_;
+  if (shape_.azure && !entra_) return fmt::format("api-key: {}\r\n", destination.key);
+  return fmt::format("Authorization: Bearer {}\r\n{}", destination.key, account_headers_);
+}
+
+std::string Adapter::place(std::string_view path, std::string_view model) const {
+  if (!shape_.azure) return std::string(path);
+  if (api_version_.empty()) return fmt::format("/openai/v1{}", path);
+  return fmt::format("/openai/deployments/{}{}?api-version={}", model, path, api_version_);
+}
+
+std::string Adapter::splice(const ScannedRequest& request, std::string_view model,
+                            const Destination& destination) const {
+  const bool generates = request.endpoint != Endpoint::embeddings;
+  const dialect::openai::Splice body(
+      request, {model, asks_usage(request), generates ? &extra_stop_ : nullptr});
+  const fmt::format_int length(body.size());
+  std::string out;
+  out.reserve(body.size() + usual_head_bytes);
+  const std::string_view path = dialect::openai::path_of(request.endpoint);
+  out.append("POST ").append(destination.path);
+  if (shape_.azure)
+    out.append(place(path, model));
+  else
+    out.append(path);
+  out.append(" HTTP/1.1\r\nHost: ").append(destination.authority);
+  out.append("\r\nContent-Type: application/json\r\nContent-Length: ");
+  out.append(length.data(), length.size()).append("\r\nAccept: ");
+  out.append(accepted(request.stream));
+  out.append("\r\nAccept-Encoding: identity\r\nUser-Agent: holdfast\r\nX-Request-Id: ");
+  out.append(destination.attempt_id).append("\r\n");
+  out.append(authorization(destination)).append("\r\n");
+  body.append_to(out);
+  return out;
+}
+
+Outgoing Adapter::pass(const Passed& request, std::string_view model,
+                       const Destination& destination) const {
+  dialect::WireText body = with_model(request, model);
+  return {request_head(destination, place("/responses", model), body.size(),
+                       accepted(request.stream), authorization(destination)),
+          std::move(body)};
+}
+
+Outgoing Adapter::send(dialect::WireRequest request, std::string_view model, bool stream,
+                       const Destination& destination) const {
+  return {request_head(destination, place(request.path, model), request.body.size(),
+                       accepted(stream), authorization(destination)),
+          std::move(request.body)};
+}
+
+dialect::AnswerFacts Adapter::scan_answer(Endpoint endpoint, std::string_view body) const {
+  return dialect::openai::scan_answer(endpoint, body);
+}
+
+dialect::Sight Adapter::scan_event(std::string_view data) const {
+  return dialect::openai::scan_event(data);
+}
+
+dialect::ErrorFacts Adapter::classify_error(int status, const net::HeaderFields& /*headers*/,
+                                            std::string_view body) const {
+  return shape_.plain ? dialect::openai::classify_error(status, body)
+                      : codec_.read_error(status, body);
+}
+
+}  // namespace holdfast::provider::openai_shaped

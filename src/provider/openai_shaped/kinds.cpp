@@ -1,0 +1,69 @@
+// The rows: a provider that speaks OpenAI's dialect is one of them and its table of deviations.
+#include "config/section.h"
+#include "dialect/openai/deviations.h"
+#include "provider/openai_shaped/adapter.h"
+
+namespace holdfast::provider::openai_shaped {
+namespace {
+
+namespace deviations = dialect::openai::deviations;
+
+template <const Shape& shape>
+std::unique_ptr<provider::Adapter> make(const Settings& settings,
+                                        std::vector<std::string> extra_stop) {
+  return std::make_unique<Adapter>(settings, shape, std::move(extra_stop));
+}
+
+void read_account(config::Section& section, Settings& settings) {
+  section.word("organization", settings.organization, "sent as OpenAI-Organization");
+  section.word("project", settings.project, "sent as OpenAI-Project");
+}
+
+void read_azure(config::Section& section, Settings& settings) {
+  auto own = std::make_shared<AzureSettings>();
+  section.word("api_version", own->api_version,
+               "of the deployments' paths, as in 2024-10-21; none: the paths of /openai/v1");
+  settings.own = std::move(own);
+}
+
+constexpr Shape openai_shape{"openai", &deviations::openai, true, true};
+constexpr Shape compatible_shape{"", &deviations::openai};
+constexpr Shape llama_cpp_shape{"", &deviations::llama_cpp};
+constexpr Shape azure_shape{"openai", &deviations::azure, true, true, true};
+constexpr Shape mistral_shape{"mistral", &deviations::mistral, false};
+constexpr Shape groq_shape{"groq", &deviations::groq, false};
+constexpr Shape deepseek_shape{"deepseek", &deviations::deepseek, false};
+constexpr Shape xai_shape{"xai", &deviations::xai, false};
+constexpr Shape together_shape{"together", &deviations::together};
+constexpr Shape fireworks_shape{"fireworks", &deviations::fireworks};
+constexpr Shape openrouter_shape{"openrouter", &deviations::openrouter};
+constexpr Shape ollama_shape{"", &deviations::ollama, false};
+constexpr Shape vllm_shape{"", &deviations::vllm};
+constexpr Shape sglang_shape{"", &deviations::sglang};
+constexpr Shape tgi_shape{"", &deviations::tgi, false};
+
+}  // namespace
+
+const Kind openai{"openai", "https://api.openai.com/v1", "openai",    true,
+                  false,    make<openai_shape>,          read_account};
+const Kind openai_compatible{"openai_compatible", "", "", false, false, make<compatible_shape>};
+const Kind llama_cpp{"llama_cpp", "", "", false, true, make<llama_cpp_shape>};
+const Kind azure_openai{"azure_openai", "", "openai", true, false, make<azure_shape>, read_azure};
+const Kind mistral{"mistral", "https://api.mistral.ai/v1", "mistral", true,
+                   false,     make<mistral_shape>};
+const Kind groq{"groq", "https://api.groq.com/openai/v1", "", true, false, make<groq_shape>};
+const Kind deepseek{"deepseek", "https://api.deepseek.com", "deepseek", true,
+                    false,      make<deepseek_shape>};
+const Kind xai{"xai", "https://api.x.ai/v1", "xai", true, false, make<xai_shape>};
+const Kind together{"together", "https://api.together.ai/v1", "", true,
+                    false,      make<together_shape>};
+const Kind fireworks{"fireworks",          "https://api.fireworks.ai/inference/v1", "", true, false,
+                     make<fireworks_shape>};
+const Kind openrouter{"openrouter", "https://openrouter.ai/api/v1", "", true,
+                      false,        make<openrouter_shape>};
+const Kind ollama{"ollama", "http://127.0.0.1:11434/v1", "", false, false, make<ollama_shape>};
+const Kind vllm{"vllm", "", "", false, false, make<vllm_shape>};
+const Kind sglang{"sglang", "", "", false, false, make<sglang_shape>};
+const Kind tgi{"tgi", "", "", false, false, make<tgi_shape>};
+
+}  // namespace holdfast::provider::openai_shaped
