@@ -49,7 +49,7 @@ void RequestReader::read_tools(JsonValue tools) {
     members.rest([&](string_view name, JsonValue value) {
       Tool native;
       native.native = Extra{Dialect::gemini, name, value.raw(), false};
-      out_.tools.push_back(std::move(native));
+      out_.tools.push_back(native);
     });
   }
 }
@@ -65,7 +65,7 @@ void RequestReader::read_function(JsonValue function, const std::string& path) {
     reading_.refuse(members.at("parameters"), "does not go with parametersJsonSchema");
   if (openapi.exists()) tool.schema = reading_.arena.keep(json_schema_of(openapi));
   members.rest([&](string_view name, JsonValue value) { keep_extra(members.at(name), value); });
-  out_.tools.push_back(std::move(tool));
+  out_.tools.push_back(tool);
 }
 
 void RequestReader::read_tool_config(JsonValue config) {

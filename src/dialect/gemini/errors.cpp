@@ -179,8 +179,9 @@ std::optional<std::chrono::milliseconds> retry_delay(string_view error_body) {
   for (const JsonValue detail : read.error["details"].elements()) {
     const string_view delay = detail["retryDelay"].text(read.arena);
     double seconds = 0;
-    const char* end = delay.data() + delay.size();
-    const auto [unit, problem] = std::from_chars(delay.data(), end, seconds);
+    const char* begin = delay.data();
+    const char* end = begin + delay.size();
+    const auto [unit, problem] = std::from_chars(begin, end, seconds);
     if (problem != std::errc() || string_view(unit, end) != "s") continue;
     if (!(seconds >= 0 && seconds < 1e6)) continue;
     return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));

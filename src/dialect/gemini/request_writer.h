@@ -1,5 +1,5 @@
-// Writes one request for an upstream. The conversation is written in content_writer.cpp, the rest
-// in request_writer.cpp.
+// Writes one request for an upstream. The conversation is written in content_writer.cpp, tools in
+// tools_writer.cpp, the rest in request_writer.cpp.
 #pragma once
 #include <string>
 #include <string_view>
@@ -48,10 +48,12 @@ class RequestWriter {
   bool signs_calls() const;
   bool media_in_results() const;
 
-  // request_writer.cpp
+  // tools_writer.cpp
   void write_tools(JsonWriter& json);
   void write_function(JsonWriter& json, const Tool& tool, std::size_t index, std::size_t function);
   void write_tool_config(JsonWriter& json);
+
+  // request_writer.cpp
   void write_generation_config(JsonWriter& json);
   void write_sampling(JsonWriter& json);
   void write_format(JsonWriter& json);

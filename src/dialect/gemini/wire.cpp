@@ -211,7 +211,7 @@ std::int64_t seconds_of(string_view time) {
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return 0;
   const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  return std::int64_t{days} * 86'400 + hour * 3600 + minute * 60 + second;
+  return ((std::int64_t{days} * 24 + hour) * 60 + minute) * 60 + second;
 }
 
 std::string time_of(std::int64_t seconds) {
