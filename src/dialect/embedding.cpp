@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "dialect/base64.h"
+#include "dialect/json_document.h"
 
 namespace holdfast::dialect {
 
@@ -94,6 +95,52 @@ Result<void> need_texts(const EmbedRequest& request, std::size_t most) {
       return fail(ErrorCode::invalid_request,
                   "input: token ids mean nothing to the target's tokenizer");
   return {};
+}
+
+std::string_view cohere_input_type(EmbedTask task) {
+  switch (task) {
+    case EmbedTask::unset:
+    case EmbedTask::search_document:
+      return "search_document";
+    case EmbedTask::search_query:
+    case EmbedTask::question_answering:
+    case EmbedTask::fact_verification:
+    case EmbedTask::code_query:
+      return "search_query";
+    case EmbedTask::classification:
+      return "classification";
+    case EmbedTask::clustering:
+    case EmbedTask::similarity:
+      return "clustering";
+  }
+  return "search_document";
+}
+
+Result<EmbedResponse> read_cohere_embeddings(std::string_view body) {
+  EmbedResponse out;
+  JsonDocument document;
+  JsonScanOptions options;
+  options.max_nodes = body.size();
+  if (!document.parse(body, options)) return fail(ErrorCode::malformed_response, "not JSON");
+  const JsonValue root = document.root();
+  const JsonValue embeddings = root["embeddings"];
+  if (!embeddings.exists() && root["message"].is_string())
+    return fail(ErrorCode::upstream_unavailable,
+                fmt::format("an error in the answer: {}", root["message"].text(out.arena)));
+  out.id = root["id"].text(out.arena);
+  const JsonValue floats = embeddings.is_array() ? embeddings : embeddings["float"];
+  for (const JsonValue each : floats.elements()) {
+    if (!each.is_array()) return fail(ErrorCode::malformed_response, "a vector is no list");
+    out.embeddings.push_back({each.raw(), {}});
+  }
+  if (out.embeddings.empty())
+    for (const JsonValue each : embeddings["base64"].elements())
+      out.embeddings.push_back({{}, each.text(out.arena)});
+  if (out.embeddings.empty()) return fail(ErrorCode::malformed_response, "no vectors");
+  const auto tokens = root["meta"]["billed_units"]["input_tokens"].number();
+  if (tokens && tokens->value >= 0 && tokens->value < 1e12)
+    out.usage.tokens_in = static_cast<std::int64_t>(tokens->value);
+  return out;
 }
 
 }  // namespace holdfast::dialect

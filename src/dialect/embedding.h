@@ -74,4 +74,11 @@ void lose_embed_extras(const EmbedRequest& request, Dialect to, std::vector<Loss
 // Token ids cannot be said to another tokenizer.   errors   invalid_request
 Result<void> need_texts(const EmbedRequest& request, std::size_t most);
 
+// Cohere's words, which Bedrock speaks as well. "search_document": also for what is unset, since
+// Cohere must be told.
+std::string_view cohere_input_type(EmbedTask task);
+// Of either version.
+//   errors   malformed_response; upstream_unavailable: an error inside a 200
+Result<EmbedResponse> read_cohere_embeddings(std::string_view body);
+
 }  // namespace holdfast::dialect

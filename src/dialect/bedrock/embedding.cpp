@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "dialect/cohere/embedding.h"
 #include "dialect/json_document.h"
 #include "dialect/json_writer.h"
 
@@ -10,6 +9,8 @@ namespace holdfast::dialect::bedrock {
 namespace {
 
 using std::string_view;
+
+constexpr std::size_t max_cohere_inputs = 96;
 
 bool is_titan(string_view model) { return model.contains("titan-embed"); }
 bool is_cohere(string_view model) { return model.contains("cohere.embed"); }
@@ -43,7 +44,7 @@ void write_cohere(JsonWriter& json, const EmbedRequest& request, string_view mod
                   std::vector<Loss>& losses) {
   json.begin_object().key("texts").begin_array();
   for (const EmbedInput& input : request.inputs) json.string(input.text);
-  json.end_array().field("input_type", cohere::input_type_of(request.task));
+  json.end_array().field("input_type", cohere_input_type(request.task));
   json.key("embedding_types").begin_array().string("float").end_array();
   if (!model.contains("-v3"))
     json.optional_field("output_dimension", request.dimensions);
@@ -54,9 +55,7 @@ void write_cohere(JsonWriter& json, const EmbedRequest& request, string_view mod
 
 }  // namespace
 
-std::size_t max_embed_inputs(string_view model) {
-  return is_titan(model) ? 1 : cohere::max_embed_inputs;
-}
+std::size_t max_embed_inputs(string_view model) { return is_titan(model) ? 1 : max_cohere_inputs; }
 
 Result<WireRequest> write_embed_request(const EmbedRequest& request, string_view model,
                                         std::vector<Loss>& losses) {
@@ -82,7 +81,7 @@ Result<EmbedResponse> read_embed_answer(string_view body) {
   options.max_nodes = body.size();
   if (!document.parse(body, options)) return fail(ErrorCode::malformed_response, "not JSON");
   const JsonValue root = document.root();
-  if (!root["embedding"].is_array()) return cohere::read_embed_answer(body);
+  if (!root["embedding"].is_array()) return read_cohere_embeddings(body);
   EmbedResponse out;
   out.embeddings.push_back({root["embedding"].raw(), {}});
   out.usage.tokens_in = root["inputTextTokenCount"].integer().value_or(-1);

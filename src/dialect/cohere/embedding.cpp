@@ -40,25 +40,6 @@ bool has_own_types(const EmbedRequest& request) {
 
 }  // namespace
 
-string_view input_type_of(EmbedTask task) {
-  switch (task) {
-    case EmbedTask::unset:
-    case EmbedTask::search_document:
-      return "search_document";
-    case EmbedTask::search_query:
-    case EmbedTask::question_answering:
-    case EmbedTask::fact_verification:
-    case EmbedTask::code_query:
-      return "search_query";
-    case EmbedTask::classification:
-      return "classification";
-    case EmbedTask::clustering:
-    case EmbedTask::similarity:
-      return "clustering";
-  }
-  return "search_document";
-}
-
 std::expected<EmbedRequest, RequestProblem> read_embed_request(string_view body) {
   EmbedRequest out;
   out.from = Dialect::cohere;
@@ -120,7 +101,7 @@ Result<WireRequest> write_embed_request(const EmbedRequest& request, string_view
   JsonWriter json(out.body);
   json.begin_object().field("model", model).key("texts").begin_array();
   for (const EmbedInput& input : request.inputs) json.string(input.text);
-  json.end_array().field("input_type", input_type_of(request.task));
+  json.end_array().field("input_type", cohere_input_type(request.task));
   if (!has_own_types(request)) {
     json.key("embedding_types").begin_array();
     json.string(request.encoding == EmbedEncoding::base64 ? "base64" : "float").end_array();
@@ -133,31 +114,6 @@ Result<WireRequest> write_embed_request(const EmbedRequest& request, string_view
   return out;
 }
 
-Result<EmbedResponse> read_embed_answer(string_view body) {
-  EmbedResponse out;
-  JsonDocument document;
-  JsonScanOptions options;
-  options.max_nodes = body.size();
-  if (!document.parse(body, options)) return fail(ErrorCode::malformed_response, "not JSON");
-  const JsonValue root = document.root();
-  const JsonValue embeddings = root["embeddings"];
-  if (!embeddings.exists() && root["message"].is_string())
-    return fail(ErrorCode::upstream_unavailable,
-                fmt::format("an error in the answer: {}", root["message"].text(out.arena)));
-  out.id = root["id"].text(out.arena);
-  const JsonValue floats = embeddings.is_array() ? embeddings : embeddings["float"];
-  for (const JsonValue each : floats.elements()) {
-    if (!each.is_array()) return fail(ErrorCode::malformed_response, "a vector is no list");
-    out.embeddings.push_back({each.raw(), {}});
-  }
-  if (out.embeddings.empty())
-    for (const JsonValue each : embeddings["base64"].elements())
-      out.embeddings.push_back({{}, each.text(out.arena)});
-  if (out.embeddings.empty()) return fail(ErrorCode::malformed_response, "no vectors");
-  const auto tokens = root["meta"]["billed_units"]["input_tokens"].number();
-  if (tokens && tokens->value >= 0 && tokens->value < 1e12)
-    out.usage.tokens_in = static_cast<std::int64_t>(tokens->value);
-  return out;
-}
+Result<EmbedResponse> read_embed_answer(string_view body) { return read_cohere_embeddings(body); }
 
 }  // namespace holdfast::dialect::cohere

@@ -18,7 +18,4 @@ Result<WireRequest> write_embed_request(const EmbedRequest& request, std::string
 //   errors   malformed_response; upstream_unavailable: an error inside a 200
 Result<EmbedResponse> read_embed_answer(std::string_view body);
 
-// "search_document", for bodies that others write.
-std::string_view input_type_of(EmbedTask task);
-
 }  // namespace holdfast::dialect::cohere

@@ -172,10 +172,13 @@ void RequestWriter::write_thinking_config(JsonWriter& json) {
   WireText text;
   JsonWriter config(text);
   const Reasoning& reasoning = request_.reasoning;
+  // Anthropic's clients see the thoughts that they ask for, unless they say otherwise.
+  const bool shown_unasked =
+      house_of(request_.from) == "anthropic" && (reasoning.budget_tokens || reasoning.adaptive);
   config.begin_object();
   if (reasoning.show)
     config.field("includeThoughts", *reasoning.show);
-  else if (!reasoning.summary.empty())
+  else if (!reasoning.summary.empty() || shown_unasked)
     config.field("includeThoughts", true);
   write_effort(config);
   write_extras(config, thinking_prefix);

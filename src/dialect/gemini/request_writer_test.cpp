@@ -210,6 +210,10 @@ TEST(GeminiWriter, ParametersAndWhatCannotBeSaid) {
       {"effort before budget, since they exclude each other",
        [](Request& r) { r.reasoning.effort = Effort::high, r.reasoning.budget_tokens = 2048; },
        R"(,"generationConfig":{"thinkingConfig":{"thinkingLevel":"HIGH"}})", ""},
+      {"Anthropic's clients see the thoughts that they ask for",
+       [](Request& r) { r.from = Dialect::anthropic, r.reasoning.budget_tokens = 2048; },
+       R"(,"generationConfig":{"thinkingConfig":{"includeThoughts":true,"thinkingBudget":2048}})",
+       ""},
       {"a schema",
        [](Request& r) {
          r.format.kind = Format::Kind::json_schema, r.format.name = "x",
