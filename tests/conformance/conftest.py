@@ -121,17 +121,20 @@ def behaviours() -> list[str]:
     return sorted({one for each in features.FEATURES.values() for one in each.behaviours})
 
 
+# What a provider's base URL ends in.
+BASE = {"openai": "/v1", "mistral": "/v1", "gemini": "/v1beta", "cohere": "/v2"}
+BASE["vertex"] = "/v1/projects/p1/locations/europe-west4/publishers/google"
+
+
 def provider_config(kind: str, fake: Fake) -> dict:
     """How Holdfast is told of the fake."""
-    base = fake.base_url if kind in ("openai", "mistral") else fake.root_url
+    base = fake.root_url + BASE.get(kind, "")
     if kind == "bedrock":
         auth = {"source": "aws_static", "access_key_id": drivers.ACCESS_KEY}
         keys = {"auth": auth | {"secret_access_key": "env:AWS_SECRET"}}
         keys["region"] = drivers.REGION
     else:
         keys = {"key": "env:UPSTREAM_KEY"}
-    if kind == "vertex":
-        base += "/v1/projects/p1/locations/europe-west4/publishers/google"
     return {"kind": kind, "base_url": base, "timeouts": configs.LONG} | keys
 
 
