@@ -79,7 +79,8 @@ std::vector<Problem> Reader::take_problems() {
 
 const Entry* Section::take(std::string_view key, std::string type, std::string fallback,
                            std::string_view about) {
-  known_.push_back(key);
+  const bool read_before = std::ranges::find(known_, key) != known_.end();
+  if (!read_before) known_.push_back(key);
   if (reader_.describing()) {
     reader_.keys_.push_back({join_key(path_, key), std::move(type), std::move(fallback),
                              std::string(about), std::string(condition_), false});
@@ -88,7 +89,8 @@ const Entry* Section::take(std::string_view key, std::string type, std::string f
   const Entry* entry = node_ == nullptr ? nullptr : node_->find(key);
   if (entry == nullptr || entry->value->type == Node::Type::broken) return nullptr;
   if (condition_holds_) return entry;
-  problem(key, fmt::format("only for {}", condition_), "remove it");
+  if (!read_before)  // else it means something here too, under a condition that holds
+    problem(key, fmt::format("only for {}", condition_), "remove it");
   return nullptr;
 }
 

@@ -85,18 +85,18 @@ struct JsonValue::Member {
 
 class JsonValue::Elements {
  public:
-  struct iterator {
+  struct Iterator {
     const JsonDocument* document;
     std::uint32_t at;
     JsonValue operator*() const { return {document, at}; }
-    iterator& operator++() {
+    Iterator& operator++() {
       at = document->nodes_[at].next;
       return *this;
     }
-    bool operator!=(const iterator& other) const { return at != other.at; }
+    bool operator!=(const Iterator& other) const { return at != other.at; }
   };
-  iterator begin() const { return {document_, from_}; }
-  iterator end() const { return {document_, to_}; }
+  Iterator begin() const { return {document_, from_}; }
+  Iterator end() const { return {document_, to_}; }
 
  private:
   friend class JsonValue;
@@ -106,18 +106,18 @@ class JsonValue::Elements {
 
 class JsonValue::Members {
  public:
-  struct iterator {
+  struct Iterator {
     const JsonDocument* document;
     std::uint32_t at;
     Member operator*() const { return {{document, at}, {document, at + 1}}; }
-    iterator& operator++() {
+    Iterator& operator++() {
       at = document->nodes_[at + 1].next;
       return *this;
     }
-    bool operator!=(const iterator& other) const { return at != other.at; }
+    bool operator!=(const Iterator& other) const { return at != other.at; }
   };
-  iterator begin() const { return {document_, from_}; }
-  iterator end() const { return {document_, to_}; }
+  Iterator begin() const { return {document_, from_}; }
+  Iterator end() const { return {document_, to_}; }
 
  private:
   friend class JsonValue;

@@ -167,14 +167,19 @@ std::string sharers(void (*read)(Section&, Settings&)) {
   return out;
 }
 
+// The keys of the provider's own kind first: another kind may have a key of the same name.
 void read_own(Section& section, Settings& settings, bool known) {
+  if (settings.kind->read != nullptr && known && section.document() != nullptr)
+    settings.kind->read(section, settings);
   std::vector<void (*)(Section&, Settings&)> done;
   for (const Kind* kind : kinds()) {
     if (kind->read == nullptr || std::ranges::find(done, kind->read) != done.end()) continue;
     done.push_back(kind->read);
+    const bool own = known && section.document() != nullptr && settings.kind->read == kind->read;
     const std::string condition = sharers(kind->read);
-    section.when(!known || settings.kind->read == kind->read, condition,
-                 [&] { kind->read(section, settings); });
+    if (own) continue;
+    Settings scratch = settings;  // what another kind makes of its keys is nothing to this one
+    section.when(!known, condition, [&] { kind->read(section, scratch); });
   }
 }
 

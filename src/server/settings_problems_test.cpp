@@ -203,7 +203,9 @@ TEST(ReadSettings, RulesOfProviders) {
        "kind: openai_compatable, base_url: https://x.example",
        {"t.yaml:1:23: providers.p.kind: unknown value; did you mean \"openai_compatible\"? "
         "allowed: "
-        "openai, openai_compatible, llama_cpp"}},
+        "openai, openai_compatible, llama_cpp, azure_openai, anthropic, bedrock, gemini, vertex, "
+        "cohere, mistral, groq, deepseek, xai, together, fireworks, openrouter, ollama, vllm, "
+        "sglang, tgi"}},
       {"openai without a key",
        "kind: openai",
        {"t.yaml:1:13: providers.p.key: missing; say where its API key is, as in key: "
@@ -212,9 +214,12 @@ TEST(ReadSettings, RulesOfProviders) {
        "kind: openai, kye: env:OPENAI_KEY",
        {"t.yaml:1:13: providers.p.key: missing; say where its API key is, as in key: "
         "env:OPENAI_API_KEY",
-        "t.yaml:1:31: providers.p.kye: unknown key; did you mean \"key\"? allowed: kind, key, "
-        "network, ca_file, base_url, usage, organization, project, owner, host, region, timeouts, "
-        "binary, model, standby, frame, threads, parallel, context, start_timeout, idle_stop"}},
+        "t.yaml:1:31: providers.p.kye: unknown key; did you mean \"key\"? allowed: kind, "
+        "owner, host, region, organization, project, api_version, anthropic_version, location, "
+        "key, "
+        "auth, network, ca_file, base_url, usage, timeouts, binary, model, standby, frame, "
+        "threads, "
+        "parallel, context, start_timeout, idle_stop"}},
       {"openai_compatible without an address",
        "kind: openai_compatible",
        {"t.yaml:1:13: providers.p.base_url: missing; say where it is, as in base_url: "
@@ -267,7 +272,7 @@ TEST(ReadSettings, RulesOfProviders) {
        {"t.yaml:1:52: providers.p.model: only for kind: llama_cpp; remove it"}},
       {"the engine has no address",
        "kind: llama_cpp, model: \"${GGUF}\", base_url: http://x",
-       {"t.yaml:1:52: providers.p.base_url: only for kind: openai, openai_compatible; remove it"}},
+       {"t.yaml:1:52: providers.p.base_url: only for all kinds but llama_cpp; remove it"}},
       {"the engine needs a model",
        "kind: llama_cpp",
        {"t.yaml:1:13: providers.p.model: missing; name a GGUF file, as in model: "
@@ -341,7 +346,7 @@ TEST(ReadSettings, RulesOfModels) {
       {"an unknown key of a target",
        "targets: [{provider: own, modle: m, model: m}]",
        {"t.yaml:1:40: models.m.targets[0].modle: unknown key; did you mean \"model\"? allowed: "
-        "provider, model, vector_space, timeouts"}}};
+        "provider, model, vector_space, overrides, timeouts"}}};
   for (const Case& c : cases) EXPECT_EQ(with_model(c.text), c.want) << c.rule;
 }
 

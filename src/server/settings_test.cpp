@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "config/test_support.h"
+#include "provider/kind.h"
 
 namespace holdfast::server {
 namespace {
