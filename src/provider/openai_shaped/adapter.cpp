@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "dialect/openai_responses/codec.h"
+
 namespace holdfast::provider::openai_shaped {
 
 using dialect::openai::ScannedRequest;
@@ -95,6 +97,7 @@ Outgoing Adapter::send(dialect::WireRequest request, std::string_view model, boo
 }
 
 dialect::AnswerFacts Adapter::scan_answer(Endpoint endpoint, std::string_view body) const {
+  if (endpoint == Endpoint::responses) return dialect::openai_responses::codec().scan_answer(body);
   return dialect::openai::scan_answer(endpoint, body);
 }
 
