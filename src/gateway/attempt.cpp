@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/limits.h"
+#include "gateway/whole_answer.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -35,6 +37,15 @@ std::string without(std::string text, std::string_view secret) {
   for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
     text.replace(at, secret.size(), "[redacted]");
   return text;
+}
+
+// A number in the header `name`; -1: there is none.
+std::int64_t read_count(const net::HeaderFields& headers, std::string_view name) {
+  if (name.empty()) return -1;
+  const std::string_view text = headers.find(name).value_or("");
+  std::uint32_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  return text.empty() || error != std::errc() || end != text.data() + text.size() ? -1 : count;
 }
 
 bool is_stream(std::string_view content_type) {
@@ -243,6 +254,7 @@ Task<void> Attempt::call(bool fresh) {
   content_type_ = head_->headers.find("content-type").value_or("");
   outcome_.upstream_request_id =
       head_->headers.find(provider_.adapter->request_id_header()).value_or("").substr(0, 256);
+  announced_tokens_in_ = read_count(head_->headers, provider_.adapter->tokens_in_header());
   if (head_->status != 200) {
     co_await read_error();
     co_return;
@@ -404,31 +416,21 @@ Task<void> Attempt::read_whole() {
 
 // What the whole answer is worth; where dialects differ, it is put into the client's.
 dialect::AnswerFacts Attempt::judge_answer(std::string_view body, std::string& translated) {
-  const provider::Adapter& adapter = *provider_.adapter;
-  if (candidate_.passes) return adapter.scan_answer(state_.incoming.front.endpoint, body);
+  if (candidate_.passes)
+    return provider_.adapter->scan_answer(state_.incoming.front.endpoint, body);
   dialect::AnswerFacts facts;
-  auto response = adapter.codec().read_answer(body);
-  if (response) {
-    facts.usage = response->usage;
-    name_house(*response);
-    translated = client_codec(state_.incoming.front.dialect)
-                     .write_answer(*response, state_.answer_context());
+  auto answer = translate_answer(target_, state_.incoming, body, announced_tokens_in_,
+                                 state_.answer_context());
+  if (answer) {
+    facts.usage = answer->usage;
+    translated = std::move(answer->body);
     return facts;
   }
-  facts.failure = response.error().code == ErrorCode::upstream_unavailable
+  facts.failure = answer.error().code == ErrorCode::upstream_unavailable
                       ? FailureClass::error_in_body
                       : FailureClass::malformed_body;
-  facts.detail = std::move(response.error().detail);
+  facts.detail = std::move(answer.error().detail);
   return facts;
-}
-
-// Says whose the answer's signatures are.
-void Attempt::name_house(dialect::Response& response) const {
-  const std::string_view house = provider_.adapter->abilities(target_.model).house;
-  for (dialect::Choice& choice : response.choices)
-    for (dialect::Block& block : choice.content)
-      if (!block.signature.value.empty() && block.signature.house.empty())
-        block.signature.house = house;
 }
 
 // An answer beyond the buffer: committed, and passed on as it comes.

@@ -75,7 +75,6 @@ class Attempt {
   dialect::AnswerFacts judge_answer(std::string_view body, std::string& translated);
   std::shared_ptr<const vault::Credential> find_credential();
   std::string scrubbed(std::string text) const;
-  void name_house(dialect::Response& response) const;
   std::unique_ptr<StreamTaker> make_taker();
   Task<Result<std::string_view>> read_piece(net::Deadline deadline);
   Task<bool> keep_alive_if_due();
@@ -108,6 +107,7 @@ class Attempt {
   std::vector<std::pair<std::string_view, std::string>>
       passed_;                              // the upstream's headers that the client gets
   std::optional<std::uint64_t> announced_;  // length of a whole answer
+  std::int64_t announced_tokens_in_ = -1;   // by a header; -1: not told
 
   // Of a stream.
   std::string out_;  // events not yet passed on

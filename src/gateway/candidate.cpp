@@ -83,8 +83,17 @@ Refusal cannot_serve(const Incoming& incoming, const routing::Target& target) {
                 error_type(400), "unsupported_endpoint");
 }
 
+// The detail of what cannot be said names the field, and may say why.
+Refusal cannot_write(const Error& error, const Incoming& incoming, const routing::Target& target) {
+  if (error.code == ErrorCode::configuration) return cannot_serve(incoming, target);
+  const auto colon = error.detail.find(": ");
+  if (colon == std::string::npos) return cannot_say(error.detail, "cannot be expressed", target);
+  return cannot_say(error.detail.substr(0, colon), error.detail.substr(colon + 2), target);
+}
+
 bool translatable(const Incoming& incoming) {
-  return incoming.front.operation == Operation::generate;
+  return incoming.front.operation == Operation::generate ||
+         incoming.front.operation == Operation::embeddings;
 }
 
 }  // namespace
@@ -100,8 +109,9 @@ std::string Candidate::dropped() const {
 
 Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& incoming,
                                        std::vector<Loss>& losses) {
-  const Overridden overridden(target, *incoming.canonical);
   const provider::Adapter& adapter = *target.provider->adapter;
+  if (incoming.embed) return adapter.write_embed(*incoming.embed, target.model, losses);
+  const Overridden overridden(target, *incoming.canonical);
   return adapter.codec().write_request(*incoming.canonical, target.model,
                                        adapter.abilities(target.model), losses);
 }
@@ -120,15 +130,15 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
         if (!refused) refused = cannot_serve(incoming, target);
         continue;
       }
-      const auto canonical = canonical_of(incoming);
-      if (!canonical) {
-        if (!refused) refused = refuse(canonical.error());
+      const auto read = read_canonical_form(incoming);
+      if (!read) {
+        if (!refused) refused = refuse(read.error());
         continue;
       }
       const auto written = write_for(target, incoming, one.losses);
       const auto graver = std::ranges::find(one.losses, false, &Loss::harmless);
       if (!written) {
-        if (!refused) refused = cannot_say(written.error().detail, "cannot be expressed", target);
+        if (!refused) refused = cannot_write(written.error(), incoming, target);
         continue;
       }
       if (graver != one.losses.end() && !model.lossy) {

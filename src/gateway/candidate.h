@@ -25,7 +25,7 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
                                                           Incoming& incoming);
 
 // The request as it is written for a target of another dialect (or with overrides).
-//   errors   invalid_request: cannot be said at all
+//   errors   invalid_request: cannot be said at all; configuration: it serves nothing of the kind
 Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& incoming,
                                        std::vector<dialect::Loss>& losses);
 

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "dialect/anthropic/codec.h"
 #include "dialect/bedrock/codec.h"
-#include "dialect/gemini/codec.h"
+#include "dialect/gemini/embedding.h"
 #include "dialect/openai/codec.h"
+#include "dialect/openai/embedding.h"
 #include "dialect/openai_responses/codec.h"
 
 namespace holdfast::gateway {
@@ -103,6 +106,18 @@ void pass_headers(const net::RequestHead& head, Incoming& into) {
   if (query_value(head.query(), "beta") == "true") into.passed.query = "beta=true";
 }
 
+// Where a request for vectors names the model once more, as Google's SDKs do.
+void find_resources(dialect::JsonValue root, Incoming& into) {
+  const auto note = [&into](dialect::JsonValue model) {
+    if (!model.is_string()) return;
+    const auto begin = static_cast<std::size_t>(model.raw().data() - into.body.data());
+    into.passed.resources_at.push_back({begin, begin + model.raw().size()});
+  };
+  note(root["model"]);
+  for (const dialect::JsonValue each : root["requests"].elements()) note(each["model"]);
+  std::ranges::sort(into.passed.resources_at, {}, &dialect::openai::Span::begin);
+}
+
 std::expected<void, RequestProblem> read_openai(Incoming& into) {
   auto scanned = dialect::openai::scan_request(into.front.endpoint, into.body, into.front.model);
   if (!scanned) return std::unexpected(std::move(scanned.error()));
@@ -149,12 +164,15 @@ std::expected<void, RequestProblem> read_incoming(const net::RequestHead& head,
     if (auto problem = dialect::anthropic::check_version(version, document.root()))
       return std::unexpected(std::move(*problem));
   }
-  auto request = read_canonical(into);
-  if (!request) return std::unexpected(std::move(request.error()));
-  into.canonical = std::make_unique<Request>(std::move(*request));
-  into.model = into.canonical->model;
-  into.stream = into.canonical->stream;
-  note_features(into);
+  if (into.front.operation == Operation::embeddings) {
+    into.model = into.front.model;
+    find_resources(document.root(), into);
+  } else {
+    if (auto read = read_canonical_form(into); !read) return read;
+    into.model = into.canonical->model;
+    into.stream = into.canonical->stream;
+    note_features(into);
+  }
   into.passed.endpoint = into.front.endpoint;
   into.passed.body = body;
   into.passed.stream = into.stream;
@@ -168,13 +186,27 @@ std::expected<void, RequestProblem> read_incoming(const net::RequestHead& head,
   return {};
 }
 
-std::expected<const Request*, RequestProblem> canonical_of(Incoming& incoming) {
-  if (!incoming.canonical) {
-    auto request = read_canonical(incoming);
+dialect::gemini::Verb embed_verb(const Front& front) {
+  return front.verb == "embedContent" ? dialect::gemini::Verb::embed_content
+                                      : dialect::gemini::Verb::batch_embed_contents;
+}
+
+std::expected<void, RequestProblem> read_canonical_form(Incoming& incoming) {
+  const Front& front = incoming.front;
+  if (incoming.canonical || incoming.embed) return {};
+  if (front.operation == Operation::embeddings) {
+    auto request =
+        front.dialect == Dialect::gemini
+            ? dialect::gemini::read_embed_request(incoming.body, front.model, embed_verb(front))
+            : dialect::openai::read_embed_request(incoming.body, front.model);
     if (!request) return std::unexpected(std::move(request.error()));
-    incoming.canonical = std::make_unique<Request>(std::move(*request));
+    incoming.embed = std::make_unique<dialect::EmbedRequest>(std::move(*request));
+    return {};
   }
-  return incoming.canonical.get();
+  auto request = read_canonical(incoming);
+  if (!request) return std::unexpected(std::move(request.error()));
+  incoming.canonical = std::make_unique<Request>(std::move(*request));
+  return {};
 }
 
 }  // namespace holdfast::gateway

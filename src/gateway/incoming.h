@@ -7,6 +7,8 @@
 #include <string>
 
 #include "dialect/codec.h"
+#include "dialect/embedding.h"
+#include "dialect/gemini/codec.h"
 #include "dialect/json_document.h"
 #include "dialect/openai/request.h"
 #include "gateway/front.h"
@@ -19,10 +21,11 @@ struct Incoming {
   std::string_view body;  // the client's; empty until it has been read
   std::string model;      // as the client names it
   bool stream = false;
-  std::uint32_t features = 0;                   // bits of records::Feature
-  dialect::openai::ScannedRequest scanned;      // OpenAI's own endpoints
-  provider::Passed passed;                      // the other dialects
-  std::unique_ptr<dialect::Request> canonical;  // null until read
+  std::uint32_t features = 0;                    // bits of records::Feature
+  dialect::openai::ScannedRequest scanned;       // OpenAI's own endpoints
+  provider::Passed passed;                       // the other dialects
+  std::unique_ptr<dialect::Request> canonical;   // null until read
+  std::unique_ptr<dialect::EmbedRequest> embed;  // instead, for vectors: null until read
   bool foreign_state = false;  // holds another house's state: never passed on as it is
 };
 
@@ -30,8 +33,10 @@ struct Incoming {
 //   errors   what is wrong, for the client
 std::expected<void, dialect::RequestProblem> read_incoming(const net::RequestHead& head,
                                                            std::string_view body, Incoming& into);
-// The canonical request, read now if it has not been.
-std::expected<const dialect::Request*, dialect::RequestProblem> canonical_of(Incoming& incoming);
+// What it takes to ask in another dialect: the canonical form, read now if it has not been.
+std::expected<void, dialect::RequestProblem> read_canonical_form(Incoming& incoming);
+// What a path of Google's asks to be embedded.
+dialect::gemini::Verb embed_verb(const Front& front);
 
 // The codec for clients of `dialect`.
 const dialect::Codec& client_codec(dialect::Dialect dialect);

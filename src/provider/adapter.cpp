@@ -16,6 +16,16 @@ std::string Adapter::splice(const dialect::openai::ScannedRequest& /*request*/,
   return {};  // asked only of those that pass OpenAI's dialect
 }
 
+Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& /*request*/,
+                                                  std::string_view /*model*/,
+                                                  std::vector<dialect::Loss>& /*losses*/) const {
+  return fail(ErrorCode::configuration, "makes no vectors");
+}
+
+Result<dialect::EmbedResponse> Adapter::read_embed(std::string_view /*body*/) const {
+  return fail(ErrorCode::malformed_response, "makes no vectors");
+}
+
 dialect::AnswerFacts Adapter::scan_answer(Endpoint endpoint, std::string_view body) const {
   if (endpoint != Endpoint::count_tokens && endpoint != Endpoint::embed_content)
     return codec().scan_answer(body);
@@ -56,13 +66,19 @@ std::string request_head(const Destination& destination, std::string_view path,
 
 dialect::WireText with_model(const Passed& request, std::string_view model) {
   dialect::WireText out;
-  if (request.model_at.end == 0) {
-    out.refer(request.body);
-    return out;
+  std::size_t done = 0;
+  if (request.model_at.end > 0) {
+    out.refer(request.body.substr(0, request.model_at.begin));
+    out.append(dialect::quote_json_string(model));
+    done = request.model_at.end;
   }
-  out.refer(request.body.substr(0, request.model_at.begin));
-  out.append(dialect::quote_json_string(model));
-  out.refer(request.body.substr(request.model_at.end));
+  const std::string resource = dialect::quote_json_string(fmt::format("models/{}", model));
+  for (const dialect::openai::Span& at : request.resources_at) {  // many and small: copied
+    out.append(request.body.substr(done, at.begin - done));
+    out.append(resource);
+    done = at.end;
+  }
+  out.refer(request.body.substr(done));
   return out;
 }
 

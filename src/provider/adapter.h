@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dialect/codec.h"
+#include "dialect/embedding.h"
 #include "dialect/openai/answer.h"
 #include "dialect/openai/request.h"
 #include "net/http_head.h"
@@ -39,6 +40,7 @@ struct Passed {
   std::string_view verb;   // of dialects whose path has one: "streamGenerateContent", "converse"
   std::string_view query;  // what may go on of the client's query: "beta=true"
   std::vector<std::pair<std::string, std::string>> headers;  // likewise: "anthropic-version" ...
+  std::vector<dialect::openai::Span> resources_at;           // of values "models/NAME"
 };
 
 // A whole HTTP request in parts that go out one after the other.
@@ -72,6 +74,15 @@ struct Adapter {
   // A translated request.
   virtual Outgoing send(dialect::WireRequest request, std::string_view model, bool stream,
                         const Destination& destination) const = 0;
+  // A request for vectors in its own words.
+  //   errors   invalid_request: cannot be said at all (the detail names the field);
+  //            configuration: it makes no vectors
+  virtual Result<dialect::WireRequest> write_embed(const dialect::EmbedRequest& request,
+                                                   std::string_view model,
+                                                   std::vector<dialect::Loss>& losses) const;
+  // What it answers to that. Views point into `body`.
+  //   errors   malformed_response; upstream_unavailable: an error inside a 200
+  virtual Result<dialect::EmbedResponse> read_embed(std::string_view body) const;
   // Whether `destination` has what it needs to prove itself; else why not, for the operator.
   virtual std::string_view lacks(const Destination& /*destination*/) const { return {}; }
 
@@ -82,6 +93,8 @@ struct Adapter {
                                              std::string_view body) const;
   // The names of the header that identifies its answer.
   virtual std::string_view request_id_header() const { return "x-request-id"; }
+  // The name of the header that tells the tokens of a request; empty: there is none.
+  virtual std::string_view tokens_in_header() const { return {}; }
 };
 
 // The head of a POST to `path` below the base URL.
@@ -89,7 +102,7 @@ struct Adapter {
 std::string request_head(const Destination& destination, std::string_view path,
                          std::size_t body_bytes, std::string_view accept,
                          std::string_view authorization);
-// "{before}{model as JSON}{after}": the body with its model replaced.
+// The body with its model replaced wherever it stands.
 dialect::WireText with_model(const Passed& request, std::string_view model);
 
 // How long the upstream asks to be left alone: retry-after-ms, retry-after (seconds, fractions, or

@@ -33,6 +33,23 @@ def provider(fake, **fields) -> dict:
     } | fields
 
 
+def of_family(fake, **fields) -> dict:
+    """A provider of the fake's family; Bedrock's is signed for: see BEDROCK_ENVIRONMENT."""
+    kind = fake.family
+    base = {"openai": fake.base_url, "mistral": fake.base_url, "cohere": fake.root_url + "/v2"}
+    base["gemini"] = fake.root_url + "/v1beta"
+    base["vertex"] = fake.root_url + "/v1/projects/p1/locations/europe-west4/publishers/google"
+    proof = {"key": "env:UPSTREAM_KEY"}
+    if kind == "bedrock":
+        static = {"source": "aws_static", "access_key_id": "AKIDEXAMPLE"}
+        proof = {"auth": static | {"secret_access_key": "env:AWS_SECRET"}, "region": "eu-central-1"}
+    url = base.get(kind, fake.root_url)
+    return {"kind": kind, "base_url": url, "timeouts": LONG} | proof | fields
+
+
+BEDROCK_ENVIRONMENT = {"AWS_SECRET": "upstream-secret-access-key"}
+
+
 def through(*fakes, timeouts=LONG, upstream_model="m1", **model) -> dict:
     """The logical model `chat` (and `embed`) over these fakes in order."""
     targets = [{"provider": fake.name, "model": upstream_model} for fake in fakes]

@@ -40,7 +40,8 @@ void read_input(JsonValue input, Reading& reading, EmbedRequest& out) {
 
 }  // namespace
 
-std::expected<EmbedRequest, RequestProblem> read_embed_request(string_view body) {
+std::expected<EmbedRequest, RequestProblem> read_embed_request(string_view body,
+                                                               string_view path_model) {
   EmbedRequest out;
   JsonDocument document;
   if (const auto parsed = document.parse(body); !parsed)
@@ -48,7 +49,8 @@ std::expected<EmbedRequest, RequestProblem> read_embed_request(string_view body)
         RequestProblem{400, "the body is not JSON: " + parsed.error().message, "invalid_json", {}});
   Reading reading{out.arena, std::nullopt};
   Fields fields(reading, document.root(), "");
-  out.model = fields.needed_text("model");
+  out.model = path_model.empty() ? fields.needed_text("model") : fields.text("model");
+  if (!path_model.empty()) out.model = path_model;
   const JsonValue input = fields.take("input");
   if (!input.exists()) reading.refuse("input", "is needed", "missing_required_parameter");
   if (!reading.problem) read_input(input, reading, out);

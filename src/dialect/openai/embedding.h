@@ -6,7 +6,9 @@ namespace holdfast::dialect::openai {
 
 inline constexpr std::size_t max_embed_inputs = 2048;
 
-std::expected<EmbedRequest, RequestProblem> read_embed_request(std::string_view body);
+//   path_model   the model that the path names (Azure): then the body need not, and is not believed
+std::expected<EmbedRequest, RequestProblem> read_embed_request(std::string_view body,
+                                                               std::string_view path_model = {});
 // `model` as the client named it.   errors   malformed_response: a vector that is none
 Result<std::string> write_embed_answer(const EmbedResponse& response, const EmbedRequest& request,
                                        std::string_view model);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "dialect/bedrock/codec.h"
+#include "dialect/bedrock/embedding.h"
 
 namespace holdfast::provider::bedrock {
 namespace {
@@ -78,6 +79,16 @@ Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/,
   const std::string lines = authorization(request.path, request.body, destination);
   return {request_head(destination, request.path, request.body.size(), accepted(stream), lines),
           std::move(request.body)};
+}
+
+Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& request,
+                                                  std::string_view model,
+                                                  std::vector<dialect::Loss>& losses) const {
+  return dialect::bedrock::write_embed_request(request, model, losses);
+}
+
+Result<dialect::EmbedResponse> Adapter::read_embed(std::string_view body) const {
+  return dialect::bedrock::read_embed_answer(body);
 }
 
 }  // namespace holdfast::provider::bedrock

@@ -15,7 +15,12 @@ class Adapter final : public provider::Adapter {
                 const Destination& destination) const override;
   Outgoing send(dialect::WireRequest request, std::string_view model, bool stream,
                 const Destination& destination) const override;
+  Result<dialect::WireRequest> write_embed(const dialect::EmbedRequest& request,
+                                           std::string_view model,
+                                           std::vector<dialect::Loss>& losses) const override;
+  Result<dialect::EmbedResponse> read_embed(std::string_view body) const override;
   std::string_view request_id_header() const override { return "x-amzn-requestid"; }
+  std::string_view tokens_in_header() const override { return "x-amzn-bedrock-input-token-count"; }
 
  private:
   std::string authorization(std::string_view path, const dialect::WireText& body,

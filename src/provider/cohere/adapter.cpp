@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "dialect/cohere/codec.h"
+#include "dialect/cohere/embedding.h"
 
 namespace holdfast::provider::cohere {
 namespace {
@@ -51,6 +52,16 @@ Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/,
   return {request_head(destination, request.path, request.body.size(), accepted(stream),
                        authorization(destination)),
           std::move(request.body)};
+}
+
+Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& request,
+                                                  std::string_view model,
+                                                  std::vector<dialect::Loss>& losses) const {
+  return dialect::cohere::write_embed_request(request, model, losses);
+}
+
+Result<dialect::EmbedResponse> Adapter::read_embed(std::string_view body) const {
+  return dialect::cohere::read_embed_answer(body);
 }
 
 }  // namespace holdfast::provider::cohere

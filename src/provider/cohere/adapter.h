@@ -15,6 +15,10 @@ class Adapter final : public provider::Adapter {
                 const Destination& destination) const override;
   Outgoing send(dialect::WireRequest request, std::string_view model, bool stream,
                 const Destination& destination) const override;
+  Result<dialect::WireRequest> write_embed(const dialect::EmbedRequest& request,
+                                           std::string_view model,
+                                           std::vector<dialect::Loss>& losses) const override;
+  Result<dialect::EmbedResponse> read_embed(std::string_view body) const override;
 
  private:
   std::string provider_;

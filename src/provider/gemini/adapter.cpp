@@ -4,6 +4,7 @@
 
 #include "config/section.h"
 #include "dialect/gemini/codec.h"
+#include "dialect/gemini/embedding.h"
 
 namespace holdfast::provider::gemini {
 namespace {
@@ -48,7 +49,8 @@ Adapter::Adapter(const Settings& settings, bool is_vertex)
 
 const dialect::Codec& Adapter::codec() const { return dialect::gemini::codec(); }
 
-bool Adapter::passes(dialect::Dialect dialect, Endpoint /*endpoint*/) const {
+bool Adapter::passes(dialect::Dialect dialect, Endpoint endpoint) const {
+  if (vertex_ && endpoint == Endpoint::embed_content) return false;  // its verb is :predict
   return dialect == dialect::Dialect::gemini;
 }
 
@@ -81,6 +83,18 @@ Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/,
   return {request_head(destination, request.path, request.body.size(), accepted(stream),
                        authorization(destination)),
           std::move(request.body)};
+}
+
+Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& request,
+                                                  std::string_view model,
+                                                  std::vector<dialect::Loss>& losses) const {
+  return dialect::gemini::write_embed_request(
+      request, model, vertex_ ? dialect::gemini::Api::vertex : dialect::gemini::Api::gemini,
+      losses);
+}
+
+Result<dialect::EmbedResponse> Adapter::read_embed(std::string_view body) const {
+  return dialect::gemini::read_embed_answer(body);
 }
 
 }  // namespace holdfast::provider::gemini

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "dialect/openai/embedding.h"
 #include "dialect/openai_responses/codec.h"
 
 namespace holdfast::provider::openai_shaped {
@@ -94,6 +95,16 @@ Outgoing Adapter::send(dialect::WireRequest request, std::string_view model, boo
   return {request_head(destination, place(request.path, model), request.body.size(),
                        accepted(stream), authorization(destination)),
           std::move(request.body)};
+}
+
+Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& request,
+                                                  std::string_view model,
+                                                  std::vector<dialect::Loss>& losses) const {
+  return dialect::openai::write_embed_request(request, model, losses);
+}
+
+Result<dialect::EmbedResponse> Adapter::read_embed(std::string_view body) const {
+  return dialect::openai::read_embed_answer(body);
 }
 
 dialect::AnswerFacts Adapter::scan_answer(Endpoint endpoint, std::string_view body) const {

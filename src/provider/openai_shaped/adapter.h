@@ -30,6 +30,10 @@ class Adapter final : public provider::Adapter {
                 const Destination& destination) const override;
   Outgoing send(dialect::WireRequest request, std::string_view model, bool stream,
                 const Destination& destination) const override;
+  Result<dialect::WireRequest> write_embed(const dialect::EmbedRequest& request,
+                                           std::string_view model,
+                                           std::vector<dialect::Loss>& losses) const override;
+  Result<dialect::EmbedResponse> read_embed(std::string_view body) const override;
   dialect::AnswerFacts scan_answer(Endpoint endpoint, std::string_view body) const override;
   dialect::Sight scan_event(std::string_view data) const override;
   dialect::ErrorFacts classify_error(int status, const net::HeaderFields& headers,

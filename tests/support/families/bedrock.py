@@ -174,7 +174,7 @@ class Bedrock(Family):
         model, verb = found.groups()
         body = parsed(request, self.refuse)
         if verb == "invoke":
-            return self.invoke(body)
+            return self.invoke(model, body)
         if verb == "count-tokens":
             self.check(body, "CountTokensRequest")
             return Whole({"inputTokens": scenario.INPUT})
@@ -186,7 +186,9 @@ class Bedrock(Family):
             return Whole(self.whole(turn))
         return Stream(self.events(turn), "application/vnd.amazon.eventstream")
 
-    def invoke(self, body):
+    def invoke(self, model, body):
+        if "cohere.embed" in model:
+            return self.invoke_cohere(body)
         if (
             set(body) - {"inputText", "dimensions", "normalize", "embeddingTypes"}
             or "inputText" not in body
@@ -197,6 +199,20 @@ class Bedrock(Family):
             scenario.compact(body["inputText"]), body.get("dimensions") or 8
         )
         return Whole({"embedding": vector, "inputTextTokenCount": scenario.INPUT})
+
+    def invoke_cohere(self, body):
+        """The count of tokens is in a header alone."""
+        known = {"texts", "input_type", "embedding_types", "output_dimension", "truncate"}
+        if set(body) - known or not {"texts", "input_type"} <= set(body):
+            raise self.refuse("Malformed input request, please reformat your input and try again.")
+        vectors = [
+            scenario.vector_of(scenario.compact(text), body.get("output_dimension") or 8)
+            for text in body["texts"]
+        ]
+        return Whole(
+            {"id": "e1", "texts": body["texts"], "embeddings": {"float": vectors}},
+            headers=[("x-amzn-bedrock-input-token-count", str(scenario.INPUT))],
+        )
 
     def check(self, body, shape):
         if not published.available():
