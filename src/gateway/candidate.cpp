@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dialect/cohere/rerank.h"
+
 namespace holdfast::gateway {
 namespace {
 
@@ -93,7 +95,8 @@ Refusal cannot_write(const Error& error, const Incoming& incoming, const routing
 
 bool translatable(const Incoming& incoming) {
   return incoming.front.operation == Operation::generate ||
-         incoming.front.operation == Operation::embeddings;
+         incoming.front.operation == Operation::embeddings ||
+         incoming.front.operation == Operation::rerank;
 }
 
 }  // namespace
@@ -111,6 +114,10 @@ Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& 
                                        std::vector<Loss>& losses) {
   const provider::Adapter& adapter = *target.provider->adapter;
   if (incoming.embed) return adapter.write_embed(*incoming.embed, target.model, losses);
+  if (incoming.rerank) {
+    if (!adapter.reranks()) return fail(ErrorCode::configuration, "does not rerank");
+    return dialect::cohere::write_rerank_request(*incoming.rerank, target.model);
+  }
   const Overridden overridden(target, *incoming.canonical);
   return adapter.codec().write_request(*incoming.canonical, target.model,
                                        adapter.abilities(target.model), losses);

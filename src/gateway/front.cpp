@@ -36,6 +36,9 @@ constexpr Fixed fixed_paths[] = {
      Route::models, Method::get},
     {"/v1beta/models", Dialect::gemini, Operation::list_models, Endpoint::generate_content,
      Route::models, Method::get},
+    {"/v1/rerank", Dialect::cohere, Operation::rerank, Endpoint::rerank, Route::rerank},
+    {"/v2/rerank", Dialect::cohere, Operation::rerank, Endpoint::rerank, Route::rerank},
+    {"/rerank", Dialect::cohere, Operation::rerank, Endpoint::rerank, Route::rerank},
 };
 
 struct Verb {
@@ -193,7 +196,8 @@ std::string_view known_routes() {
   return "POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, "
          "/v1/messages, /v1/messages/count_tokens, /v1beta/models/MODEL:generateContent (and "
          ":streamGenerateContent, :countTokens, :embedContent, :batchEmbedContents), "
-         "/model/MODEL/converse, /model/MODEL/converse-stream, GET /v1/models, /v1/models/MODEL";
+         "/v1/rerank, /model/MODEL/converse, /model/MODEL/converse-stream, GET /v1/models, "
+         "/v1/models/MODEL";
 }
 
 }  // namespace holdfast::gateway

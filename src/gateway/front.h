@@ -15,6 +15,7 @@ enum class Operation : std::uint8_t {
   generate,     // a conversation that asks for an answer
   completions,  // OpenAI's old /completions
   embeddings,
+  rerank,  // texts in the order of their worth for a question
   count_tokens,
   list_models,
   get_model,

@@ -6,6 +6,8 @@
 
 #include "dialect/anthropic/codec.h"
 #include "dialect/bedrock/codec.h"
+#include "dialect/cohere/codec.h"
+#include "dialect/cohere/rerank.h"
 #include "dialect/gemini/embedding.h"
 #include "dialect/openai/codec.h"
 #include "dialect/openai/embedding.h"
@@ -133,7 +135,6 @@ std::expected<void, RequestProblem> read_openai(Incoming& into) {
 const dialect::Codec& client_codec(Dialect dialect) {
   switch (dialect) {
     case Dialect::openai:
-    case Dialect::cohere:
       return dialect::openai::codec();
     case Dialect::openai_responses:
       return dialect::openai_responses::codec();
@@ -143,6 +144,8 @@ const dialect::Codec& client_codec(Dialect dialect) {
       return dialect::gemini::codec();
     case Dialect::bedrock:
       return dialect::bedrock::codec();
+    case Dialect::cohere:
+      return dialect::cohere::codec();
   }
   return dialect::openai::codec();
 }
@@ -167,8 +170,11 @@ std::expected<void, RequestProblem> read_incoming(const net::RequestHead& head,
   if (into.front.operation == Operation::embeddings) {
     into.model = into.front.model;
     find_resources(document.root(), into);
+  } else if (auto read = read_canonical_form(into); !read) {
+    return read;
+  } else if (into.rerank) {
+    into.model = into.rerank->model;
   } else {
-    if (auto read = read_canonical_form(into); !read) return read;
     into.model = into.canonical->model;
     into.stream = into.canonical->stream;
     note_features(into);
@@ -193,7 +199,13 @@ dialect::gemini::Verb embed_verb(const Front& front) {
 
 std::expected<void, RequestProblem> read_canonical_form(Incoming& incoming) {
   const Front& front = incoming.front;
-  if (incoming.canonical || incoming.embed) return {};
+  if (incoming.canonical || incoming.embed || incoming.rerank) return {};
+  if (front.operation == Operation::rerank) {
+    auto request = dialect::cohere::read_rerank_request(incoming.body);
+    if (!request) return std::unexpected(std::move(request.error()));
+    incoming.rerank = std::make_unique<dialect::RerankRequest>(std::move(*request));
+    return {};
+  }
   if (front.operation == Operation::embeddings) {
     auto request =
         front.dialect == Dialect::gemini

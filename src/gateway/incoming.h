@@ -11,6 +11,7 @@
 #include "dialect/gemini/codec.h"
 #include "dialect/json_document.h"
 #include "dialect/openai/request.h"
+#include "dialect/rerank.h"
 #include "gateway/front.h"
 #include "provider/adapter.h"
 
@@ -21,11 +22,12 @@ struct Incoming {
   std::string_view body;  // the client's; empty until it has been read
   std::string model;      // as the client names it
   bool stream = false;
-  std::uint32_t features = 0;                    // bits of records::Feature
-  dialect::openai::ScannedRequest scanned;       // OpenAI's own endpoints
-  provider::Passed passed;                       // the other dialects
-  std::unique_ptr<dialect::Request> canonical;   // null until read
-  std::unique_ptr<dialect::EmbedRequest> embed;  // instead, for vectors: null until read
+  std::uint32_t features = 0;                      // bits of records::Feature
+  dialect::openai::ScannedRequest scanned;         // OpenAI's own endpoints
+  provider::Passed passed;                         // the other dialects
+  std::unique_ptr<dialect::Request> canonical;     // null until read
+  std::unique_ptr<dialect::EmbedRequest> embed;    // instead, for vectors: null until read
+  std::unique_ptr<dialect::RerankRequest> rerank;  // likewise, for reranking
   bool foreign_state = false;  // holds another house's state: never passed on as it is
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dialect/cohere/rerank.h"
 #include "dialect/gemini/embedding.h"
 #include "dialect/openai/embedding.h"
 
@@ -52,11 +53,21 @@ Result<WholeAnswer> vectors(const routing::Target& target, const Incoming& incom
   return WholeAnswer{*std::move(written), response->usage};
 }
 
+Result<WholeAnswer> ranks(const Incoming& incoming, std::string_view body,
+                          const dialect::AnswerContext& context) {
+  const dialect::RerankRequest& request = *incoming.rerank;
+  auto response = dialect::cohere::read_rerank_answer(body, request.documents.size());
+  if (!response) return std::unexpected(std::move(response).error());
+  return WholeAnswer{dialect::cohere::write_rerank_answer(*response, request, context),
+                     response->usage};
+}
+
 }  // namespace
 
 Result<WholeAnswer> translate_answer(const routing::Target& target, const Incoming& incoming,
                                      std::string_view body, std::int64_t tokens_in,
                                      const dialect::AnswerContext& context) {
+  if (incoming.rerank) return ranks(incoming, body, context);
   if (incoming.embed) return vectors(target, incoming, body, tokens_in);
   return conversation(target, incoming, body, context);
 }

@@ -71,8 +71,9 @@ enum class Route : std::uint8_t {
   generate_content,
   embed_content,
   converse,
+  rerank,
 };
-inline constexpr std::size_t route_count = 11;
+inline constexpr std::size_t route_count = 12;
 std::string_view to_string(Route route);
 // Requests that were answered before any target was asked, as the label `reason`.
 enum class Refusal : std::uint8_t {

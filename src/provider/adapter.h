@@ -83,6 +83,8 @@ struct Adapter {
   // What it answers to that. Views point into `body`.
   //   errors   malformed_response; upstream_unavailable: an error inside a 200
   virtual Result<dialect::EmbedResponse> read_embed(std::string_view body) const;
+  // Whether it takes /rerank below its base URL, in the shape of Cohere and Jina.
+  virtual bool reranks() const { return false; }
   // Whether `destination` has what it needs to prove itself; else why not, for the operator.
   virtual std::string_view lacks(const Destination& /*destination*/) const { return {}; }
 

@@ -17,13 +17,14 @@ enum class Endpoint : std::uint8_t {
   completions = 1,
   embeddings = 2,
   responses = 3,
-  messages = 4,            // Anthropic
-  count_tokens = 5,        // Anthropic, Gemini
-  generate_content = 6,    // Gemini, Vertex; streamed ones too
-  embed_content = 7,       // Gemini, Vertex; batches too
-  converse = 8,            // Bedrock; streamed ones too
+  messages = 4,          // Anthropic
+  count_tokens = 5,      // Anthropic, Gemini
+  generate_content = 6,  // Gemini, Vertex; streamed ones too
+  embed_content = 7,     // Gemini, Vertex; batches too
+  converse = 8,          // Bedrock; streamed ones too
+  rerank = 9,            // Cohere's and Jina's shape
 };
-inline constexpr std::size_t endpoint_count = 9;
+inline constexpr std::size_t endpoint_count = 10;
 std::string_view to_string(Endpoint endpoint);
 
 // What a request makes use of; a set of them is their bits or-ed together. Stored: never

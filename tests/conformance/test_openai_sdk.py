@@ -57,8 +57,8 @@ def test_a_stream_left_early_leaves_the_client_usable(api, target):
 
 
 def test_embeddings_in_both_encodings(api, target):
-    if target.provider == "anthropic":
-        pytest.skip("it has no embeddings")
+    if target.provider in ("anthropic", "bedrock"):
+        pytest.skip("it has no embeddings, or of models of other names")
     binary = api.embeddings.create(model=target.model(), input=["a", "b"])
     floats = api.embeddings.create(model=target.model(), input=["a", "b"], encoding_format="float")
     assert [one.embedding for one in binary.data] == [one.embedding for one in floats.data]

@@ -28,8 +28,8 @@ Adapter::Adapter(const Settings& settings) : provider_(settings.name) {}
 
 const dialect::Codec& Adapter::codec() const { return dialect::cohere::codec(); }
 
-bool Adapter::passes(dialect::Dialect dialect, Endpoint /*endpoint*/) const {
-  return dialect == dialect::Dialect::cohere;
+bool Adapter::passes(dialect::Dialect dialect, Endpoint endpoint) const {
+  return dialect == dialect::Dialect::cohere && endpoint != Endpoint::rerank;  // one shape for all
 }
 
 dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {

@@ -19,6 +19,7 @@ class Adapter final : public provider::Adapter {
                                            std::string_view model,
                                            std::vector<dialect::Loss>& losses) const override;
   Result<dialect::EmbedResponse> read_embed(std::string_view body) const override;
+  bool reranks() const override { return true; }
 
  private:
   std::string provider_;

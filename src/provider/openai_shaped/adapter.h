@@ -14,6 +14,7 @@ struct Shape {
   bool plain = true;       // no deviation in requests: a client's bytes may pass through
   bool responses = false;  // has /responses
   bool azure = false;      // Azure's paths and header
+  bool reranks = false;    // has /rerank in Cohere's shape
 };
 
 class Adapter final : public provider::Adapter {
@@ -34,6 +35,7 @@ class Adapter final : public provider::Adapter {
                                            std::string_view model,
                                            std::vector<dialect::Loss>& losses) const override;
   Result<dialect::EmbedResponse> read_embed(std::string_view body) const override;
+  bool reranks() const override { return shape_.reranks; }
   dialect::AnswerFacts scan_answer(Endpoint endpoint, std::string_view body) const override;
   dialect::Sight scan_event(std::string_view data) const override;
   dialect::ErrorFacts classify_error(int status, const net::HeaderFields& headers,

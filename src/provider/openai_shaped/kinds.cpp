@@ -27,19 +27,19 @@ void read_azure(config::Section& section, Settings& settings) {
 }
 
 constexpr Shape openai_shape{"openai", &deviations::openai, true, true};
-constexpr Shape compatible_shape{"", &deviations::openai};
-constexpr Shape llama_cpp_shape{"", &deviations::llama_cpp};
+constexpr Shape compatible_shape{"", &deviations::openai, true, false, false, true};
+constexpr Shape llama_cpp_shape{"", &deviations::llama_cpp, true, false, false, true};
 constexpr Shape azure_shape{"openai", &deviations::azure, true, true, true};
 constexpr Shape mistral_shape{"mistral", &deviations::mistral, false};
 constexpr Shape groq_shape{"groq", &deviations::groq, false};
 constexpr Shape deepseek_shape{"deepseek", &deviations::deepseek, false};
 constexpr Shape xai_shape{"xai", &deviations::xai, false};
-constexpr Shape together_shape{"together", &deviations::together};
-constexpr Shape fireworks_shape{"fireworks", &deviations::fireworks};
+constexpr Shape together_shape{"together", &deviations::together, true, false, false, true};
+constexpr Shape fireworks_shape{"fireworks", &deviations::fireworks, true, false, false, true};
 constexpr Shape openrouter_shape{"openrouter", &deviations::openrouter};
 constexpr Shape ollama_shape{"", &deviations::ollama, false};
-constexpr Shape vllm_shape{"", &deviations::vllm};
-constexpr Shape sglang_shape{"", &deviations::sglang};
+constexpr Shape vllm_shape{"", &deviations::vllm, true, false, false, true};
+constexpr Shape sglang_shape{"", &deviations::sglang, true, false, false, true};
 constexpr Shape tgi_shape{"", &deviations::tgi, false};
 
 }  // namespace
