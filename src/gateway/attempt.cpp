@@ -281,6 +281,14 @@ std::string Attempt::scrubbed(std::string text) const {
   return without(std::move(text), credential_->aws.session_token.reveal());
 }
 
+// A new credential is asked for when this one is refused, unless one has come meanwhile.
+void Attempt::report_refused() const {
+  if (!credential_ || outcome_.failure != FailureClass::revoked) return;
+  const auto found = state_.parts.credentials.find(provider_.name);
+  if (found != state_.parts.credentials.end() && found->second == credential_)
+    state_.parts.on_refused(provider_.name);
+}
+
 // The provider's credential, if there is one that has not expired; else the failure is noted.
 std::shared_ptr<const vault::Credential> Attempt::find_credential() {
   const auto found = state_.parts.credentials.find(provider_.name);
@@ -351,6 +359,7 @@ Task<void> Attempt::read_error() {
   outcome_.error_message = scrubbed(facts.message);
   if (facts.is_json_error && provider_.adapter->codec().dialect() == state_.incoming.front.dialect)
     outcome_.error_body = scrubbed(std::move(body));
+  report_refused();
 }
 
 // A whole answer: collected and checked, so that a malformed one can still fail over.

@@ -74,6 +74,7 @@ class Attempt {
   Task<bool> send_request(const provider::Destination& destination, net::Deadline deadline);
   dialect::AnswerFacts judge_answer(std::string_view body, std::string& translated);
   std::shared_ptr<const vault::Credential> find_credential();
+  void report_refused() const;
   std::string scrubbed(std::string text) const;
   std::unique_ptr<StreamTaker> make_taker();
   Task<Result<std::string_view>> read_piece(net::Deadline deadline);

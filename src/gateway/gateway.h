@@ -27,6 +27,10 @@ struct FailureNotice {
 };
 using FailureListener = std::function<void(FailureNotice)>;  // called from every loop
 
+// The provider refused the credential that it was sent, which is still the one at hand. Posted,
+// never awaited; called from every loop.
+using RefusedListener = std::function<void(const std::string& provider)>;
+
 // The parts of one loop; all outlive the gateway.
 struct LoopParts {
   boost::asio::io_context& loop;
@@ -38,6 +42,7 @@ struct LoopParts {
   routing::HealthTable& health;
   Random random;
   FailureListener on_failure;
+  RefusedListener on_refused;
   // Short-lived credentials by provider, as they last came.
   std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> credentials;
 };

@@ -117,6 +117,8 @@ vault::AuthOffer auth_offer(const Settings& settings) {
 void read_remote(Section& section, Settings& settings, bool kind_known) {
   section.secret("key", settings.key, "its API key; required by most kinds");
   settings.auth = vault::read_auth(section, auth_offer(settings));
+  if (settings.auth && section.has("key"))
+    section.problem("key", "stands beside auth, which is in its place", "remove one of the two");
   if (kind_known && settings.kind->key_needed && !settings.auth && section.document() != nullptr)
     section.require("key", "say where its API key is, as in key: env:OPENAI_API_KEY");
   section.choice("network", settings.private_network, networks,

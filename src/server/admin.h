@@ -21,6 +21,8 @@
 
 namespace holdfast::server {
 
+class Credentials;
+
 // What the administrative side shows. Its thread's own, but for what is thread-safe by itself.
 struct AdminState {
   const Clock& clock;
@@ -33,7 +35,8 @@ struct AdminState {
   std::int64_t started_us = 0;
   std::shared_ptr<const routing::Snapshot> snapshot;
   Settings settings;
-  std::string reload_problem = {};  // why the last reload was refused; empty: it was not
+  const Credentials* credentials = nullptr;  // null: before the workers have started
+  std::string reload_problem = {};           // why the last reload was refused; empty: it was not
   bool draining = false;
   observe::RateMeter rates = {};
   observe::Rates last_rates = {};

@@ -26,6 +26,11 @@ void Credentials::use(const Settings& settings) {
   entries_ = std::move(kept);
 }
 
+void Credentials::refused(const std::string& provider) {
+  const auto found = entries_.find(provider);
+  if (found != entries_.end() && found->second.kept) found->second.kept->refused();
+}
+
 std::map<std::string, vault::Status> Credentials::status() const {
   std::map<std::string, vault::Status> out;
   for (const auto& [name, entry] : entries_)

@@ -19,6 +19,8 @@ class Credentials {
   Credentials(const Clock& clock, std::span<const std::unique_ptr<Worker>> workers);
   // Fetches what `settings` have and forgets the rest.
   void use(const Settings& settings);
+  // `provider` has refused its credential: a new one is fetched.
+  void refused(const std::string& provider);
   // What the status page says of each.
   std::map<std::string, vault::Status> status() const;
 

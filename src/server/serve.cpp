@@ -145,6 +145,9 @@ class Server {
       workers_.push_back(std::make_unique<Worker>(
           clock_, health_, registry_.add_thread(), drain_->open_journal(),
           [this](gateway::FailureNotice notice) { failures_.notice(std::move(notice)); },
+          [this](const std::string& provider) {
+            asio::post(loop_, [this, provider] { credentials_->refused(provider); });
+          },
           snapshot));
       auto bound = workers_.back()->listen(settings_.applications.address, port);
       if (!bound) return std::unexpected(std::move(bound).error());
@@ -154,6 +157,7 @@ class Server {
     for (const auto& worker : workers_) worker->start();
     credentials_.emplace(clock_, workers_);
     credentials_->use(settings_);
+    admin_->credentials = &*credentials_;
     return {};
   }
 

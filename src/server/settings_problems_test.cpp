@@ -210,6 +210,10 @@ TEST(ReadSettings, RulesOfProviders) {
        "kind: openai",
        {"t.yaml:1:13: providers.p.key: missing; say where its API key is, as in key: "
         "env:OPENAI_API_KEY"}},
+      {"a key beside what is in its place",
+       "kind: bedrock, region: eu-central-1, key: env:OPENAI_KEY, auth: {source: aws_instance}",
+       {"t.yaml:1:54: providers.p.key: stands beside auth, which is in its place; remove one of "
+        "the two"}},
       {"an unknown key",
        "kind: openai, kye: env:OPENAI_KEY",
        {"t.yaml:1:13: providers.p.key: missing; say where its API key is, as in key: "

@@ -2,8 +2,10 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <ctime>
 
 #include "provider/kind.h"
+#include "server/credentials.h"
 
 namespace holdfast::server {
 namespace {
@@ -108,6 +110,25 @@ json::object engine_json(const routing::Provider& provider, provider::Standby st
   return out;
 }
 
+// "2026-11-22T10:00:00Z"; null for what has no end.
+json::value instant_json(std::int64_t at_us) {
+  if (at_us <= 0 || at_us == vault::never_us) return nullptr;
+  const std::time_t seconds = at_us / 1'000'000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  return json::value(fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900,
+                                 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+                                 parts.tm_sec));
+}
+
+json::object credential_json(const vault::Status& status) {
+  json::object out;
+  out["ready"] = status.ready;
+  out["expires_at"] = instant_json(status.expires_us);
+  out["last_error"] = status.last_error.empty() ? json::value() : json::value(status.last_error);
+  return out;
+}
+
 provider::Standby standby_of(const AdminState& state, const std::string& provider) {
   for (const auto& one : state.settings.providers)
     if (one.name == provider) return one.engine.standby;
@@ -193,6 +214,8 @@ json::value status_json(AdminState& state) {
 
 json::value providers_json(const AdminState& state) {
   json::array out;
+  std::map<std::string, vault::Status> credentials;
+  if (state.credentials != nullptr) credentials = state.credentials->status();
   for (const auto& settings : state.settings.providers) {
     json::array targets;
     for (const auto& [name, model] : state.snapshot->models)
@@ -213,6 +236,10 @@ json::value providers_json(const AdminState& state) {
     for (const auto& provider : state.snapshot->providers)
       if (provider->name == settings.name && provider->engine)
         one["engine"] = engine_json(*provider, settings.engine.standby);
+    const auto credential = credentials.find(settings.name);
+    one["credential"] = credential == credentials.end()
+                            ? json::value()
+                            : json::value(credential_json(credential->second));
     out.push_back(std::move(one));
   }
   return json::object{{"providers", std::move(out)}};

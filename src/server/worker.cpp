@@ -17,6 +17,7 @@ constexpr auto after_cut = 2s;            // for the error events of what did no
 
 Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::ThreadCounters& counters,
                std::unique_ptr<records::Journal> journal, gateway::FailureListener on_failure,
+               gateway::RefusedListener on_refused,
                std::shared_ptr<const routing::Snapshot> snapshot)
     : work_(loop_.get_executor()),
       clock_(clock),
@@ -34,6 +35,7 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::Thread
                 health,
                 Random(entropy_seed()),
                 std::move(on_failure),
+                std::move(on_refused),
                 {}},
                std::move(snapshot)),
       housekeeping_timer_(loop_),

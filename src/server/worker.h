@@ -19,7 +19,7 @@ class Worker {
  public:
   Worker(const Clock& clock, routing::HealthTable& health, observe::ThreadCounters& counters,
          std::unique_ptr<records::Journal> journal, gateway::FailureListener on_failure,
-         std::shared_ptr<const routing::Snapshot> snapshot);
+         gateway::RefusedListener on_refused, std::shared_ptr<const routing::Snapshot> snapshot);
   ~Worker();  // joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -138,7 +138,7 @@ class Anthropic(Family):
     # Requests.
 
     def reply(self, request, options):
-        bearer = request.header("authorization") == "Bearer sk-upstream-secret"
+        bearer = request.header("authorization") == f"Bearer {self.bearer}"
         if not bearer and request.header("x-api-key") != "sk-upstream-secret":
             raise self.error("auth", {})
         version = request.header("anthropic-version")

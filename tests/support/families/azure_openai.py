@@ -39,7 +39,7 @@ class AzureOpenAi(OpenAi):
         ]
 
     def authenticate(self, request):
-        bearer = request.header("authorization") == "Bearer sk-upstream-secret"
+        bearer = request.header("authorization") == f"Bearer {self.bearer}"
         if not bearer and request.header("api-key") != "sk-upstream-secret":
             raise self.error("auth", {})
 

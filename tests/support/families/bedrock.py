@@ -9,12 +9,15 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
+from fake_tokens import KEYS
 from misbehaviour import http_date
 
 from . import eventstream, published, scenario
 from .server import Family, Refusal, Stream, Whole, parsed, path_of
 
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDEXAMPLE", "upstream-secret-access-key", "eu-central-1"
+# Whose signatures it takes: (secret key, session token) by name.
+TAKEN = {ACCESS_KEY: (SECRET_KEY, None), KEYS["id"]: (KEYS["secret"], KEYS["token"])}
 PATH = re.compile(r"/model/([^/]+)/(converse|converse-stream|invoke|count-tokens)")
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
@@ -118,14 +121,17 @@ class Bedrock(Family):
 
     def authenticate(self, request, clock=0):
         given = request.header("authorization") or ""
-        if given == "Bearer sk-upstream-secret":
+        if given == f"Bearer {self.bearer}":
             return
         found = AUTHORIZATION.fullmatch(given)
         if not found:
             text = "Missing Authentication Token"
             raise self.refuse(text, "MissingAuthenticationTokenException", 403)
         access_key, day, region, name, signed, signature = found.groups()
-        if access_key != ACCESS_KEY:
+        if access_key not in TAKEN:
+            raise self.error("auth", {})
+        secret, session = TAKEN[access_key]
+        if request.header("x-amz-security-token") != session:
             raise self.error("auth", {})
         if (region, name) != (REGION, "bedrock"):
             text = (
@@ -140,11 +146,11 @@ class Bedrock(Family):
             refusal = self.refuse(text, "InvalidSignatureException", 403)
             refusal.headers.append(("date", http_date(clock)))
             raise refusal
-        if signature != self.signature(request, signed.split(";"), stamp):
+        if signature != self.signature(request, signed.split(";"), stamp, secret):
             text = "The request signature we calculated does not match the signature you provided."
             raise self.refuse(text, "InvalidSignatureException", 403)
 
-    def signature(self, request, signed, stamp) -> str:
+    def signature(self, request, signed, stamp, secret) -> str:
         """What botocore makes of the request as it arrived."""
         missing = {"host", "x-amz-date"} - set(signed)
         if missing:
@@ -153,7 +159,7 @@ class Bedrock(Family):
         url = f"http://{request.header('host')}{request.path}"
         again = AWSRequest(method=request.method, url=url, data=request.body, headers=headers)
         again.context["timestamp"] = stamp
-        signer = SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "bedrock", REGION)
+        signer = SigV4Auth(Credentials(ACCESS_KEY, secret), "bedrock", REGION)
         signer.headers_to_sign = lambda request: only(request, signed)
         text = signer.string_to_sign(again, signer.canonical_request(again))
         return signer.signature(text, again)

@@ -137,7 +137,7 @@ class Cohere(Family):
             request.header(
                 "authorization",
             )
-            != "Bearer sk-upstream-secret"
+            != f"Bearer {self.bearer}"
         ):
             raise self.error("auth", {})
         path, _ = path_of(request)

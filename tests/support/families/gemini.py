@@ -190,7 +190,7 @@ class Gemini(Family):
     def reply(self, request, options):
         path, query = path_of(request)
         key = request.header("x-goog-api-key") or query.get("key")
-        bearer = request.header("authorization") == "Bearer sk-upstream-secret"
+        bearer = request.header("authorization") == f"Bearer {self.bearer}"
         if key != "sk-upstream-secret" and not bearer:
             raise self.error("auth", {})
         if self.name == "gemini" and re.fullmatch(r"/v1(beta)?/models", path):

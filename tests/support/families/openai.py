@@ -151,7 +151,7 @@ class OpenAi(Family):
     # Requests.
 
     def authenticate(self, request) -> None:
-        if request.header("authorization") != "Bearer sk-upstream-secret":
+        if request.header("authorization") != f"Bearer {self.bearer}":
             raise self.error("auth", {})
 
     def locate(self, request) -> str:

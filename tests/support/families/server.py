@@ -74,6 +74,7 @@ class Family:
 
     name = ""
     binary_stream = False
+    bearer = KEY  # the token that it takes; the option `bearer` of a behaviour changes it
 
     def __init__(self, fake_name: str):
         self.fake_name = fake_name
@@ -289,6 +290,7 @@ class FamilyUpstream(fake_upstream.Upstream):
         try:
             if name == "error_early":
                 raise self.family.error(x.options.get("class", "fault"), x.options)
+            self.family.bearer = x.options.get("bearer", KEY)
             reply = self.family.reply(x.request, x.options)
             if name == "error":
                 raise self.family.error(x.options.get("class", "fault"), x.options)
