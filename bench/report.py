@@ -83,6 +83,25 @@ def streaming(result: dict, names: list[str]) -> str:
     return "\n".join(lines)
 
 
+def translated(result: dict) -> str:
+    """What a translated stream costs over one that passes: the figure is the ratio."""
+    lines = [
+        f"{result['streams']} streams at {result['rate']} chunks a second each, from a provider "
+        "of OpenAI's dialect, medians",
+        "",
+        "client        chunks/s  CPU us/chunk  of passed   p50 us   p99 us  busy",
+    ]
+    passed = result["passed"]
+    for name in [name for name in result if isinstance(result[name], list)]:
+        runs = result[name]
+        lines.append(
+            f"{name:<12} {median(runs, 'chunks_per_second'):>9.0f} {median(runs, 'cpu_us'):>13.2f} "
+            f"{ratio(runs, passed, 'cpu_us'):>10.2f} {median(runs, 'p50_us'):>8.0f} "
+            f"{median(runs, 'p99_us'):>8.0f} {median(runs, 'busy'):>5.0%}"
+        )
+    return "\n".join(lines)
+
+
 def memory(result: dict, names: list[str]) -> str:
     lines = ["Resident memory, MiB", "", "              at rest   at the streams   KiB a stream"]
     for name in names:

@@ -37,7 +37,7 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=3, help="length of a run (3)")
     parser.add_argument("--streams", type=int, default=1000, help="streams at once (1000)")
     parser.add_argument("--rate", type=int, default=20, help="chunks a second and stream (20)")
-    parser.add_argument("--only", choices=["pass-through", "streaming"])
+    parser.add_argument("--only", choices=["pass-through", "streaming", "translation"])
     parser.add_argument("--against", metavar="BINARY", help="another holdfast in nginx's place")
     return parser.parse_args()
 
@@ -73,7 +73,7 @@ def main() -> int:
                 proxies.append(contenders.start_nginx_proxy(upstream, folder))
             return proxies
 
-        if asked.only != "streaming":
+        if asked.only in (None, "pass-through"):
             upstream = contenders.start_answering_upstream(folder)
             proxies = []
             try:
@@ -84,13 +84,22 @@ def main() -> int:
                     process.stop()
             out["pass_through"] = results
             texts.append(report.pass_through(results, *names))
-        if asked.only != "pass-through":
+        if asked.only in (None, "streaming"):
             given = (start, programs, asked.streams)
             paced = streaming.measure(*given, asked.rate, asked.runs, asked.seconds, folder, say)
             flood = streaming.measure(*given, 0, asked.runs, asked.seconds, folder, say)
             out |= {"paced": paced, "unpaced": flood}
             texts += [report.streaming(paced, names), report.streaming(flood, names)]
             texts.append(report.memory(paced, names))
+        if asked.only in (None, "translation"):
+
+            def start_one(upstream: int):
+                return [contenders.start_holdfast("holdfast", binary, upstream, folder)]
+
+            given = (start_one, programs, asked.streams)
+            found = streaming.translated(*given, asked.rate, asked.runs, asked.seconds, folder, say)
+            out["translated"] = found
+            texts.append(report.translated(found))
     out["seconds"] = round(time.monotonic() - began)
     print("\n".join(f"{key + ':':<13} {value}" for key, value in out["conditions"].items()))
     print("\n" + "\n\n".join(texts))

@@ -1,7 +1,7 @@
 // Many clients that read streams of stream_upstream, through a proxy or directly: how many chunks
 // come, and how long after they were written.
 //
-//   stream_clients PORT STREAMS WARM_UP SECONDS PATH
+//   stream_clients PORT STREAMS WARM_UP SECONDS PATH [BODY]   BODY: else a chat request
 //
 // Opens STREAMS connections, waits until each has had its first chunk and for WARM_UP seconds more,
 // prints "measuring", counts for SECONDS and prints one JSON object. Exits 1 when a stream ended or
@@ -27,7 +27,9 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t patience_ns = 30 * second_ns;  // for all streams to begin
-constexpr std::string_view mark = "\"t\":\"";         // in front of the 19 digits of the time
+constexpr std::string_view mark = "t@";               // in front of the 19 digits of the time
+constexpr const char* chat_body =
+    R"({"model":"chat","stream":true,"messages":[{"role":"user","content":"Tell me more."}]})";
 constexpr std::size_t digits = 19;
 
 std::int64_t now_ns() {
@@ -83,7 +85,7 @@ bool read_some(Client& client, Count& count) {
   return true;
 }
 
-int connect_to(std::uint16_t port, const std::string& path) {
+int connect_to(std::uint16_t port, const std::string& path, const std::string& body) {
   const int client = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -92,8 +94,6 @@ int connect_to(std::uint16_t port, const std::string& path) {
   const int on = 1;
   setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return -1;
-  const std::string body =
-      R"({"model":"chat","stream":true,"messages":[{"role":"user","content":"Tell me more."}]})";
   const std::string request = "POST " + path +
                               " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                               "Content-Length: " +
@@ -120,11 +120,11 @@ int report(Count& count, double seconds, std::size_t streams) {
 }
 
 int run(std::uint16_t port, std::size_t streams, double warm_up, double seconds,
-        const std::string& path) {
+        const std::string& path, const std::string& body) {
   const int epoll = epoll_create1(0);
   std::vector<Client> clients(streams);
   for (Client& client : clients) {
-    client.socket = connect_to(port, path);
+    client.socket = connect_to(port, path, body);
     if (client.socket < 0) {
       perror("stream_clients: connect");
       return 1;
@@ -172,9 +172,9 @@ int run(std::uint16_t port, std::size_t streams, double warm_up, double seconds,
 
 int main(int argc, char** argv) {
   if (argc < 6) {
-    fprintf(stderr, "usage: stream_clients PORT STREAMS WARM_UP SECONDS PATH\n");
+    fprintf(stderr, "usage: stream_clients PORT STREAMS WARM_UP SECONDS PATH [BODY]\n");
     return 1;
   }
   return run(static_cast<std::uint16_t>(atoi(argv[1])), static_cast<std::size_t>(atoi(argv[2])),
-             atof(argv[3]), atof(argv[4]), argv[5]);
+             atof(argv[3]), atof(argv[4]), argv[5], argc > 6 ? argv[6] : chat_body);
 }

@@ -1,5 +1,6 @@
 // An upstream that streams without end: every request is answered by server-sent chat chunks, each
-// in a write of its own and with the time of that write in it (CLOCK_MONOTONIC, nanoseconds).
+// in a write of its own and with the time of that write in its text, where a translation carries it
+// (CLOCK_MONOTONIC, nanoseconds).
 //
 //   stream_upstream PORT [RATE]   RATE: chunks a second for each stream, its phases spread evenly;
 //                                 0: as many as the socket takes
@@ -37,7 +38,7 @@ constexpr const char* event_format =
     "data: {\"id\":\"chatcmpl-9f8e7d6c5b4a39281706\",\"object\":\"chat.completion.chunk\","
     "\"created\":1800000000,\"model\":\"gpt-4o-mini-2024-07-18\",\"service_tier\":\"default\","
     "\"system_fingerprint\":\"fp_0123456789\",\"choices\":[{\"index\":0,\"delta\":"
-    "{\"content\":\" the\"},\"logprobs\":null,\"finish_reason\":null}],\"t\":\"%019lld\"}\n\n";
+    "{\"content\":\" t@%019lld\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n";
 
 std::int64_t now_ns() {
   timespec at{};

@@ -1,7 +1,6 @@
 """Streams through each proxy: chunks a second, the delay that a proxy adds to each, its memory."""
 
 import json
-import pathlib
 import subprocess
 
 import contenders
@@ -9,15 +8,23 @@ from contenders import LOAD_CORE, Running, core_ticks, load_share, pinned
 
 WARM_UP_S = 0.5
 PATHS = {"direct": "/", "nginx": "/unbuffered/"}  # others: the gateway's own path
+# Where clients of other dialects ask, and what; the upstream speaks OpenAI's chat completions.
+TRANSLATED = {
+    "responses": ("/v1/responses", {"model": "chat", "stream": True, "store": False}
+                  | {"input": "Tell me more."}),
+    "gemini": ("/v1beta/models/chat:streamGenerateContent?alt=sse",
+               {"contents": [{"role": "user", "parts": [{"text": "Tell me more."}]}]}),
+    "bedrock": ("/model/chat/converse-stream",
+                {"messages": [{"role": "user", "content": [{"text": "Tell me more."}]}]}),
+}  # fmt: skip
 
 
-def clients(programs: pathlib.Path, via: Running, streams: int, seconds: int) -> dict:
+def clients(programs, via: Running, streams: int, seconds: int, path="", body=None) -> dict:
     """One run of stream_clients through `via`."""
-    path = PATHS.get(via.name, "/v1/chat/completions")
+    path = path or PATHS.get(via.name, "/v1/chat/completions")
     command = [str(programs / "stream_clients"), str(via.port), str(streams), str(WARM_UP_S)]
-    process = subprocess.Popen(
-        pinned(LOAD_CORE, [*command, str(seconds), path]), stdout=subprocess.PIPE, text=True
-    )
+    command += [str(seconds), path, *([json.dumps(body)] if body else [])]
+    process = subprocess.Popen(pinned(LOAD_CORE, command), stdout=subprocess.PIPE, text=True)
     if process.stdout.readline() != "measuring\n":
         raise SystemExit(f"bench: the streams through {via.name} did not run")
     before, cpu, rss = core_ticks(LOAD_CORE), via.cpu_s(), via.rss_kib()
@@ -52,6 +59,28 @@ def measure(start, programs, streams, rate, runs, seconds, folder, say) -> dict:
         for _ in range(runs):
             for via in [direct, *proxies]:
                 out[via.name].append(clients(programs, via, streams, seconds))
+        return out
+    finally:
+        for process in [*proxies, upstream]:
+            process.stop()
+
+
+def translated(start, programs, streams, rate, runs, seconds, folder, say) -> dict:
+    """The same streams passed through and translated, in turns, through one Holdfast.
+
+    start(upstream_port)   starts the proxies; the first is used
+    """
+    say(f"translation: {streams} streams passed and translated, {rate} chunks a second each")
+    upstream = contenders.start_streaming_upstream(programs / "stream_upstream", rate, folder)
+    proxies: list[Running] = []
+    try:
+        proxies = start(upstream.port)
+        out: dict = {"streams": streams, "rate": rate, "passed": []}
+        out |= {name: [] for name in TRANSLATED}
+        for _ in range(runs):
+            out["passed"].append(clients(programs, proxies[0], streams, seconds))
+            for name, (path, body) in TRANSLATED.items():
+                out[name].append(clients(programs, proxies[0], streams, seconds, path, body))
         return out
     finally:
         for process in [*proxies, upstream]:
