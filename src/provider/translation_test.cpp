@@ -249,6 +249,148 @@ std::string section(const Probes& probes) {
   return out;
 }
 
+// What an answer can hold, and what a client's dialect has a place for.
+struct AnswerProbe {
+  std::string_view what;
+  void (*put)(dialect::Response& response);
+};
+
+dialect::Block& add_block(dialect::Response& response, dialect::BlockKind kind) {
+  dialect::Block& block = response.choices.front().content.emplace_back();
+  block.kind = kind;
+  return block;
+}
+
+void add_call(dialect::Response& response, std::string_view id) {
+  dialect::Block& call = add_block(response, dialect::BlockKind::tool_call);
+  call.id = id;
+  call.name = "f";
+  call.arguments = "{}";
+  response.choices.front().finish = dialect::FinishReason::tool_calls;
+}
+
+template <dialect::FinishReason reason>
+void finish(dialect::Response& response) {
+  response.choices.front().finish = reason;
+}
+
+// Before the text, where models think.
+void add_thought(dialect::Response& response, dialect::BlockKind kind,
+                 dialect::Signature signature) {
+  dialect::Block thought;
+  thought.kind = kind;
+  if (kind == dialect::BlockKind::thinking) thought.text = "t";
+  thought.signature = signature;
+  auto& content = response.choices.front().content;
+  content.insert(content.begin(), std::move(thought));
+}
+
+constexpr AnswerProbe answer_probes[] = {
+    {"thoughts", [](dialect::Response& r) { add_thought(r, dialect::BlockKind::thinking, {}); }},
+    {"thoughts signed by another house",
+     [](dialect::Response& r) {
+       add_thought(r, dialect::BlockKind::thinking, {"c2ln", "elsewhere", ""});
+     }},
+    {"encrypted thoughts of another house",
+     [](dialect::Response& r) {
+       add_thought(r, dialect::BlockKind::redacted_thinking, {"c2ln", "elsewhere", ""});
+     }},
+    {"a call", [](dialect::Response& r) { add_call(r, "call_1"); }},
+    {"calls side by side",
+     [](dialect::Response& r) {
+       add_call(r, "call_1");
+       add_call(r, "call_2");
+     }},
+    {"a refusal",
+     [](dialect::Response& r) { add_block(r, dialect::BlockKind::refusal).text = "no"; }},
+    {"an image",
+     [](dialect::Response& r) {
+       add_block(r, dialect::BlockKind::image).media = {dialect::Media::From::base64,
+                                                        "iVBORw0KGgo=", "image/png"};
+     }},
+    {"log-probabilities",
+     [](dialect::Response& r) {
+       r.choices.front().logprobs =
+           R"({"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[]}],"refusal":null})";
+     }},
+    {"a second choice",
+     [](dialect::Response& r) {
+       r.choices.push_back(r.choices.front());
+       r.choices.back().index = 1;
+     }},
+    {"ended by a stop string",
+     [](dialect::Response& r) {
+       r.choices.front().finish = dialect::FinishReason::stop_sequence;
+       r.choices.front().stop_sequence = "x";
+     }},
+    {"ended by length", finish<dialect::FinishReason::length>},
+    {"ended by a full context", finish<dialect::FinishReason::context_full>},
+    {"ended by a filter", finish<dialect::FinishReason::content_filter>},
+    {"paused", finish<dialect::FinishReason::paused>},
+    {"ended by the model's fault", finish<dialect::FinishReason::fault>},
+    {"cached tokens", [](dialect::Response& r) { r.usage.tokens_cached = 2; }},
+    {"tokens written to a cache", [](dialect::Response& r) { r.usage.tokens_cache_written = 2; }},
+    {"tokens of reasoning", [](dialect::Response& r) { r.usage.tokens_reasoning = 2; }},
+    {"the tier that served", [](dialect::Response& r) { r.service_tier = "priority"; }},
+};
+
+// What a client of `codec` can read of an answer that `put` has changed.
+std::optional<Lines> told(const Codec& codec, void (*put)(dialect::Response&), Lines& said) {
+  dialect::Response response;
+  response.id = "a1";
+  response.model = "m";
+  response.choices.emplace_back().finish = dialect::FinishReason::stop;
+  add_block(response, dialect::BlockKind::text).text = "hi";
+  response.usage.tokens_in = 9;
+  response.usage.tokens_out = 5;
+  if (put != nullptr) put(response);
+  said = lines_of(dialect::test::describe(response));
+  const dialect::Request request;
+  dialect::AnswerContext context;
+  context.request_id = "req_1";
+  context.model = "m";
+  context.request = &request;
+  const std::string body = codec.write_answer(response, context);
+  const auto again = codec.read_answer(body);
+  if (!again) return std::nullopt;
+  return lines_of(dialect::test::describe(*again));
+}
+
+std::string answer_cell(const Codec& codec, const AnswerProbe& probe) {
+  Lines plain_said, said;
+  const auto plain = told(codec, nullptr, plain_said);
+  const auto found = told(codec, probe.put, said);
+  if (!plain || !found) return "as a failure";
+  const Lines want = without(said, plain_said);
+  const Lines got = without(*found, *plain);
+  if (without(want, *found).empty()) return "yes";
+  // In base64 where the dialect's SDK decodes the field.
+  const auto enveloped = [](const std::string& line) {
+    return line.find("\"hf1:") != std::string::npos || line.find("\"aGYx") != std::string::npos;
+  };
+  if (std::ranges::any_of(got, enveloped)) return "yes, in an envelope";
+  return got.empty() ? "no" : some(got);
+}
+
+std::string answers() {
+  std::string out =
+      "\n## Answers\n\nWhat of an upstream's answer a client is told, by its dialect: *yes*, *no*, "
+      "or what its dialect has nearest.\n\n| the answer has |";
+  std::string rule = "\n| --- |";
+  for (const Probes& probes : test::all_probes) {
+    out += fmt::format(" {} |", probes.name);
+    rule += " --- |";
+  }
+  out += rule + "\n";
+  for (const AnswerProbe& probe : answer_probes) {
+    out += fmt::format("| {} |", probe.what);
+    for (const Probes& probes : test::all_probes)
+      out += fmt::format(" {} |", answer_cell(codec_of(probes.dialect), probe));
+    out += "\n";
+  }
+  return out;
+}
+
 std::string page() {
   std::string out =
       "# Translation reference\n\n"
@@ -263,7 +405,7 @@ std::string page() {
       "dropped with notice\ntoo. \"all\" are all kinds of providers to which the dialect is "
       "translated. Models differ within a kind; what only\nsome of them refuse is not here.\n";
   for (const Probes& probes : test::all_probes) out += section(probes);
-  return out;
+  return out + answers();
 }
 
 }  // namespace
