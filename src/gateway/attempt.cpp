@@ -357,8 +357,9 @@ Task<void> Attempt::read_error() {
                           ? fmt::format("status {}", outcome_.status)
                           : fmt::format("status {} {}", outcome_.status, facts.code.substr(0, 64)));
   outcome_.error_message = scrubbed(facts.message);
-  if (facts.is_json_error && provider_.adapter->codec().dialect() == state_.incoming.front.dialect)
-    outcome_.error_body = scrubbed(std::move(body));
+  const bool same_words =
+      candidate_.passes || provider_.adapter->codec().dialect() == state_.incoming.front.dialect;
+  if (facts.is_json_error && same_words) outcome_.error_body = scrubbed(std::move(body));
   report_refused();
 }
 

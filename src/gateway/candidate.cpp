@@ -78,6 +78,23 @@ Refusal cannot_say(const std::string& field, const std::string& reason,
                 error_type(400), "unsupported_parameter", field);
 }
 
+// A conversation that another provider keeps: nothing would be left of it here.
+std::optional<Refusal> kept_elsewhere(const Request* request, const routing::Target& target) {
+  if (request == nullptr) return std::nullopt;  // not a conversation
+  for (const dialect::Extra& extra : request->extras) {
+    if (extra.from != dialect::Dialect::openai_responses) continue;
+    const bool response = extra.name == "previous_response_id";
+    if (!response && extra.name != "conversation") continue;
+    return refuse(
+        400,
+        fmt::format("{}: no such {} is known to the target {}/{}, which keeps none", extra.name,
+                    response ? "response" : "conversation", target.provider->name, target.model),
+        error_type(400), response ? "previous_response_not_found" : "conversation_not_found",
+        extra.name);
+  }
+  return std::nullopt;
+}
+
 Refusal cannot_serve(const Incoming& incoming, const routing::Target& target) {
   return refuse(400,
                 fmt::format("target {}/{} cannot serve {}", target.provider->name, target.model,
@@ -142,14 +159,19 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
         if (!refused) refused = refuse(read.error());
         continue;
       }
-      const auto written = write_for(target, incoming, one.losses);
-      const auto graver = std::ranges::find(one.losses, false, &Loss::harmless);
-      if (!written) {
-        if (!refused) refused = cannot_write(written.error(), incoming, target);
+      if (auto elsewhere = kept_elsewhere(incoming.canonical.get(), target)) {
+        if (!refused) refused = std::move(elsewhere);
         continue;
       }
+      const auto written = write_for(target, incoming, one.losses);
+      const auto graver = std::ranges::find(one.losses, false, &Loss::harmless);
+      // What would be lost comes first: it may be all that was said.
       if (graver != one.losses.end() && !model.lossy) {
         if (!refused) refused = cannot_say(graver->field, graver->reason, target);
+        continue;
+      }
+      if (!written) {
+        if (!refused) refused = cannot_write(written.error(), incoming, target);
         continue;
       }
     }

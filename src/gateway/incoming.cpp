@@ -88,6 +88,14 @@ std::optional<RequestProblem> check_forbidden(dialect::JsonValue root) {
   return std::nullopt;
 }
 
+// Answers that are fetched later are kept by nobody here.
+std::optional<RequestProblem> check_background(dialect::JsonValue root) {
+  if (!dialect::openai_responses::read_state(root).background) return std::nullopt;
+  return RequestProblem{400,
+                        "background: this gateway answers while the client waits, and later not",
+                        "unsupported_parameter", "background"};
+}
+
 std::expected<Request, RequestProblem> read_canonical(const Incoming& incoming) {
   if (incoming.front.operation == Operation::count_tokens &&
       incoming.front.dialect == Dialect::anthropic)
@@ -162,6 +170,9 @@ std::expected<void, RequestProblem> read_incoming(const net::RequestHead& head,
                                    parsed.error().message, parsed.error().offset),
                        "invalid_json", ""});
   if (auto problem = check_forbidden(document.root())) return std::unexpected(std::move(*problem));
+  if (into.front.dialect == Dialect::openai_responses)
+    if (auto problem = check_background(document.root()))
+      return std::unexpected(std::move(*problem));
   if (into.front.dialect == Dialect::anthropic) {
     const std::string_view version = head.headers.find("anthropic-version").value_or("");
     if (auto problem = dialect::anthropic::check_version(version, document.root()))

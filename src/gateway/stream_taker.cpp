@@ -23,6 +23,15 @@ void note(Taking& so_far, const dialect::Sight& sight) {
   so_far.content = so_far.content || sight.content;
 }
 
+// Whether an event without data may pass: comments may. SDKs read a name, an id or blank lines
+// alone as an event whose data is broken JSON, and the standard has them dropped.
+bool is_comment(const net::SseEvent& event) {
+  const std::string_view raw = event.raw;
+  const auto first = raw.find_first_not_of("\r\n");
+  return event.event.empty() && !event.id && !event.retry && first != std::string_view::npos &&
+         raw[first] == ':';
+}
+
 // Server-sent events: each is judged by itself and passed on as it came.
 class EventTaker : public StreamTaker {
  public:
@@ -54,8 +63,8 @@ class OpenAiTaker final : public EventTaker {
 
  private:
   bool take(const net::SseEvent& event, Taking& so_far, std::string& out) override {
-    if (!event.has_data) {
-      out.append(event.raw);
+    if (event.data.empty()) {
+      if (is_comment(event)) out.append(event.raw);
       return true;
     }
     const dialect::Sight sight = adapter_.scan_event(event.data);

@@ -40,7 +40,7 @@ class MessagesReader final : public StreamReader {
   };
 
   Result<void> read_event(const net::SseEvent& event, std::vector<StreamEvent>& out) {
-    if (!event.has_data || ended_ || event.data.starts_with("[DONE]")) return {};
+    if (event.data.empty() || ended_ || event.data.starts_with("[DONE]")) return {};
     if (event.event == "content_block_delta")
       if (const auto delta = scan_delta(event.data, arena_)) {
         take_delta(*delta, out);

@@ -114,7 +114,7 @@ TEST(AnthropicStream, Oddities) {
            {R"({"type":"content_block_delta","index":4,"delta":{"type":"text_delta","text":"a"}})",
             stop}),
        "end\n"},
-      {"comments and empty events", ": hello\n\nevent: x\n\n\n" + frames({stop}), "end\n"},
+      {"comments and empty events", ": hello\n\nevent: x\n\n\ndata:\n\n" + frames({stop}), "end\n"},
       {"an input that comes with the call",
        frames(
            {R"({"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"i","name":"f","input":{"a":1}}})"}),

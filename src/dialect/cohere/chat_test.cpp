@@ -381,6 +381,9 @@ TEST(CohereErrors, AreToldApart) {
       {"no money", 402, "{}", FailureClass::unpaid},
       {"no model", 404, "{}", FailureClass::model_gone},
       {"invalid", 422, "{}", FailureClass::bad_request},
+      {"against the policy", 422, R"({"message":"blocked by our content policy"})",
+       FailureClass::content_filter},
+      {"what is behind it was too slow", 504, "{}", FailureClass::request_timeout},
       {"not there", 501, "{}", FailureClass::server_error},
       {"overload", 503, "<html>", FailureClass::overloaded},
   };

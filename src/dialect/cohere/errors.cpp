@@ -20,6 +20,7 @@ FailureClass class_of(int status, std::string_view type, std::string_view messag
       return FailureClass::model_gone;
     case 408:
     case 499:  // it was cancelled there
+    case 504:
       return FailureClass::request_timeout;
     case 409:
       return FailureClass::conflict;
@@ -37,6 +38,7 @@ FailureClass class_of(int status, std::string_view type, std::string_view messag
   if (status < 400) return FailureClass::redirect;
   if (type == "TOO_MANY_TOKENS" || contains(message, "too many tokens"))
     return FailureClass::context_too_long;
+  if (contains(message, "content policy")) return FailureClass::content_filter;
   return FailureClass::bad_request;
 }
 

@@ -64,7 +64,7 @@ bool MessagesWriter::can_say(const Block& block, const std::string& at) {
       return false;
     case BlockKind::document:
       if (block.media.from == Media::From::text) return true;
-      lose(at, "Cohere takes documents as texts only");
+      lose(at, "Cohere takes files as texts only");
       return false;
     case BlockKind::thinking:
       if (block.signature.value.empty()) return true;

@@ -128,7 +128,8 @@ class RequestWriter {
       lose("tools.strict", "Cohere is strict with all tools or with none");
     tool_choice();
     if (!request_.parallel_tools.value_or(true))
-      lose("parallel_tool_calls", "Cohere cannot be kept to one call at a time");
+      lose("parallel_tool_calls", "Cohere cannot be kept to one call at a time",
+           request_.tool_choice.mode == ToolChoice::Mode::named);  // as a rule it is called once
   }
   void tool_choice() {
     using Mode = ToolChoice::Mode;

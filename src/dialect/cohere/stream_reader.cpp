@@ -41,7 +41,7 @@ class Reader final : public StreamReader {
   }
 
   Result<void> take(const net::SseEvent& event) {
-    if (!event.has_data || over_ || event.data.starts_with("[DONE]")) return {};
+    if (event.data.empty() || over_ || event.data.starts_with("[DONE]")) return {};
     if (!document_.parse(event.data, {.allow_lone_surrogates = true}))
       return fail(ErrorCode::malformed_response, "an event of the stream is not JSON");
     const JsonValue root = document_.root();

@@ -232,7 +232,7 @@ TEST(GeminiWriter, ParametersAndWhatCannotBeSaid) {
        },
        R"(,"tools":[{"functionDeclarations":[{"name":"f","description":"d","parametersJsonSchema":{"type":"object"}}]}],)"
        R"("toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}})",
-       "tools[0].strict (harmless)\nparallel_tool_calls\n"},
+       "tools[0].strict (harmless)\nparallel_tool_calls (harmless)\n"},
       {"a choice among some of them",
        [](Request& r) { r.tool_choice = {ToolChoice::Mode::automatic, {}, {"f"}}; },
        R"(,"toolConfig":{"functionCallingConfig":{"mode":"VALIDATED","allowedFunctionNames":["f"]}})",

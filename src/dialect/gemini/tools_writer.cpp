@@ -78,7 +78,8 @@ void RequestWriter::write_tool_config(JsonWriter& json) {
   using Mode = ToolChoice::Mode;
   const ToolChoice& choice = request_.tool_choice;
   if (request_.parallel_tools == false && !request_.tools.empty())
-    lose_parameter("parallel_tool_calls", "Gemini cannot be kept from parallel calls");
+    lose_parameter("parallel_tool_calls", "Gemini cannot be kept from parallel calls",
+                   choice.mode == Mode::named);  // one tool is called, as a rule once
   Mode mode = choice.mode;
   if ((mode == Mode::required || mode == Mode::named) && !abilities_.forced_tools) {
     lose_parameter("tool_choice", "the model cannot be made to call a tool");

@@ -111,6 +111,11 @@ TEST(ChatAnswer, AFilteredOneSaysWhyAsARefusal) {
   const std::string body = codec().write_answer(response, {});
   EXPECT_NE(body.find(R"("content":null,"refusal":"because")"), std::string::npos) << body;
   EXPECT_NE(body.find(R"("finish_reason":"content_filter")"), std::string::npos) << body;
+
+  choice.content.emplace_back().text = "I cannot";
+  EXPECT_NE(codec().write_answer(response, {}).find(R"("content":"I cannot","refusal":null)"),
+            std::string::npos)
+      << "what the model said itself stands";
 }
 
 }  // namespace

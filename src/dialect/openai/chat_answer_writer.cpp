@@ -54,7 +54,7 @@ class ChoiceWriter {
       json_.null();
     }
     std::string refusal = joined(BlockKind::refusal);
-    if (refusal.empty() && choice_.finish == FinishReason::content_filter)
+    if (refusal.empty() && choice_.finish == FinishReason::content_filter && !has(BlockKind::text))
       refusal = choice_.explanation;
     json_.key("refusal");
     if (refusal.empty()) {

@@ -63,7 +63,7 @@ bool says_unpaid(const WireError& error) {
 }
 
 bool says_filtered(const WireError& error) {
-  return error.policy ||
+  return error.policy || error.type == "guardrail" ||
          is_one(error.code,
                 {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}) ||
          contains_one(error.message,
@@ -81,7 +81,8 @@ FailureClass class_of_refusal(int status, const WireError& error) {
   if (says_filtered(error)) return FailureClass::content_filter;
   if (says_unpaid(error)) return FailureClass::unpaid;
   if (says_bad_key(error)) return FailureClass::revoked;
-  if (is_one(error.code, {"model_not_found", "DeploymentNotFound"}))
+  if (is_one(error.code, {"model_not_found", "DeploymentNotFound"}) ||
+      error.type == "invalid_model")
     return FailureClass::model_gone;
   return FailureClass::bad_request;
 }
@@ -98,6 +99,7 @@ FailureClass class_of(int status, const WireError& error) {
     case 404:
       return FailureClass::model_gone;
     case 408:
+    case 504:
       return FailureClass::request_timeout;
     case 409:
       return FailureClass::conflict;

@@ -267,6 +267,34 @@ TEST(ChatStream, EndsWithOneErrorAndNothingBehindIt) {
       "\n\n");
 }
 
+TEST(ChatStream, ASignatureOfACallIsAPieceOfItsFunction) {
+  // SDKs take it for granted that every piece of a call has `function`.
+  const auto writer = codec().stream_writer(plain());
+  std::string out;
+  writer->write(of_block(EventKind::block_start, 0, BlockKind::tool_call), out);
+  StreamEvent signature = of_block(EventKind::signature, 0, BlockKind::tool_call);
+  signature.signature = {"c2ln", "google", {}};
+  out.clear();
+  writer->write(signature, out);
+  EXPECT_NE(out.find(R"("tool_calls":[{"index":0,"function":{"arguments":""},"extra_content":)"),
+            std::string::npos)
+      << out;
+}
+
+TEST(ChatStream, AnExplanationStandsOnlyWhereNothingWasSaid) {
+  for (const bool said : {false, true}) {
+    const auto writer = codec().stream_writer(plain());
+    std::string out;
+    writer->write(of_block(EventKind::block_start, 0, BlockKind::text), out);
+    if (said) writer->write(of_block(EventKind::delta, 0, BlockKind::text, "I cannot"), out);
+    StreamEvent finish = event(EventKind::finish);
+    finish.finish = FinishReason::content_filter;
+    finish.explanation = "because";
+    writer->write(finish, out);
+    EXPECT_EQ(out.find(R"("refusal":"because")") == std::string::npos, said) << out;
+  }
+}
+
 TEST(ChatStream, PaddingHidesTheLengthOfTexts) {
   AnswerContext context = plain();
   context.pad = true;

@@ -28,7 +28,7 @@ struct OpenBlock {
 
 struct ChoiceState {
   std::uint32_t index = 0;
-  bool begun = false, refused = false;
+  bool begun = false, said = false;  // said: a text, or why there is none
   std::int64_t calls = 0, details = 0;
   std::vector<OpenBlock> open;
 };
@@ -204,7 +204,7 @@ class ChatStreamWriter final : public StreamWriter {
       out.append(block->kind == BlockKind::audio ? "\"}" : "\"");
     }
     end_chunk(out, {}, event.logprobs);
-    if (block->kind == BlockKind::refusal) state.refused = true;
+    if (block->kind == BlockKind::refusal || block->kind == BlockKind::text) state.said = true;
     if (block->kind == BlockKind::thinking && block->thought.size() <= most_thought_bytes)
       block->thought.append(event.text);
   }
@@ -243,7 +243,8 @@ class ChatStreamWriter final : public StreamWriter {
       out.append("\"reasoning_details\":[").append(detail.own()).append("]");
     } else {
       append_call(block->call, out);
-      out.append(R"(,"extra_content":{"google":{"thought_signature":)");
+      // SDKs read the arguments of every piece of a call.
+      out.append(R"(,"function":{"arguments":""},"extra_content":{"google":{"thought_signature":)");
       append_json_string(out, kept_signature(event.signature));
       out.append("}}}]");
     }
@@ -259,8 +260,7 @@ class ChatStreamWriter final : public StreamWriter {
   void write_finish(const StreamEvent& event, std::string& out) {
     ChoiceState& state = state_of(event.choice);
     begin_choice(state, false, out);
-    if (event.finish == FinishReason::content_filter && !event.explanation.empty() &&
-        !state.refused) {
+    if (event.finish == FinishReason::content_filter && !event.explanation.empty() && !state.said) {
       begin_chunk(state, out);
       out.append("\"refusal\":");
       append_json_string(out, event.explanation);

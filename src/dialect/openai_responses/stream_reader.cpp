@@ -70,7 +70,7 @@ class Reader final : public StreamReader {
   }
 
   Result<void> take(const net::SseEvent& event) {
-    if (!event.has_data || over_) return {};
+    if (event.data.empty() || over_) return {};
     if (event.data.starts_with("[DONE]")) return {};  // look-alikes
     if (!document_.parse(event.data, {.allow_lone_surrogates = true}))
       return fail(ErrorCode::malformed_response, "an event of the stream is not JSON");

@@ -290,6 +290,8 @@ class Bedrock(Family):
         if form.get("type") == "json_schema":
             ask.schema = json.loads(form["structure"]["jsonSchema"]["schema"])
         more = body.get("additionalModelRequestFields") or {}
+        # As Claude takes it; Converse itself has no word for it.
+        ask.parallel = not (more.get("tool_choice") or {}).get("disable_parallel_tool_use")
         ask.thinking = (more.get("thinking") or {}).get("type") in ("enabled", "adaptive")
         for message in body["messages"]:
             if message["role"] == "user":

@@ -200,8 +200,9 @@ class Cohere(Family):
     # Answers.
 
     def usage(self, turn):
-        billed = {"input_tokens": scenario.INPUT - scenario.CACHED, "output_tokens": turn.output}
-        tokens = {"input_tokens": scenario.INPUT, "output_tokens": turn.output}
+        """What is billed has none of the marks that the model is shown besides."""
+        billed = {"input_tokens": scenario.INPUT, "output_tokens": turn.output}
+        tokens = {"input_tokens": scenario.INPUT + 7, "output_tokens": turn.output + 2}
         return {"billed_units": billed, "tokens": tokens, "cached_tokens": scenario.CACHED}
 
     def call(self, block):
@@ -222,10 +223,11 @@ class Cohere(Family):
         if ask.stream:
             return Stream(self.events(seed, turn, reason, usage))
         message = {"role": "assistant"}
-        content = [self.content(block) for block in turn.blocks if block.kind != "call"]
+        planned = ("text", "call") if turn.of("call") else ("call",)
+        content = [self.content(block) for block in turn.blocks if block.kind not in planned]
         message |= {"content": content} if content else {}
         if turn.of("call"):
-            message["tool_plan"] = "I will use the tools."
+            message["tool_plan"] = turn.text or "I will use the tools."
             message["tool_calls"] = [self.call(block) for block in turn.of("call")]
         return Whole({"id": seed, "finish_reason": reason, "message": message} | usage)
 
@@ -244,9 +246,12 @@ class Cohere(Family):
         }
         add("start", "message-start", id=seed, delta={"message": empty})
         if turn.of("call"):
-            for piece in ("I will", " use the tools."):
+            said = [block.pieces for block in turn.of("text")] or [["I will", " use the tools."]]
+            for piece in said[0]:
                 add("content", "tool-plan-delta", delta={"message": {"tool_plan": piece}})
         for step, index, block, piece in scenario.steps(turn):
+            if block.kind == "text" and turn.of("call"):
+                continue  # the plan
             if block.kind == "call":
                 name = f"tool-call-{'end' if step == 'stop' else step}"
                 calls = self.call(block) | {"function": {"name": block.name, "arguments": ""}}

@@ -247,7 +247,7 @@ class Gemini(Family):
         turn = self.speak(ask)
         chunks = list(self.chunks(ask, turn, body))
         if verb == "generateContent":
-            return Whole(json.dumps(self.whole(chunks), indent=2, ensure_ascii=False).encode())
+            return Whole(scenario.compact(self.whole(chunks), indent=2, separators=None).encode())
         if query.get("alt") == "sse":
             frames = [
                 (kind, b"data: " + scenario.compact(one).encode() + b"\r\n\r\n")
@@ -256,7 +256,7 @@ class Gemini(Family):
             return Stream(frames, SSE.split(";")[0])
         marks = [b"["] + [b",\r\n"] * (len(chunks) - 1)
         frames = [
-            (kind, mark + json.dumps(one, indent=2, ensure_ascii=False).encode())
+            (kind, mark + scenario.compact(one, indent=2, separators=None).encode())
             for mark, (kind, one) in zip(marks, chunks, strict=True)
         ]
         return Stream([*frames, ("done", b"]")], "application/json; charset=UTF-8")
@@ -324,7 +324,11 @@ class Gemini(Family):
         if config.get("responseMimeType") == "application/json":
             ask.schema = config.get("responseJsonSchema") or config.get("responseSchema") or {}
         ask.stops, ask.limit = config.get("stopSequences") or [], config.get("maxOutputTokens")
-        ask.thinking = bool((config.get("thinkingConfig") or {}).get("includeThoughts"))
+        thinking = config.get("thinkingConfig") or {}
+        level = thinking.get("thinkingLevel") or thinking.get("thinkingBudget")
+        ask.thinking = bool(thinking.get("includeThoughts") or level)
+        if not thinking.get("includeThoughts") and not options.get("think"):
+            options["thoughts"] = "unseen"
         ask.count = config.get("candidateCount") or 1
         for content in body["contents"]:
             if content.get("role") != "model":
@@ -364,6 +368,8 @@ class Gemini(Family):
         """Every part that is said, in order."""
         signed = False
         for step, index, block, piece in scenario.steps(turn):
+            if block.kind == "thinking" and turn.options.get("thoughts") == "unseen":
+                continue
             if block.kind == "call":
                 if step == "stop":
                     call = {"name": block.name, "args": block.arguments}

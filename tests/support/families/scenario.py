@@ -16,6 +16,7 @@ import binascii
 import dataclasses
 import hashlib
 import json
+import re
 
 CREATED = 1_790_000_000
 INPUT, CACHED, REASONING = 25, 5, 3  # tokens that every request is said to have
@@ -24,8 +25,10 @@ REFUSAL = ["I cannot", " help."]
 EMPTY_SCHEMA = {"type": "object", "properties": {}}
 
 
-def compact(value) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def compact(value, **options) -> str:
+    """JSON in UTF-8; what that cannot hold (lone surrogates) as escapes."""
+    text = json.dumps(value, ensure_ascii=False, **({"separators": (",", ":")} | options))
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def digest(*parts, length=24) -> str:

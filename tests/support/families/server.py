@@ -58,7 +58,7 @@ class Whole:
     def bytes(self) -> bytes:
         if isinstance(self.body, bytes):
             return self.body
-        return json.dumps(self.body, ensure_ascii=False).encode()
+        return scenario.compact(self.body, separators=None).encode()
 
 
 @dataclasses.dataclass
