@@ -60,9 +60,7 @@ class Gateway final : public net::Handler {
   void use(std::shared_ptr<const routing::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
   // The credential of `provider` from now on.
   void use_credential(const std::string& provider,
-                      std::shared_ptr<const vault::Credential> credential) {
-    parts_.credentials[provider] = std::move(credential);
-  }
+                      std::shared_ptr<const vault::Credential> credential);
   // Writes what the journal still holds, if anything.
   void flush_journal();
   // Ends every request under way with an error in its client's dialect: the process is stopping.

@@ -575,6 +575,15 @@ Task<void> Gateway::handle(net::Exchange& exchange) {
   co_await pipeline.run();
 }
 
+void Gateway::use_credential(const std::string& provider,
+                             std::shared_ptr<const vault::Credential> credential) {
+  parts_.credentials[provider] = std::move(credential);
+  for (const auto& [name, model] : snapshot_->models)
+    for (std::size_t i = 0; i < model.targets.size(); ++i)
+      if (model.targets[i].provider->name == provider)
+        parts_.health.credential_changed(model.indices[i], parts_.clock.now());
+}
+
 void Gateway::flush_journal() {
   if (parts_.journal.pending()) turn_.schedule();
 }

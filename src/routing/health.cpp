@@ -124,6 +124,14 @@ void HealthTable::failed(std::size_t target, FailureClass failure, std::uint16_t
   entry.open_until.store(to_ns(now + wait), relaxed);
 }
 
+void HealthTable::credential_changed(std::size_t target, MonoTime now) {
+  Entry& entry = entries_[target];
+  std::int64_t open_until = entry.open_until.load(relaxed);
+  if (open_until <= to_ns(now) || entry.trips.load(relaxed) != 1) return;
+  if (entry.last_failure.load(relaxed) == FailureClass::revoked)
+    entry.open_until.compare_exchange_strong(open_until, to_ns(now), relaxed);
+}
+
 HealthView HealthTable::view(std::size_t target, MonoTime now) const {
   const Entry& entry = entries_[target];
   const std::int64_t now_ns = to_ns(now);

@@ -38,6 +38,23 @@ TEST_F(Pool, ARefusedConnectionPutsATargetLastForASecond) {
   EXPECT_EQ(order(), (Order{0, 1, 2}));
 }
 
+TEST_F(Pool, ANewCredentialIsTriedAtOnceButOnce) {
+  fail(0, FailureClass::revoked);
+  fail(1, FailureClass::connect);
+  EXPECT_EQ(order(), (Order{2, 0, 1}));
+  health->credential_changed(0, clock.now());
+  health->credential_changed(1, clock.now());
+  EXPECT_EQ(order(), (Order{0, 2, 1})) << "what is out for another reason stays out";
+  fail(0, FailureClass::revoked);
+  health->credential_changed(0, clock.now());
+  EXPECT_EQ(order(), (Order{2, 0, 1})) << "the credential was not at fault";
+  clock.advance(61s);
+  health->succeeded(0);
+  fail(0, FailureClass::revoked);
+  health->credential_changed(0, clock.now());
+  EXPECT_EQ(order().front(), 0U);
+}
+
 TEST_F(Pool, FailedProbesDoubleTheTime) {
   fail(0, FailureClass::connect);
   for (const auto wait : {1000ms, 2000ms, 4000ms, 8000ms}) {

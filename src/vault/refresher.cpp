@@ -78,8 +78,8 @@ Task<void> Refresher::run() {
 }
 
 void Refresher::refused() {
-  if (loop_.clock.now() < last_try_ + between_refusals || failed_ > 0) return;
-  next_ = loop_.clock.now();
+  if (failed_ > 0) return;
+  next_ = std::min(next_, std::max(loop_.clock.now(), last_try_ + between_refusals));
   if (waking_ != nullptr) waking_->notify();
 }
 

@@ -40,8 +40,8 @@ class Refresher final : public std::enable_shared_from_this<Refresher>, private 
 
   // Fetches at once and then whenever it is time; ends after stop(). Called once, on the loop.
   Task<void> run();
-  // The credential was refused before its end: fetches now, unless it came or failed less than
-  // ten seconds ago. On the loop.
+  // The credential was refused before its end: fetches another, ten seconds after the last try at
+  // the soonest. On the loop.
   void refused();
   // Lets run() end at its next step. On the loop.
   void stop();
