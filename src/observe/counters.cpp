@@ -5,8 +5,9 @@
 namespace holdfast::observe {
 namespace {
 constexpr std::array<std::string_view, route_count> route_names = {
-    "chat_completions", "completions",  "embeddings",       "models",        "other",   "responses",
-    "messages",         "count_tokens", "generate_content", "embed_content", "converse", "rerank"};
+    "chat_completions", "completions", "embeddings",   "models",           "other",
+    "responses",        "messages",    "count_tokens", "generate_content", "embed_content",
+    "converse",         "rerank"};
 constexpr std::array<std::string_view, refusal_count> refusal_names = {
     "bad_http",      "bad_body", "body_too_large", "unauthorized", "forbidden", "unknown_model",
     "unknown_route", "timeout",  "overloaded",     "stopping",     "no_target"};

@@ -6,7 +6,7 @@ namespace holdfast::records {
 namespace {
 constexpr std::array<std::string_view, endpoint_count> endpoint_names = {
     "chat_completions", "completions",      "embeddings",    "responses", "messages",
-    "count_tokens",     "generate_content", "embed_content", "converse", "rerank"};
+    "count_tokens",     "generate_content", "embed_content", "converse",  "rerank"};
 constexpr std::array<std::string_view, feature_count> feature_names = {
     "stream",     "tools",  "parallel_tools", "schema",       "json_object",
     "images",     "audio",  "files",          "reasoning",    "logprobs",

@@ -61,7 +61,9 @@ def test_documents_come_back_when_asked_for(holdfast, fake):
     assert found == [DOCUMENTS[1], DOCUMENTS[2], DOCUMENTS[0]]
 
 
-@pytest.mark.parametrize("way", ["reset", "error;class=overloaded", "malformed_json", "error;class=auth"])
+@pytest.mark.parametrize(
+    "way", ["reset", "error;class=overloaded", "malformed_json", "error;class=auth"]
+)
 def test_the_next_target_answers(holdfast, fake, way):
     one, two = fake(family="cohere"), fake(family="cohere")
     instance = holdfast(config((one, "cohere", f"m1+{way}"), (two, "vllm", "m1")))
