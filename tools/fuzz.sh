@@ -34,7 +34,8 @@ verb_fuzz() {
   say "fuzz: ${#targets[@]} targets ran, none failed"
 }
 
-# fuzz_one TARGET SECONDS: seeds are the folder corpus/NAME beside the target's source, or corpus/ itself.
+# fuzz_one TARGET SECONDS: seeds are the folder corpus/NAME beside the target's source or one folder
+# above it, or corpus/ itself.
 fuzz_one() {
   local target=$1 seconds=$2 name source beside seeds=() log
   name=$(basename "$target")
@@ -44,6 +45,8 @@ fuzz_one() {
   beside=$(dirname "${source:-src/none}")/corpus
   if [[ -d $beside/$name ]]; then
     seeds=("$beside/$name")
+  elif [[ -d $(dirname "$(dirname "$beside")")/corpus/$name ]]; then
+    seeds=("$(dirname "$(dirname "$beside")")/corpus/$name")
   elif [[ -d $beside ]]; then
     seeds=("$beside")
   fi
