@@ -86,6 +86,9 @@ struct StreamWriter {
   virtual void keep_alive(std::string& out) = 0;
   // The one event that ends a stream which broke. Nothing comes after it.
   virtual void error(const ErrorReport& report, std::string& out) = 0;
+  // What must wait before it can be written has become more than limits::response_buffer_bytes:
+  // the error stands in `out` already, and nothing more is worth reading.
+  virtual bool gave_up() const { return false; }
 };
 
 struct Codec {

@@ -38,8 +38,10 @@ class EventTaker : public StreamTaker {
   bool feed(std::string_view bytes, Taking& so_far, std::string& out) final {
     events_.clear();
     const auto fed = parser_.feed(bytes, events_);
-    for (const net::SseEvent& event : events_)
+    for (const net::SseEvent& event : events_) {
+      if (so_far.done) return true;  // nothing comes after the end
       if (!take(event, so_far, out)) return false;
+    }
     return fed || fail(so_far, fed.error().detail);
   }
 
@@ -198,6 +200,7 @@ class Translation final : public StreamTaker {
  private:
   bool take(Taking& so_far, std::string& out) {
     for (StreamEvent& event : events_) {
+      if (so_far.done) return true;
       if (!event.signature.value.empty() && event.signature.house.empty())
         event.signature.house = house_;
       const dialect::Sight sight = dialect::sight_of({&event, 1});
@@ -210,6 +213,8 @@ class Translation final : public StreamTaker {
       }
       note(so_far, sight);
       writer_.write(event, out);
+      if (writer_.gave_up())
+        return fail(so_far, "more of the answer had to wait than this gateway holds");
     }
     return true;
   }

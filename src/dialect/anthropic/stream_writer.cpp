@@ -80,6 +80,7 @@ class MessagesWriter final : public StreamWriter {
     if (std::exchange(closed_, true)) return;
     out.append("event: error\ndata: ").append(write_error(report)).append("\n\n");
   }
+  bool gave_up() const override { return gave_up_; }
 
  private:
   // A block of the answer: the first is the one being written, the others wait.
@@ -167,14 +168,15 @@ class MessagesWriter final : public StreamWriter {
   void hold(Pending& block, std::size_t bytes, std::string& out) {
     block.held += bytes;
     held_ += bytes;
-    if (held_ > limits::response_buffer_bytes)
-      error({502,
-             "the answer's blocks overlap for too long",
-             {},
-             {},
-             FailureClass::malformed_body,
-             request_id_},
-            out);
+    if (held_ <= limits::response_buffer_bytes) return;
+    gave_up_ = true;
+    error({502,
+           "the answer's blocks overlap for too long",
+           {},
+           {},
+           FailureClass::malformed_body,
+           request_id_},
+          out);
   }
 
   // Begins to write `block`, with what of it has come.
@@ -330,6 +332,7 @@ class MessagesWriter final : public StreamWriter {
   bool refused_ = false;
   bool started_ = false;
   bool closed_ = false;  // nothing more is written
+  bool gave_up_ = false;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/limits.h"
 #include "dialect/bedrock/parts.h"
 #include "net/event_stream.h"
 
@@ -91,6 +92,7 @@ class ConverseStreamWriter final : public StreamWriter {
     out.push_back('}');
     net::end_event_stream_message(out, begin_);
   }
+  bool gave_up() const override { return gave_up_; }
 
  private:
   // A block that has begun: the first of them is written, the others wait for its end, since
@@ -155,7 +157,7 @@ class ConverseStreamWriter final : public StreamWriter {
         if (now)
           delta(*at, event.text, out);
         else
-          at->text.append(event.text);
+          hold(*at, event.text, out);
         break;
       case EventKind::signature:
         if (now && is_thought(*at))
@@ -167,6 +169,20 @@ class ConverseStreamWriter final : public StreamWriter {
         at->closed = true;
         if (now) advance(out);
     }
+  }
+
+  // What a block says while another one is open waits for that one's end.
+  void hold(Block& block, std::string_view text, std::string& out) {
+    held_ += text.size();
+    if (held_ <= limits::response_buffer_bytes) {
+      block.text.append(text);
+      return;
+    }
+    gave_up_ = true;
+    ErrorReport report;
+    report.message = "the answer's blocks overlap for too long";
+    report.failure = FailureClass::malformed_body;
+    error(report, out);
   }
 
   static bool is_thought(const Block& block) {
@@ -258,6 +274,7 @@ class ConverseStreamWriter final : public StreamWriter {
       Block& next = blocks_.front();
       open(next, out);
       delta(next, next.text, out);
+      held_ -= next.text.size();
       const auto signature = unwrap_signature(next.envelope);
       if (is_thought(next) && signature) sign(next, *signature, out);
     }
@@ -292,7 +309,8 @@ class ConverseStreamWriter final : public StreamWriter {
   FinishReason finish_ = FinishReason::none;
   std::string stop_sequence_, explanation_;
   Usage usage_;
-  bool started_ = false, calls_ = false, ended_ = false;
+  bool started_ = false, calls_ = false, ended_ = false, gave_up_ = false;
+  std::size_t held_ = 0;  // bytes of text that wait
 };
 
 }  // namespace

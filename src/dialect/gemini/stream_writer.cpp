@@ -2,6 +2,7 @@
 // collected until the block ends. The reason why a candidate ended, and the usage, come last.
 #include <algorithm>
 
+#include "base/limits.h"
 #include "dialect/gemini/answer_codec.h"
 #include "dialect/gemini/wire.h"
 
@@ -19,10 +20,12 @@ class Writer final : public StreamWriter {
       : array_(context.json_array),
         pad_(context.pad),
         model_(context.model),
+        request_id_(context.request_id),
         id_(context.request_id),
         random_(context.pad_seed * 2 + 1) {}
 
   void write(const StreamEvent& event, std::string& out) override {
+    if (ended_) return;
     switch (event.kind) {
       case EventKind::start:
         if (model_.empty()) model_ = event.name;
@@ -66,6 +69,7 @@ class Writer final : public StreamWriter {
     end_event(out);
     if (array_) out += "]";
   }
+  bool gave_up() const override { return gave_up_; }
 
  private:
   // A block that is open.
@@ -101,7 +105,7 @@ class Writer final : public StreamWriter {
     Open* open = find(event);
     switch (event.block_kind) {
       case BlockKind::tool_call:
-        if (open != nullptr) open->arguments += event.text;
+        if (open != nullptr) hold(*open, event.text, out);
         return;
       case BlockKind::text:
       case BlockKind::refusal:
@@ -130,6 +134,22 @@ class Writer final : public StreamWriter {
     }
   }
 
+  // Arguments wait until they are complete.
+  void hold(Open& open, string_view arguments, std::string& out) {
+    held_ += arguments.size();
+    if (held_ <= limits::response_buffer_bytes) {
+      open.arguments += arguments;
+      return;
+    }
+    gave_up_ = true;
+    ErrorReport report;
+    report.status = 502;
+    report.message = "the answer's calls are longer than this gateway holds";
+    report.failure = FailureClass::malformed_body;
+    report.request_id = request_id_;
+    error(report, out);
+  }
+
   void write_signature(const StreamEvent& event, std::string& out) {
     const std::string signature = client_signature(event.signature);
     if (event.block_kind == BlockKind::tool_call) {
@@ -151,6 +171,7 @@ class Writer final : public StreamWriter {
     const Open* open = find(event);
     if (open == nullptr) return;
     if (open->kind == BlockKind::tool_call) write_call(*open, out);
+    held_ -= open->arguments.size();
     open_.erase(open_.begin() + (open - open_.data()));
   }
 
@@ -258,8 +279,9 @@ class Writer final : public StreamWriter {
   }
 
   bool array_, pad_;
-  bool begun_ = false, ended_ = false;
-  std::string model_, id_;
+  bool begun_ = false, ended_ = false, gave_up_ = false;
+  std::size_t held_ = 0;  // bytes of arguments that wait
+  std::string model_, request_id_, id_;
   std::uint64_t random_;
   std::string tail_;  // what every answer ends with
   std::vector<Open> open_;

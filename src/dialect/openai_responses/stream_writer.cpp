@@ -107,6 +107,7 @@ class Writer final : public ResponseStream {
   }
 
   std::string_view response() const override { return response_; }
+  bool gave_up() const override { return gave_up_; }
 
  private:
   void give_up(std::string_view message, std::string_view code, FailureClass failure,
@@ -247,9 +248,11 @@ class Writer final : public ResponseStream {
     Part* part = open_part(event.block);
     if (!part || (event.text.empty() && event.logprobs.empty())) return;
     held_ += event.text.size();
-    if (held_ > limits::response_buffer_bytes)
+    if (held_ > limits::response_buffer_bytes) {
+      gave_up_ = true;
       return give_up("the answer is longer than this gateway holds", {},
                      FailureClass::malformed_body, out);
+    }
     if (part->kind == BlockKind::image) {
       append_json_escaped(part->text, event.text);
       return;
@@ -408,7 +411,7 @@ class Writer final : public ResponseStream {
   FinishReason finish_ = FinishReason::none;
   std::string explanation_;
   Usage usage_;
-  bool started_ = false, over_ = false;
+  bool started_ = false, over_ = false, gave_up_ = false;
   std::string response_, escaped_;
 };
 
