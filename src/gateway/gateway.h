@@ -58,7 +58,7 @@ class Gateway final : public net::Handler {
 
   // The configuration for the requests that come from now on.
   void use(std::shared_ptr<const routing::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
-  // The credential of `provider` from now on.
+  // The credential of `provider` from now on; null: it has none any more.
   void use_credential(const std::string& provider,
                       std::shared_ptr<const vault::Credential> credential);
   // Writes what the journal still holds, if anything.

@@ -577,6 +577,10 @@ Task<void> Gateway::handle(net::Exchange& exchange) {
 
 void Gateway::use_credential(const std::string& provider,
                              std::shared_ptr<const vault::Credential> credential) {
+  if (!credential) {
+    parts_.credentials.erase(provider);
+    return;
+  }
   parts_.credentials[provider] = std::move(credential);
   for (const auto& [name, model] : snapshot_->models)
     for (std::size_t i = 0; i < model.targets.size(); ++i)

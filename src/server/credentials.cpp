@@ -1,29 +1,37 @@
 #include "server/credentials.h"
 
+#include <algorithm>
+
 namespace holdfast::server {
 
 Credentials::Credentials(const Clock& clock, std::span<const std::unique_ptr<Worker>> workers)
     : clock_(clock), workers_(workers) {}
 
 void Credentials::use(const Settings& settings) {
-  std::map<std::string, Entry> kept;
-  for (const provider::Settings& provider : settings.providers) {
-    if (!provider.auth) continue;
-    const auto found = entries_.find(provider.name);
-    if (found != entries_.end() && found->second.settings == *provider.auth) {
-      kept.emplace(provider.name, std::move(found->second));
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const bool stays = std::ranges::any_of(settings.providers, [&](const auto& provider) {
+      return provider.name == entry->first && provider.auth == entry->second.settings;
+    });
+    if (stays) {
+      ++entry;
       continue;
     }
+    const std::string name = entry->first;
+    entry = entries_.erase(entry);  // tells the workers nothing from then on
+    // What was fetched for another account, or for a provider of before, is sent nowhere.
+    for (const auto& worker : workers_) worker->use_credential(name, nullptr);
+  }
+  for (const provider::Settings& provider : settings.providers) {
+    if (!provider.auth || entries_.contains(provider.name)) continue;
     if (!keeper_) keeper_ = std::make_unique<vault::Keeper>(clock_, entropy_seed());
     const auto post = [workers = workers_, name = provider.name](
                           const std::shared_ptr<const vault::Credential>& credential) {
       for (const auto& worker : workers) worker->use_credential(name, credential);
     };
-    kept.emplace(provider.name,
-                 Entry{*provider.auth,
-                       keeper_->keep(provider.name, vault::make_source(*provider.auth), post)});
+    entries_.emplace(provider.name,
+                     Entry{*provider.auth,
+                           keeper_->keep(provider.name, vault::make_source(*provider.auth), post)});
   }
-  entries_ = std::move(kept);
 }
 
 void Credentials::refused(const std::string& provider) {

@@ -255,8 +255,8 @@ class Server {
     const auto snapshot =
         compile(*loaded, ++generation_, clock_.wall_us(), registry_,
                 [this](const provider::Settings& one) { return engines_.get(one); });
+    credentials_->use(*loaded);  // first: what is no longer of a provider goes nowhere new with it
     for (const auto& worker : workers_) worker->use(snapshot);
-    credentials_->use(*loaded);
     admin_->snapshot = snapshot;
     admin_->settings = *loaded;
     admin_->reload_problem.clear();

@@ -221,3 +221,18 @@ def test_a_refused_credential_is_fetched_anew(holdfast, fake, tokens):
     instance.reload(config(services, spare))
     eventually(lambda: instance.chat()[1].get("x-holdfast-provider") == spare.name, "the reload")
     assert credential(instance, spare) is None
+
+
+def test_what_was_fetched_for_one_account_is_sent_nowhere_new(holdfast, fake, tokens):
+    services = tokens()
+    before, after = (fake("cloud", family="azure_openai") for _ in range(2))
+    instance = holdfast(config(services, before), env=ENVIRONMENT)
+    has_come(instance, before)
+    assert instance.chat()[0] == 200
+    changed = config(services, after)
+    changed["providers"]["cloud"]["auth"]["client_id"] = "11111111-2222-3333-4444-555555555555"
+    instance.reload(changed)
+    eventually(lambda: "configuration reloaded" in instance.log(), "the reload")
+    code, _, body = instance.chat()
+    assert code == 502, body
+    assert after.receipts() == [] and len(before.receipts()) == 1
