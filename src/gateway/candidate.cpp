@@ -119,10 +119,15 @@ bool translatable(const Incoming& incoming) {
 }  // namespace
 
 std::string Candidate::dropped() const {
+  constexpr std::size_t most_bytes = 1024;  // clients bound what a head may have
   std::string out;
+  std::size_t left = losses.size();
   for (const Loss& loss : losses) {
+    if (out.size() + loss.field.size() > most_bytes)
+      return fmt::format("{}{}{} more", out, out.empty() ? "" : ", ", left);
     if (!out.empty()) out += ", ";
     out += loss.field;
+    --left;
   }
   return out;
 }
@@ -136,8 +141,14 @@ Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& 
     return dialect::cohere::write_rerank_request(*incoming.rerank, target.model);
   }
   const Overridden overridden(target, *incoming.canonical);
-  return adapter.codec().write_request(*incoming.canonical, target.model,
-                                       adapter.abilities(target.model), losses);
+  auto written = adapter.codec().write_request(*incoming.canonical, target.model,
+                                               adapter.abilities(target.model), losses);
+  if (!written || adapter.codec().dialect() != incoming.front.dialect) return written;
+  // The client's own fields stand in it still, and some mean nothing without their headers.
+  for (const auto& header : incoming.passed.headers)
+    if (net::same_name(header.first, "anthropic-beta")) written->headers.push_back(header);
+  if (!incoming.passed.query.empty()) written->path.append("?").append(incoming.passed.query);
+  return written;
 }
 
 std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,

@@ -44,11 +44,12 @@ std::uint32_t feature_of(BlockKind kind) {
   return 0;
 }
 
-bool is_foreign(const dialect::Block& block, Dialect dialect) {
-  static constexpr std::string_view houses[] = {"openai", "openai",    "anthropic",
-                                                "google", "anthropic", "cohere"};
-  const std::string_view house = block.signature.house;
-  return !house.empty() && house != houses[static_cast<std::size_t>(dialect)];
+// A house is named only by the envelope in which a signature came through this client: no provider
+// reads that, its own house neither.
+void note_foreign_state(Incoming& into) {
+  for (const dialect::Message& message : into.canonical->messages)
+    for (const dialect::Block& block : message.content)
+      into.foreign_state = into.foreign_state || !block.signature.house.empty();
 }
 
 void note_features(Incoming& into) {
@@ -71,10 +72,8 @@ void note_features(Incoming& into) {
   set(!request.metadata.empty(), Feature::metadata);
   set(!request.service_tier.empty(), Feature::service_tier);
   for (const dialect::Message& message : request.messages)
-    for (const dialect::Block& block : message.content) {
-      into.features |= feature_of(block.kind);
-      into.foreign_state = into.foreign_state || is_foreign(block, into.front.dialect);
-    }
+    for (const dialect::Block& block : message.content) into.features |= feature_of(block.kind);
+  note_foreign_state(into);
 }
 
 std::optional<RequestProblem> check_forbidden(dialect::JsonValue root) {
@@ -109,9 +108,11 @@ std::expected<Request, RequestProblem> read_canonical(const Incoming& incoming) 
 // What of the client's headers goes on to a provider of its dialect.
 void pass_headers(const net::RequestHead& head, Incoming& into) {
   if (into.front.dialect != Dialect::anthropic) return;
+  // One version, the one that was checked.
+  if (const auto version = head.headers.find("anthropic-version"))
+    into.passed.headers.emplace_back("anthropic-version", *version);
   for (const auto& field : head.headers.fields)
-    if (net::same_name(field.name, "anthropic-version") ||
-        net::same_name(field.name, "anthropic-beta"))
+    if (net::same_name(field.name, "anthropic-beta"))
       into.passed.headers.emplace_back(field.name, field.value);
   if (query_value(head.query(), "beta") == "true") into.passed.query = "beta=true";
 }
@@ -135,6 +136,13 @@ std::expected<void, RequestProblem> read_openai(Incoming& into) {
   into.model = into.scanned.model;
   into.stream = into.scanned.stream;
   into.features = into.scanned.features;
+  // The scan does not read messages; envelopes are rare enough to read the whole request for them.
+  if (into.front.operation == Operation::generate && into.body.contains(R"("hf1:)")) {
+    if (read_canonical_form(into))
+      note_foreign_state(into);
+    else
+      into.foreign_state = true;  // whatever it is, it does not pass
+  }
   return {};
 }
 
