@@ -363,6 +363,22 @@ std::string unescape_json_string(std::string_view quoted) {
   return out;
 }
 
+std::string valid_utf8(std::string_view text) {
+  constexpr std::size_t longest = 4;
+  std::string out;
+  if (simdjson::validate_utf8(text.data(), text.size())) return out.append(text);
+  while (!text.empty()) {
+    std::size_t length = 1;
+    while (length <= std::min(longest, text.size()) &&
+           !simdjson::validate_utf8(text.data(), length))
+      ++length;
+    const bool whole = length <= std::min(longest, text.size());
+    out.append(whole ? text.substr(0, length) : "\xEF\xBF\xBD");
+    text.remove_prefix(whole ? length : 1);
+  }
+  return out;
+}
+
 std::string quote_json_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {

@@ -51,6 +51,9 @@ std::expected<void, JsonError> scan_json(std::string_view text, JsonVisitor& vis
 
 // The text of a string value as it stands in a scanned document, quotes included, unescaped.
 std::string unescape_json_string(std::string_view quoted);
+// `text` with U+FFFD in place of every byte that is of no UTF-8 sequence: what paths name, and what
+// was cut somewhere.
+std::string valid_utf8(std::string_view text);
 // `text` as a JSON string, quotes included.
 std::string quote_json_string(std::string_view text);
 

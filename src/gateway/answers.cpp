@@ -6,6 +6,7 @@
 
 #include "dialect/anthropic/codec.h"
 #include "dialect/bedrock/codec.h"
+#include "dialect/json_scan.h"
 #include "dialect/openai/answer.h"
 #include "gateway/incoming.h"
 
@@ -122,7 +123,7 @@ Refusal refuse(int status, std::string_view message, std::string_view type, std:
                std::string_view param) {
   Refusal refusal;
   refusal.status = status;
-  refusal.message = message;
+  refusal.message = dialect::valid_utf8(message);
   refusal.type = type;
   refusal.code = code;
   refusal.param = param;

@@ -48,6 +48,30 @@ std::int64_t read_count(const net::HeaderFields& headers, std::string_view name)
   return text.empty() || error != std::errc() || end != text.data() + text.size() ? -1 : count;
 }
 
+// JSON text with the escapes undone that may stand for a key's characters.
+std::string unescaped(std::string_view json) {
+  constexpr std::size_t escape_bytes = 6;  // \u0041
+  std::string out;
+  out.reserve(json.size());
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    if (json[i] != '\\') {
+      out.push_back(json[i]);
+      continue;
+    }
+    const std::string_view escape = json.substr(i, escape_bytes);
+    unsigned code = 0;
+    if (escape.size() == escape_bytes && escape.starts_with("\\u00") &&
+        std::from_chars(escape.data() + 4, escape.data() + escape_bytes, code, 16).ptr ==
+            escape.data() + escape_bytes) {
+      out.push_back(static_cast<char>(code));
+      i += escape_bytes - 1;
+    } else if (++i < json.size()) {
+      out.push_back(json[i]);
+    }
+  }
+  return out;
+}
+
 bool is_stream(std::string_view content_type) {
   for (const std::string_view name : {"text/event-stream", "application/vnd.amazon.eventstream"})
     if (content_type.size() >= name.size() &&
@@ -102,7 +126,7 @@ void Attempt::fail(FailureClass failure, std::string detail) {
   else if (state_.stopping)
     failure = FailureClass::local;
   outcome_.failure = failure;
-  outcome_.detail = std::move(detail);
+  outcome_.detail = scrubbed(std::move(detail));  // it goes to the log and the status page
 }
 
 // Names the failure of a network operation.
@@ -149,6 +173,7 @@ Task<Outcome> Attempt::run(bool fresh) {
   total_ = std::min(state_.deadline, started_ + target_.timeouts.total);
   co_await call(fresh);
   state_.cancel_attempt = nullptr;
+  if (!outcome_.committed) state_.writer.reset();      // it may have begun what nobody saw
   if (provider_.engine) provider_.engine->note_use();  // its idle time begins at a request's end
   if (call_) outcome_.bytes_received = call_->bytes_received();
   co_return std::move(outcome_);
@@ -197,14 +222,13 @@ Task<void> Attempt::call(bool fresh) {
                                     .key = provider_.key.reveal(),
                                     .now_us = state_.parts.clock.wall_us(),
                                     .attempt_id = state_.request_id};
-  std::shared_ptr<const engine::Endpoint> endpoint;  // keeps the engine's key alive
   const net::Origin* origin = &provider_.origin;
   const std::string* pool_key = &provider_.pool_key;
   if (provider_.engine) {
     const bool up = co_await reach_engine(destination);
     if (!up) co_return;
-    endpoint = provider_.engine->endpoint();
-    destination.key = endpoint->key.reveal();
+    engine_ = provider_.engine->endpoint();
+    destination.key = engine_->key.reveal();
     origin = &engine_origin_;
     pool_key = &engine_pool_key_;
   }
@@ -252,8 +276,8 @@ Task<void> Attempt::call(bool fresh) {
 
   outcome_.status = static_cast<std::uint16_t>(head_->status);
   content_type_ = head_->headers.find("content-type").value_or("");
-  outcome_.upstream_request_id =
-      head_->headers.find(provider_.adapter->request_id_header()).value_or("").substr(0, 256);
+  outcome_.upstream_request_id = scrubbed(std::string(
+      head_->headers.find(provider_.adapter->request_id_header()).value_or("").substr(0, 256)));
   announced_tokens_in_ = read_count(head_->headers, provider_.adapter->tokens_in_header());
   if (head_->status != 200) {
     co_await read_error();
@@ -275,6 +299,7 @@ Task<void> Attempt::call(bool fresh) {
 // What an upstream says, without what it was sent to prove ourselves with.
 std::string Attempt::scrubbed(std::string text) const {
   text = without(std::move(text), provider_.key.reveal());
+  if (engine_) text = without(std::move(text), engine_->key.reveal());
   if (!credential_) return text;
   text = without(std::move(text), credential_->token.reveal());
   text = without(std::move(text), credential_->aws.secret_access_key.reveal());
@@ -287,6 +312,18 @@ void Attempt::report_refused() const {
   const auto found = state_.parts.credentials.find(provider_.name);
   if (found != state_.parts.credentials.end() && found->second == credential_)
     state_.parts.on_refused(provider_.name);
+}
+
+// An upstream's own error as the client may have it; nothing when a secret in it cannot be taken
+// out without breaking it: one that is spelled with escapes, or stands in a frame with a checksum.
+std::optional<std::string> Attempt::presentable(std::string error) const {
+  std::string clean = scrubbed(error);
+  const std::string plain = unescaped(clean);
+  if (scrubbed(plain) != plain) return std::nullopt;
+  const bool framed =
+      state_.incoming.stream && provider_.adapter->codec().dialect() == dialect::Dialect::bedrock;
+  if (framed && head_->status == 200 && clean != error) return std::nullopt;
+  return clean;
 }
 
 // The provider's credential, if there is one that has not expired; else the failure is noted.
@@ -317,7 +354,7 @@ Task<bool> Attempt::send_request(const provider::Destination& destination, net::
     }
     outgoing = adapter.send(std::move(*written), target_.model, incoming.stream, destination);
   } else if (incoming.front.dialect == dialect::Dialect::openai) {
-    outgoing.head = adapter.splice(incoming.scanned, target_.model, destination);
+    outgoing = adapter.splice(incoming.scanned, target_.model, destination);
   } else {
     outgoing = adapter.pass(incoming.passed, target_.model, destination);
   }
@@ -359,7 +396,8 @@ Task<void> Attempt::read_error() {
   outcome_.error_message = scrubbed(facts.message);
   const bool same_words =
       candidate_.passes || provider_.adapter->codec().dialect() == state_.incoming.front.dialect;
-  if (facts.is_json_error && same_words) outcome_.error_body = scrubbed(std::move(body));
+  if (facts.is_json_error && same_words)
+    outcome_.error_body = presentable(std::move(body)).value_or("");
   report_refused();
 }
 
@@ -524,16 +562,18 @@ std::unique_ptr<StreamTaker> Attempt::make_taker() {
 // Notes what the taker has seen; false when the stream has failed by it.
 bool Attempt::took(bool fine) {
   if (taking_.usage.given()) outcome_.usage = taking_.usage;
-  if (taking_.content && !outcome_.committed) {
-    outcome_.committed = true;
+  if (taking_.content && outcome_.first_content_us < 0)
     outcome_.first_content_us = since_start_us();
-  }
+  // A call whose arguments wait until they are whole commits nothing yet: another target may
+  // answer.
+  outcome_.committed = outcome_.committed || (taking_.content && !out_.empty());
   if (fine) return true;
   if (taking_.error) {
     fail(outcome_.committed ? FailureClass::error_after_content : FailureClass::error_in_stream,
          taking_.detail);
-    if (outcome_.committed && !taking_.error_event.empty()) {  // the one error event
-      out_.append(scrubbed(taking_.error_event));
+    auto event = presentable(taking_.error_event);
+    if (outcome_.committed && event && !event->empty()) {  // the one error event
+      out_.append(*event);
       outcome_.error_event_sent = true;
     }
   } else {
@@ -570,7 +610,7 @@ Task<void> Attempt::read_stream() {
   bool ended = false;
   while (!ended && !taking_.done) {
     const net::Deadline phase =
-        outcome_.committed ? state_.parts.clock.now() + target_.timeouts.idle : first_content_by;
+        taking_.content ? state_.parts.clock.now() + target_.timeouts.idle : first_content_by;
     auto piece = co_await read_piece(until(phase));
     bool fine = true;
     // All that has arrived is taken in before anything is passed on: one write for it all.
@@ -638,7 +678,7 @@ Task<void> Attempt::drain() {
 }
 
 FailureClass Attempt::late_class() const {
-  if (outcome_.committed) return FailureClass::stall;
+  if (taking_.content) return FailureClass::stall;
   return !taking_.any_event && !out_.empty() ? FailureClass::pings_only
                                              : FailureClass::first_content_timeout;
 }

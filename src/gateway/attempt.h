@@ -76,6 +76,7 @@ class Attempt {
   std::shared_ptr<const vault::Credential> find_credential();
   void report_refused() const;
   std::string scrubbed(std::string text) const;
+  std::optional<std::string> presentable(std::string error) const;
   std::unique_ptr<StreamTaker> make_taker();
   Task<Result<std::string_view>> read_piece(net::Deadline deadline);
   Task<bool> keep_alive_if_due();
@@ -98,6 +99,7 @@ class Attempt {
   const routing::Provider& provider_;
   net::Origin engine_origin_;  // of a local engine
   std::string engine_pool_key_, engine_authority_;
+  std::shared_ptr<const engine::Endpoint> engine_;       // keeps its key alive
   std::shared_ptr<const vault::Credential> credential_;  // of providers with short-lived ones
   std::optional<net::UpstreamCall> call_;
   const net::ResponseHead* head_ = nullptr;

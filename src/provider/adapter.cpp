@@ -11,8 +11,8 @@ const std::vector<std::string>& Adapter::extra_stop() const {
   return none;
 }
 
-std::string Adapter::splice(const dialect::openai::ScannedRequest& /*request*/,
-                            std::string_view /*model*/, const Destination& /*destination*/) const {
+Outgoing Adapter::splice(const dialect::openai::ScannedRequest& /*request*/,
+                         std::string_view /*model*/, const Destination& /*destination*/) const {
   return {};  // asked only of those that pass OpenAI's dialect
 }
 

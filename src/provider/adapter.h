@@ -61,9 +61,10 @@ struct Adapter {
   // Stop strings that every request to it needs (local base models).
   virtual const std::vector<std::string>& extra_stop() const;
 
-  // The request of a client of OpenAI's dialect in one piece: the way of most requests.
-  virtual std::string splice(const dialect::openai::ScannedRequest& request, std::string_view model,
-                             const Destination& destination) const;
+  // The request of a client of OpenAI's dialect, in one piece unless it is large: the way of most
+  // requests.
+  virtual Outgoing splice(const dialect::openai::ScannedRequest& request, std::string_view model,
+                          const Destination& destination) const;
   // Whether the usage in the stream was asked for by us and not by the client.
   virtual bool asks_usage(const dialect::openai::ScannedRequest& /*request*/) const {
     return false;

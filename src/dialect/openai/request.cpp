@@ -456,6 +456,16 @@ void Splice::append_to(std::string& out) const {
   out.append(request_.body, from);
 }
 
+void Splice::refer_to(WireText& out) const {
+  std::size_t from = 0;
+  for (const Edit& edit : edits_) {
+    out.refer(request_.body.substr(from, edit.at.begin - from));
+    out.append(edit.text);
+    from = edit.at.end;
+  }
+  out.refer(request_.body.substr(from));
+}
+
 std::string splice(const ScannedRequest& request, const Changes& changes) {
   const Splice changed(request, changes);
   std::string out;

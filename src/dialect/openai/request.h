@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dialect/facts.h"
+#include "dialect/wire_text.h"
 #include "records/attempt.h"
 
 namespace holdfast::dialect::openai {
@@ -62,6 +63,7 @@ class Splice {
   Splice(const ScannedRequest& request, const Changes& changes);
   std::size_t size() const { return size_; }  // of the changed body
   void append_to(std::string& out) const;
+  void refer_to(WireText& out) const;  // the same without copying what is large of the client's
 
   struct Edit {
     Span at;           // of the client's body ...

@@ -5,6 +5,7 @@
 #include "config/section.h"
 #include "dialect/gemini/codec.h"
 #include "dialect/gemini/embedding.h"
+#include "dialect/gemini/request_writer.h"
 
 namespace holdfast::provider::gemini {
 namespace {
@@ -71,8 +72,8 @@ std::string Adapter::authorization(const Destination& destination) const {
 Outgoing Adapter::pass(const Passed& request, std::string_view model,
                        const Destination& destination) const {
   dialect::WireText body = with_model(request, model);
-  const std::string path =
-      fmt::format("/models/{}:{}{}", model, request.verb, request.stream ? "?alt=sse" : "");
+  std::string path = dialect::gemini::path_of(model, request.verb);
+  if (request.stream) path.append("?alt=sse");
   return {request_head(destination, path, body.size(), accepted(request.stream),
                        authorization(destination)),
           std::move(body)};

@@ -4,11 +4,19 @@
 
 #include "dialect/openai/embedding.h"
 #include "dialect/openai_responses/codec.h"
+#include "net/url.h"
 
 namespace holdfast::provider::openai_shaped {
 
 using dialect::openai::ScannedRequest;
 constexpr std::size_t usual_head_bytes = 512;
+constexpr std::size_t one_piece_bytes = 65'536;  // larger bodies are not copied
+
+// Nobody else's, where it is not known: what comes from there goes back there alone.
+std::string house_of(const Settings& settings, const Shape& shape) {
+  if (!settings.owner.empty()) return settings.owner;
+  return shape.house.empty() ? fmt::format("@{}", settings.name) : std::string(shape.house);
+}
 
 std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
 
@@ -16,7 +24,7 @@ Adapter::Adapter(const Settings& settings, const Shape& shape, std::vector<std::
     : shape_(shape),
       codec_(*shape.deviations),
       provider_(settings.name),
-      house_(settings.owner.empty() ? std::string(shape.house) : settings.owner),
+      house_(house_of(settings, shape)),
       usage_(settings.usage),
       extra_stop_(std::move(extra_stop)) {
   if (!settings.organization.empty())
@@ -54,17 +62,20 @@ std::string Adapter::authorization(const Destination& destination) const {
 std::string Adapter::place(std::string_view path, std::string_view model) const {
   if (!shape_.azure) return std::string(path);
   if (api_version_.empty()) return fmt::format("/openai/v1{}", path);
-  return fmt::format("/openai/deployments/{}{}?api-version={}", model, path, api_version_);
+  return fmt::format("/openai/deployments/{}{}?api-version={}", net::percent_encode(model), path,
+                     net::percent_encode(api_version_));
 }
 
-std::string Adapter::splice(const ScannedRequest& request, std::string_view model,
-                            const Destination& destination) const {
+Outgoing Adapter::splice(const ScannedRequest& request, std::string_view model,
+                         const Destination& destination) const {
   const bool generates = request.endpoint != Endpoint::embeddings;
   const dialect::openai::Splice body(
       request, {model, asks_usage(request), generates ? &extra_stop_ : nullptr});
   const fmt::format_int length(body.size());
-  std::string out;
-  out.reserve(body.size() + usual_head_bytes);
+  const bool whole = body.size() < one_piece_bytes;
+  Outgoing outgoing;
+  std::string& out = outgoing.head;
+  out.reserve((whole ? body.size() : 0) + usual_head_bytes);
   const std::string_view path = dialect::openai::path_of(request.endpoint);
   out.append("POST ").append(destination.path);
   if (shape_.azure)
@@ -78,8 +89,11 @@ std::string Adapter::splice(const ScannedRequest& request, std::string_view mode
   out.append("\r\nAccept-Encoding: identity\r\nUser-Agent: holdfast\r\nX-Request-Id: ");
   out.append(destination.attempt_id).append("\r\n");
   out.append(authorization(destination)).append("\r\n");
-  body.append_to(out);
-  return out;
+  if (whole)
+    body.append_to(out);
+  else
+    body.refer_to(outgoing.body);
+  return outgoing;
 }
 
 Outgoing Adapter::pass(const Passed& request, std::string_view model,

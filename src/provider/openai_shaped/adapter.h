@@ -24,8 +24,8 @@ class Adapter final : public provider::Adapter {
   bool passes(dialect::Dialect dialect, Endpoint endpoint) const override;
   dialect::Abilities abilities(std::string_view model) const override;
   const std::vector<std::string>& extra_stop() const override { return extra_stop_; }
-  std::string splice(const dialect::openai::ScannedRequest& request, std::string_view model,
-                     const Destination& destination) const override;
+  Outgoing splice(const dialect::openai::ScannedRequest& request, std::string_view model,
+                  const Destination& destination) const override;
   bool asks_usage(const dialect::openai::ScannedRequest& request) const override;
   Outgoing pass(const Passed& request, std::string_view model,
                 const Destination& destination) const override;
