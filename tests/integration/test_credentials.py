@@ -226,6 +226,8 @@ def test_a_refused_credential_is_fetched_anew(holdfast, fake, tokens):
 def test_what_was_fetched_for_one_account_is_sent_nowhere_new(holdfast, fake, tokens):
     services = tokens()
     before, after = (fake("cloud", family="azure_openai") for _ in range(2))
+    for one in (before, after):
+        one.behave("good", bearer="entra-1")
     instance = holdfast(config(services, before), env=ENVIRONMENT)
     has_come(instance, before)
     assert instance.chat()[0] == 200
