@@ -42,13 +42,16 @@ check_system() {
   esac
 }
 
-# packages_missing SET...: names the packages of these sets that are absent or too old.
+# packages_missing SET...: names the packages of these sets that are absent or too old. One that
+# another package provides (npm, of Node's own nodejs) is there, and conflicts with Debian's.
 packages_missing() {
   local -A installed=()
-  local name status version set minimum rest
-  while read -r name status version; do
-    if [[ $status == installed ]]; then installed[${name%%:*}]=$version; fi
-  done < <(dpkg-query -W -f '${Package} ${db:Status-Status} ${Version}\n')
+  local name status version provided set minimum rest
+  while read -r name status version provided; do
+    [[ $status == installed ]] || continue
+    installed[${name%%:*}]=$version
+    if [[ " ${provided//,/ } " == *" npm "* ]]; then installed[npm]=$version; fi
+  done < <(dpkg-query -W -f '${Package} ${db:Status-Status} ${Version} ${Provides}\n')
   while read -r set name minimum rest; do
     [[ " $* " == *" $set "* ]] || continue
     version=${installed[$name]:-}

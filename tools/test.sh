@@ -22,6 +22,7 @@ verb_test() {
   packages_need build test package
   unpack_tool prometheus
   venv_build
+  node_build
   engine_build
   model_build
   # The binary of the package and of most tests is the release build, whatever is asked for.

@@ -126,6 +126,11 @@ struct ToolChoice {
   Mode mode = Mode::unset;
   std::string_view name;                  // named
   std::vector<std::string_view> allowed;  // automatic, required: only these; empty: all
+
+  // Whether, of `tools` tools, one certain one has to be called.
+  bool names_one(std::size_t tools) const {
+    return mode == Mode::named || (mode == Mode::required && tools == 1);
+  }
 };
 
 // none < minimal < low < medium < high < xhigh < max

@@ -23,13 +23,13 @@ void note(Taking& so_far, const dialect::Sight& sight) {
   so_far.content = so_far.content || sight.content;
 }
 
-// Whether an event without data may pass: comments may. SDKs read a name, an id or blank lines
-// alone as an event whose data is broken JSON, and the standard has them dropped.
-bool is_comment(const net::SseEvent& event) {
-  const std::string_view raw = event.raw;
-  const auto first = raw.find_first_not_of("\r\n");
-  return event.event.empty() && !event.id && !event.retry && first != std::string_view::npos &&
-         raw[first] == ':';
+// An event without data, and no comment: a name, an id or blank lines alone. SDKs read it as one
+// whose data is broken JSON; the standard has it dropped.
+bool says_nothing(const net::SseEvent& event) {
+  if (!event.data.empty()) return false;
+  const auto first = event.raw.find_first_not_of("\r\n");
+  const bool comment = first != std::string_view::npos && event.raw[first] == ':';
+  return !comment || event.has_data || !event.event.empty() || event.id || event.retry;
 }
 
 // Server-sent events: each is judged by itself and passed on as it came.
@@ -40,14 +40,14 @@ class EventTaker : public StreamTaker {
     const auto fed = parser_.feed(bytes, events_);
     for (const net::SseEvent& event : events_) {
       if (so_far.done) return true;  // nothing comes after the end
-      if (!take(event, so_far, out)) return false;
+      if (!says_nothing(event) && !take(event, so_far, out)) return false;
     }
     return fed || fail(so_far, fed.error().detail);
   }
 
   bool finish(Taking& so_far, std::string& out) override {
     const auto last = parser_.finish();
-    return !last || so_far.done || take(*last, so_far, out);
+    return !last || so_far.done || says_nothing(*last) || take(*last, so_far, out);
   }
 
  protected:
@@ -65,8 +65,8 @@ class OpenAiTaker final : public EventTaker {
 
  private:
   bool take(const net::SseEvent& event, Taking& so_far, std::string& out) override {
-    if (event.data.empty()) {
-      if (is_comment(event)) out.append(event.raw);
+    if (!event.has_data) {
+      out.append(event.raw);
       return true;
     }
     const dialect::Sight sight = adapter_.scan_event(event.data);

@@ -238,7 +238,9 @@ def cells_of(client: str, provider: str, grid: dict) -> list:
             if reason:
                 grid[value] = (".", reason)
             else:
-                cells.append(pytest.param(value, id="-".join(value)))
+                quick = not direct and client in OWN and name in features.SANITIZED
+                marks = [pytest.mark.asan] if quick else []
+                cells.append(pytest.param(value, id="-".join(value), marks=marks))
     return cells
 
 

@@ -615,6 +615,19 @@ ESSENTIAL = (
 )
 
 
+# What the sanitized build is asked as well: every reader and writer once.
+SANITIZED = (
+    "image",
+    "tool_round_trip",
+    "interleaved_calls",
+    "thinking_kept_with_tools",
+    "stream_split",
+    "error_rate_limit",
+    "error_after_content",
+    "stream_cut",
+)
+
+
 # What Holdfast should carry and does not yet: (client's dialect, provider, feature): why.
 OPEN: dict[tuple[str, str, str], str] = {}
 

@@ -129,7 +129,7 @@ class RequestWriter {
     tool_choice();
     if (!request_.parallel_tools.value_or(true))
       lose("parallel_tool_calls", "Cohere cannot be kept to one call at a time",
-           request_.tool_choice.mode == ToolChoice::Mode::named);  // as a rule it is called once
+           request_.tool_choice.names_one(request_.tools.size()));  // as a rule it is called once
   }
   void tool_choice() {
     using Mode = ToolChoice::Mode;

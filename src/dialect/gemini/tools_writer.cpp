@@ -79,7 +79,7 @@ void RequestWriter::write_tool_config(JsonWriter& json) {
   const ToolChoice& choice = request_.tool_choice;
   if (request_.parallel_tools == false && !request_.tools.empty())
     lose_parameter("parallel_tool_calls", "Gemini cannot be kept from parallel calls",
-                   choice.mode == Mode::named);  // one tool is called, as a rule once
+                   choice.names_one(request_.tools.size()));  // one tool is called, as a rule once
   Mode mode = choice.mode;
   if ((mode == Mode::required || mode == Mode::named) && !abilities_.forced_tools) {
     lose_parameter("tool_choice", "the model cannot be made to call a tool");

@@ -1,5 +1,6 @@
 // The official JavaScript SDKs behind the same face as drivers.py: one JSON line in, one out.
 //   in:  {client, url, model, request, stream}     out: {outcome} or {fault}
+import { webcrypto } from "node:crypto";
 import readline from "node:readline";
 import { createAmazonBedrock } from "@ai-sdk/amazon-bedrock";
 import { createAnthropic } from "@ai-sdk/anthropic";
@@ -9,6 +10,7 @@ import { generateText, jsonSchema, Output, streamText, tool } from "ai";
 import OpenAI from "openai";
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
+globalThis.crypto ??= webcrypto; // Node 18 keeps it behind a flag
 const apiKey = process.env.KEY;
 const budget = { type: "enabled", budgetTokens: 1024 };
 
