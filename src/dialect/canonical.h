@@ -145,6 +145,9 @@ struct Reasoning {
   bool adaptive = false;                      // the model decides how much
   std::optional<bool> show;                   // whether (summaries of) thoughts are to come back
   std::string_view summary;                   // Responses: auto, concise, detailed
+
+  // How much is the model's to decide: said so, or thoughts are asked for and no more.
+  bool as_it_likes() const { return adaptive || show == true; }
 };
 
 struct Format {

@@ -27,6 +27,7 @@ struct Loss {
 // What a target's model takes, as far as it is known. The writer refuses the rest by name.
 struct Abilities {
   std::string_view house;     // owner of the model: whose signatures and file ids it can read
+  std::string_view signer;    // whose signatures it reads, where that is not the house
   std::string_view provider;  // the provider's name in the configuration, for messages
   bool sampling = true;       // temperature, top_p, top_k
   bool forced_tools = true;
@@ -35,6 +36,9 @@ struct Abilities {
   bool image_urls = true;                  // else images must come inline
   std::int64_t max_output = 0;             // what the model can write at most; 0: not known
   std::int64_t default_max_tokens = 4096;  // where the dialect requires a limit and none is known
+  bool signed_calls = false;               // refuses a call of this turn that it has not signed
+
+  std::string_view signs_as() const { return signer.empty() ? house : signer; }
 };
 
 // A request as it goes to an upstream.

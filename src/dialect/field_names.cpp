@@ -76,8 +76,9 @@ std::string_view house_of(Dialect dialect) {
     case Dialect::openai_responses:
       return "openai";
     case Dialect::anthropic:
-    case Dialect::bedrock:
       return "anthropic";
+    case Dialect::bedrock:
+      return "bedrock";
     case Dialect::gemini:
       return "google";
     case Dialect::cohere:

@@ -146,7 +146,9 @@ Refusal no_target_answered(std::span<const FailedAttempt> attempts,
   }
   const FailedAttempt& last = attempts.back();
   if (passed_on(last.failure)) {  // the request itself is at fault: no other target was asked
-    const int status = last.status >= 400 && last.status < 500 ? last.status : 400;
+    // Its own status goes with its own words; in another dialect, one class has one status.
+    const bool own = !last.error_body.empty() && last.status >= 400 && last.status < 500;
+    const int status = own ? last.status : 400;
     const std::string said =
         last.error_message.empty()
             ? fmt::format("{} refused the request with status {}", last.provider, last.status)

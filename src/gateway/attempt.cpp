@@ -85,6 +85,10 @@ bool is_stream(std::string_view content_type) {
 net::AnswerHeaders RequestState::common_headers() const {
   net::AnswerHeaders headers;
   headers.add("x-request-id", request_id);
+  // As the SDKs of the dialect look for it.
+  if (incoming.front.dialect == dialect::Dialect::anthropic) headers.add("request-id", request_id);
+  if (incoming.front.dialect == dialect::Dialect::bedrock)
+    headers.add("x-amzn-requestid", request_id);
   if (!cors_origin.empty()) {
     headers.add("access-control-allow-origin", cors_origin);
     headers.add("vary", "origin");
@@ -352,6 +356,10 @@ Task<bool> Attempt::send_request(const provider::Destination& destination, net::
       fail(FailureClass::bad_request, written.error().detail);
       co_return false;
     }
+    // An Anthropic client's version and beta flags hold for Anthropic alone.
+    if (adapter.codec().dialect() == dialect::Dialect::anthropic)
+      written->headers.insert(written->headers.end(), incoming.passed.headers.begin(),
+                              incoming.passed.headers.end());
     outgoing = adapter.send(std::move(*written), target_.model, incoming.stream, destination);
   } else if (incoming.front.dialect == dialect::Dialect::openai) {
     outgoing = adapter.splice(incoming.scanned, target_.model, destination);
@@ -550,7 +558,7 @@ std::unique_ptr<StreamTaker> Attempt::make_taker() {
   const Incoming& incoming = state_.incoming;
   state_.writer.reset();  // one of an earlier attempt may have begun a stream that nobody saw
   if (!candidate_.passes)
-    return translate(adapter.codec(), std::string(adapter.abilities(target_.model).house),
+    return translate(adapter.codec(), std::string(adapter.abilities(target_.model).signs_as()),
                      state_.stream_writer());
   const dialect::Codec& codec = client_codec(incoming.front.dialect);
   if (incoming.front.dialect == dialect::Dialect::openai)

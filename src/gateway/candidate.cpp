@@ -23,8 +23,10 @@ bool same_space(const routing::Model& model, const routing::Target& target,
 }
 
 bool passes(const routing::Target& target, const Incoming& incoming) {
+  const provider::Adapter& adapter = *target.provider->adapter;
   return !target.overrides.any() && !incoming.foreign_state && !incoming.front.json_array &&
-         target.provider->adapter->passes(incoming.front.dialect, incoming.front.endpoint);
+         adapter.passes(incoming.front.dialect, incoming.front.endpoint) &&
+         !(incoming.unsigned_calls && adapter.abilities(target.model).signed_calls);
 }
 
 // What the target asks instead of the client, and the stop strings that its engine needs. The
@@ -93,6 +95,43 @@ std::optional<Refusal> kept_elsewhere(const Request* request, const routing::Tar
         extra.name);
   }
   return std::nullopt;
+}
+
+// A conversation that the provider keeps: its SDKs go on without one when they are told so. Left
+// out, the conversation itself would be lost.
+Refusal cannot_keep_thread(const routing::Target& target) {
+  return refuse(400,
+                fmt::format("thread: target {}/{} keeps no conversations; send the whole one",
+                            target.provider->name, target.model),
+                error_type(400), "thread_unsupported_request", "thread");
+}
+
+// Beta flags that change what an answer is made of; the others ask for fields that are refused by
+// themselves, or for what no client misses.
+std::optional<std::string_view> shaping_beta(const Incoming& incoming) {
+  constexpr std::string_view shaping[] = {"dev-full-thinking", "server-side-fallback",
+                                          "model-context-window-exceeded"};
+  for (const auto& [name, value] : incoming.passed.headers) {
+    if (!net::same_name(name, "anthropic-beta")) continue;
+    for (const std::string_view flag : shaping)
+      if (std::string_view(value).find(flag) != std::string_view::npos) return flag;
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> only_anthropic_has(const Incoming& incoming, const routing::Target& target) {
+  if (incoming.front.dialect != dialect::Dialect::anthropic ||
+      target.provider->adapter->codec().dialect() == dialect::Dialect::anthropic)
+    return std::nullopt;
+  const auto& extras = incoming.canonical->extras;
+  if (std::ranges::find(extras, "thread", &dialect::Extra::name) != extras.end())
+    return cannot_keep_thread(target);
+  const auto beta = shaping_beta(incoming);
+  if (!beta) return std::nullopt;
+  return refuse(400,
+                fmt::format("anthropic-beta: target {}/{} has no {}", target.provider->name,
+                            target.model, *beta),
+                error_type(400), "unsupported_parameter", "anthropic-beta");
 }
 
 Refusal cannot_serve(const Incoming& incoming, const routing::Target& target) {
@@ -170,8 +209,10 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
         if (!refused) refused = refuse(read.error());
         continue;
       }
-      if (auto elsewhere = kept_elsewhere(incoming.canonical.get(), target)) {
-        if (!refused) refused = std::move(elsewhere);
+      auto refusal = kept_elsewhere(incoming.canonical.get(), target);
+      if (!refusal) refusal = only_anthropic_has(incoming, target);
+      if (refusal) {
+        if (!refused) refused = std::move(refusal);
         continue;
       }
       const auto written = write_for(target, incoming, one.losses);

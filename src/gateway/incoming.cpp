@@ -71,8 +71,14 @@ void note_features(Incoming& into) {
   set(request.seed.has_value(), Feature::seed);
   set(!request.metadata.empty(), Feature::metadata);
   set(!request.service_tier.empty(), Feature::service_tier);
-  for (const dialect::Message& message : request.messages)
-    for (const dialect::Block& block : message.content) into.features |= feature_of(block.kind);
+  for (const dialect::Message& message : request.messages) {
+    bool first_call = true;  // parallel ones share its signature
+    for (const dialect::Block& block : message.content) {
+      into.features |= feature_of(block.kind);
+      if (block.kind == BlockKind::tool_call && std::exchange(first_call, false))
+        into.unsigned_calls = into.unsigned_calls || block.signature.value.empty();
+    }
+  }
   note_foreign_state(into);
 }
 

@@ -28,7 +28,8 @@ struct Incoming {
   std::unique_ptr<dialect::Request> canonical;     // null until read
   std::unique_ptr<dialect::EmbedRequest> embed;    // instead, for vectors: null until read
   std::unique_ptr<dialect::RerankRequest> rerank;  // likewise, for reranking
-  bool foreign_state = false;  // holds another house's state: never passed on as it is
+  bool foreign_state = false;   // holds another house's state: never passed on as it is
+  bool unsigned_calls = false;  // holds calls that nobody has signed, as other houses' are
 };
 
 // Checks and reads `body` for the route `into.front`; `head` is its request's.

@@ -203,7 +203,6 @@ class Pipeline {
     const auto claim = net::read_sigv4_claim(*head().headers.find("authorization"));
     const identity::KeySettings* key =
         claim ? state_.snapshot->keys.find_name(claim->access_key_id) : nullptr;
-    std::string_view why = "the access key id is the name of no key";
     if (key != nullptr) {
       const std::string hash = net::sha256_hex(body);
       const auto verdict = net::verify_sigv4(
@@ -214,11 +213,12 @@ class Pipeline {
         state_.key_name = key->name;
         return std::nullopt;
       }
-      why = net::to_string(verdict);
+      parts_.counters.refused(observe::Refusal::unauthorized);
+      return refuse(403, net::to_string(verdict), error_type(403), "invalid_signature");
     }
     parts_.counters.refused(observe::Refusal::unauthorized);
-    return refuse(403, fmt::format("the signature is not accepted: {}", why), error_type(403),
-                  "invalid_signature");
+    return refuse(401, "the access key id is the name of no key of this server", error_type(401),
+                  "invalid_api_key");
   }
 
   std::optional<Refusal> admit() {

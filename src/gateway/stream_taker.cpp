@@ -1,5 +1,6 @@
 #include "gateway/stream_taker.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "net/sse_parser.h"
@@ -98,6 +99,17 @@ class Judge {
   bool judge(std::string_view raw, Taking& so_far) {
     events_.clear();
     const auto fed = reader_->feed(raw, events_);
+    return weigh(fed, raw, so_far);
+  }
+  // At the end: some dialects have no last event, and are finished when their bytes are.
+  bool finish(Taking& so_far) {
+    events_.clear();
+    const auto finished = reader_->finish(events_);
+    return weigh(finished, {}, so_far);
+  }
+
+ private:
+  bool weigh(const Result<void>& fed, std::string_view raw, Taking& so_far) {
     const dialect::Sight sight = dialect::sight_of(events_);
     note(so_far, sight);
     if (!fed) return fail(so_far, fed.error().detail);
@@ -108,28 +120,55 @@ class Judge {
     return false;
   }
 
- private:
   std::unique_ptr<dialect::StreamReader> reader_;
   std::vector<StreamEvent> events_;
 };
 
+// Events without anything in their data are nothing to a client, and several SDKs fail on them.
+// Google's take nothing but lines of data: no comment, no name, no byte order mark.
 class PassingTaker final : public EventTaker {
  public:
-  explicit PassingTaker(const dialect::Codec& codec) : judge_(codec) {}
+  explicit PassingTaker(const dialect::Codec& codec)
+      : judge_(codec), data_only_(codec.dialect() == dialect::Dialect::gemini) {}
+
+  bool finish(Taking& so_far, std::string& out) override {
+    return EventTaker::finish(so_far, out) && (so_far.done || judge_.finish(so_far));
+  }
 
  private:
   bool take(const net::SseEvent& event, Taking& so_far, std::string& out) override {
-    if (event.has_data) {
-      const std::string_view end = event.unterminated ? "\n\n" : "";
-      whole_.assign(event.raw).append(end);
-      if (!judge_.judge(whole_, so_far)) return false;
+    if (!event.has_data) {
+      if (!data_only_) out.append(without_mark(event.raw));
+      return true;
     }
-    out.append(event.raw);
-    if (event.unterminated) out.append("\n\n");
+    if (event.data.empty()) return true;
+    whole_.assign(without_mark(event.raw));
+    if (event.unterminated) whole_.append("\n\n");
+    if (data_only_ && !is_plain(event)) {
+      whole_.assign("data: ").append(event.data).append("\n\n");
+      std::replace(whole_.begin() + 6, whole_.end() - 2, '\n', ' ');  // between members only
+    }
+    if (!judge_.judge(whole_, so_far)) return false;
+    out.append(whole_);
     return true;
   }
 
+  static std::string_view without_mark(std::string_view raw) {
+    constexpr std::string_view mark = "\xEF\xBB\xBF";
+    return raw.starts_with(mark) ? raw.substr(mark.size()) : raw;
+  }
+  // One line of data and what ends it.
+  static bool is_plain(const net::SseEvent& event) {
+    constexpr std::string_view field = "data: ";
+    std::string_view rest = event.raw;
+    if (event.unterminated || !rest.starts_with(field)) return false;
+    rest.remove_prefix(field.size());
+    return rest.starts_with(event.data) &&
+           rest.find_first_not_of("\r\n", event.data.size()) == std::string_view::npos;
+  }
+
   Judge judge_;
+  bool data_only_;
   std::string whole_;
 };
 

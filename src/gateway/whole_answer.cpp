@@ -26,7 +26,7 @@ Result<WholeAnswer> conversation(const routing::Target& target, const Incoming& 
   const provider::Adapter& adapter = *target.provider->adapter;
   auto response = adapter.codec().read_answer(body);
   if (!response) return std::unexpected(std::move(response).error());
-  name_house(*response, adapter.abilities(target.model).house);
+  name_house(*response, adapter.abilities(target.model).signs_as());
   return WholeAnswer{client_codec(incoming.front.dialect).write_answer(*response, context),
                      response->usage};
 }

@@ -68,7 +68,11 @@ GATEWAY = {
     "fault": {500, 502},
     "timeout": {504},
 }
-GATEWAY_OF = {"anthropic": GATEWAY | {"quota": {402}, "overloaded": {529}, "fault": {500}}}
+# AWS's service model gives its exceptions statuses of their own.
+GATEWAY_OF = {
+    "anthropic": GATEWAY | {"quota": {402}, "overloaded": {529}, "fault": {500}},
+    "bedrock": GATEWAY | {"quota": {400}, "timeout": {408}},
+}
 
 
 @functools.cache

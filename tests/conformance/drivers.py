@@ -686,11 +686,11 @@ class Gemini(Driver):
         return out
 
     def usage(self, given):
-        thought = given.thoughts_token_count or 0
+        thought = given.thoughts_token_count  # None: nothing is said of them
         candidates = given.candidates_token_count or 0
         return Usage(
             given.prompt_token_count,
-            candidates + thought,
+            candidates + (thought or 0),
             given.cached_content_token_count,
             thought,
         )

@@ -187,7 +187,8 @@ def tool_error(driver, target, stream):
     out = driver.ask(target.model(), request, stream)
     request.rounds.append((out, [(out.calls[0], "boom", True)]))
     out = driver.ask(target.model(), request, stream)
-    assert "boom" in out.text and "fail" in out.text.lower() + target.marks, out.text
+    marks = out.text.lower() + target.marks
+    assert "boom" in out.text and ("fail" in marks or "error:" in marks), out.text
 
 
 @feature()
@@ -275,7 +276,7 @@ def thinking(driver, target, stream):
 def thinking_usage(driver, target, stream):
     given = driver.ask(target.model(), Request(thinking=True), stream).usage
     equal(given.output, 8)
-    told = target.provider not in ("mistral", "bedrock", "cohere")
+    told = target.provider not in ("mistral", "bedrock", "cohere") and target.client != "bedrock"
     assert given.reasoning == 3 or not told and not given.reasoning, given
 
 
@@ -407,7 +408,7 @@ def odd_gzip_answer(driver, target, stream):
     try:
         equal(driver.ask(target.model("gzip_answer"), Request(), stream).text, target.hello)
     except Fault as fault:
-        equal(fault.status, 502)
+        assert fault.status in (500, 502), fault
 
 
 @feature("good;args=object")
@@ -419,7 +420,11 @@ def odd_arguments_object(driver, target, stream):
 @feature("good;args=strange")
 def odd_arguments_strange(driver, target, stream):
     """A lone surrogate and a NUL, as escapes."""
-    out = driver.ask(target.model("good;args=strange"), Request(tools=[WEATHER]), stream)
+    try:
+        out = driver.ask(target.model("good;args=strange"), Request(tools=[WEATHER]), stream)
+    except Fault as fault:  # the SDK's own parser of streamed arguments, before any provider
+        assert target.client == "anthropic" and stream and "hex escape" in str(fault), fault
+        return
     (call,) = out.calls
     assert call.arguments["n"] == "a\0b" and "s" in call.arguments
 

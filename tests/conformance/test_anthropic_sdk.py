@@ -47,6 +47,29 @@ def test_the_tool_runner_goes_round(api, target):
     assert runner.until_done().content[0].text == "Tools said: Rome 7: sun"
 
 
+def test_a_thread_is_refused_as_the_sdk_expects(api, target):
+    """It then goes on without one; a provider of the dialect may keep it."""
+    if target.provider == "anthropic":
+        return
+    with pytest.raises(anthropic.BadRequestError) as refused:
+        api.messages.create(model=target.model(), extra_body={"thread": {"type": "new"}}, **HELLO)
+    details = refused.value.body["error"]["details"]
+    assert details["error_code"] == "thread_unsupported_request" and details["unsupported"]
+
+
+def test_beta_flags_stay_with_their_house(api, target):
+    """What changes the answer's shape is refused elsewhere, what does not is left out."""
+    target.forget()
+    flags = {"anthropic-beta": "interleaved-thinking-2025-05-14"}
+    assert api.messages.create(model=target.model(), extra_headers=flags, **HELLO).content
+    (receipt,) = target.fake.receipts()
+    assert ("anthropic-beta" in receipt["header"]) == (target.provider == "anthropic")
+    shaping = {"anthropic-beta": "interleaved-thinking-2025-05-14,server-side-fallback-2026-07-01"}
+    if target.provider != "anthropic":
+        with pytest.raises(anthropic.BadRequestError, match="anthropic-beta"):
+            api.messages.create(model=target.model(), extra_headers=shaping, **HELLO)
+
+
 async def test_asynchronously(base_url, target):
     async with anthropic.AsyncAnthropic(base_url=base_url, api_key=KEY, max_retries=0) as api:
         async with api.messages.stream(model=target.model(), **HELLO) as stream:

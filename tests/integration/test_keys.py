@@ -41,6 +41,51 @@ def test_a_known_key_is_let_in(gateway, upstream):
     )
 
 
+# How the SDKs of each family send a key, and to where.
+HELLO = [{"role": "user", "content": "Hello"}]
+PARTS = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+CHAT = ("/v1/chat/completions", {"model": "chat", "messages": HELLO})
+MESSAGES = ("/v1/messages", {"model": "chat", "messages": HELLO, "max_tokens": 9})
+GEMINI = ("/v1beta/models/chat:generateContent", PARTS)
+AZURE = ("/openai/deployments/chat/chat/completions?api-version=2024-10-21", {"messages": HELLO})
+SPELLINGS = {
+    "bearer": (CHAT, "authorization", "Bearer {}"),
+    "anthropic's bearer": (MESSAGES, "authorization", "Bearer {}"),
+    "anthropic's own": (MESSAGES, "x-api-key", "{}"),
+    "azure's own": (AZURE, "api-key", "{}"),
+    "google's own": (GEMINI, "x-goog-api-key", "{}"),
+    "google's bearer": (GEMINI, "authorization", "Bearer {}"),
+    "google's query": (GEMINI, None, None),
+}
+
+
+def ask_as(gateway, spelling, key):
+    (path, body), header, form = SPELLINGS[spelling]
+    headers = {"anthropic-version": "2023-06-01"} if path == "/v1/messages" else {}
+    if header is None:
+        path += f"?key={key}"
+    else:
+        headers[header] = form.format(key)
+    return gateway.ask("POST", path, body, headers)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_family_spells_its_key_in_its_own_way(gateway, upstream, spelling):
+    upstream.clear()
+    status, headers, answer = ask_as(gateway, spelling, APP)
+    assert status == 200, answer
+    (receipt,) = upstream.receipts()
+    assert APP not in str(receipt)
+    (record,) = gateway.attempts_of(headers["x-request-id"], 1)
+    assert "app" in record.values() and APP not in str(record)
+    upstream.clear()
+    for wrong in (APP[:-1], APP + "0", "wrong"):
+        status, _, answer = ask_as(gateway, spelling, wrong)
+        assert status == 401, answer
+        assert wrong == "wrong" or wrong not in answer.decode()
+    assert upstream.receipts() == []
+
+
 REFUSED = {
     "none": {},
     "empty": {"authorization": ""},
@@ -109,6 +154,13 @@ def test_models_are_listed_by_key(gateway):
 def test_secrets_are_nowhere(gateway):
     gateway.chat(headers=bearer(APP))
     gateway.chat(headers=bearer("sk-wrong-000000000"))
+    for spelling in SPELLINGS:
+        ask_as(gateway, spelling, APP)
+        ask_as(gateway, spelling, "sk-wrong-000000000")
+    # Paths that are not there are named in answers and in the log; what follows them is not.
+    for path in ("/v1beta/nothing", "/v1beta/models/chat:generateContents", "/v1/models/chat"):
+        answer = gateway.ask("POST", f"{path}?key={ALL}", {})[2]
+        assert ALL not in answer.decode()
     shown = gateway.log() + gateway.output()
     for path in ("/metrics", "/api/v1/providers", "/api/v1/requests", "/openapi.json", "/"):
         shown += gateway.ask("GET", path, admin=True)[2].decode()

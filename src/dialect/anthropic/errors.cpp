@@ -85,6 +85,17 @@ int error_status(const ErrorReport& report) {
     case FailureClass::request_timeout:
     case FailureClass::connect_timeout:
       return 504;
+    case FailureClass::server_error:
+    case FailureClass::reset:
+    case FailureClass::malformed_head:
+    case FailureClass::malformed_body:
+    case FailureClass::error_in_body:
+    case FailureClass::error_in_stream:
+    case FailureClass::empty_stream:
+    case FailureClass::cut_stream:
+    case FailureClass::truncated_body:
+    case FailureClass::error_after_content:
+      return 500;
     default:
       return report.status == 503 ? 529 : report.status;
   }
@@ -97,7 +108,17 @@ std::string write_error(const ErrorReport& report) {
   WireText text;
   JsonWriter json(text);
   json.begin_object().field("type", "error").key("error").begin_object();
-  json.field("type", type_of(error_status(report))).field("message", message).end_object();
+  json.field("type", type_of(error_status(report))).field("message", message);
+  if (report.code == "thread_unsupported_request")  // SDKs go on without the thread
+    json.key("details")
+        .begin_object()
+        .field("error_code", report.code)
+        .key("unsupported")
+        .begin_array()
+        .string(report.param)
+        .end_array()
+        .end_object();
+  json.end_object();
   json.text_field("request_id", report.request_id).end_object();
   return text.joined();
 }

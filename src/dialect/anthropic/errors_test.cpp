@@ -86,6 +86,8 @@ TEST(AnthropicErrors, AreWrittenWithTheirType) {
       {"money", 429, FailureClass::unpaid, 402, "billing_error"},
       {"load", 429, FailureClass::rate_limited, 429, "rate_limit_error"},
       {"late", 502, FailureClass::stall, 504, "timeout_error"},
+      {"the provider's fault", 502, FailureClass::server_error, 500, "api_error"},
+      {"a cut stream", 502, FailureClass::cut_stream, 500, "api_error"},
       {"too long, in the words that clients look for", 400, FailureClass::context_too_long, 400,
        R"("message":"prompt is too long: m")"},
       {"all targets down", 503, FailureClass::none, 529, "overloaded_error"},
@@ -97,6 +99,15 @@ TEST(AnthropicErrors, AreWrittenWithTheirType) {
     EXPECT_NE(body.find(c.want), std::string::npos) << c.rule << body;
     EXPECT_TRUE(body.ends_with(R"(,"request_id":"req_9"})")) << body;
   }
+}
+
+TEST(AnthropicErrors, AThreadIsRefusedWithItsDetails) {
+  const ErrorReport report{400,    "m", "thread_unsupported_request", "thread", FailureClass::none,
+                           "req_9"};
+  EXPECT_EQ(
+      codec().write_error(report),
+      R"({"type":"error","error":{"type":"invalid_request_error","message":"m","details":)"
+      R"({"error_code":"thread_unsupported_request","unsupported":["thread"]}},"request_id":"req_9"})");
 }
 
 }  // namespace

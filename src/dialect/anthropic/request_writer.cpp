@@ -173,7 +173,7 @@ class RequestWriter {
 
   void decide_foreign(Thinking& out) {
     const Reasoning& asked = request_.reasoning;
-    if (asked.effort == Effort::unset && !asked.budget_tokens && !asked.adaptive) return;
+    if (asked.effort == Effort::unset && !asked.budget_tokens && !asked.as_it_likes()) return;
     if (w_.abilities.adaptive_thinking) {
       out.type = "adaptive";
       if (out.effort == Effort::unset && asked.budget_tokens)

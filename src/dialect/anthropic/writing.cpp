@@ -2,27 +2,12 @@
 #include <algorithm>
 
 #include "dialect/anthropic/message_writer.h"
+#include "dialect/field_names.h"
 
 namespace holdfast::dialect::anthropic {
 namespace {
 
 constexpr std::size_t most_marks = 4;
-
-std::string_view house_of(Dialect dialect) {
-  switch (dialect) {
-    case Dialect::openai:
-    case Dialect::openai_responses:
-      return "openai";
-    case Dialect::anthropic:
-    case Dialect::bedrock:
-      return "anthropic";
-    case Dialect::gemini:
-      return "google";
-    case Dialect::cohere:
-      return "cohere";
-  }
-  return {};
-}
 
 std::size_t marks_in(const std::vector<Block>& blocks) {
   std::size_t count = 0;

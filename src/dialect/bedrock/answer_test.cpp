@@ -81,7 +81,7 @@ TEST(BedrockAnswer, IsWrittenForItsClients) {
   thought.text = "hm";
   thought.signature = {"sig", "openai", "rs_1"};
   Block own = thought;
-  own.signature = {"sig", "anthropic", {}};
+  own.signature = {"sig", "bedrock", {}};
   Block redacted;
   redacted.kind = BlockKind::redacted_thinking;
   redacted.signature = {"sig", "openai", {}};
@@ -171,6 +171,13 @@ TEST(BedrockErrors, AreToldApart) {
   }
 }
 
+TEST(BedrockErrors, AreNamedInAHeader) {
+  const ErrorFacts facts = read_named_error(
+      400, "ServiceQuotaExceededException:http://internal.amazon.com/", R"({"message":"x"})");
+  EXPECT_EQ(facts.code, "ServiceQuotaExceededException");
+  EXPECT_EQ(to_string(facts.failure), to_string(FailureClass::unpaid));
+}
+
 ErrorReport report(int status, std::string_view message,
                    FailureClass failure = FailureClass::none) {
   ErrorReport out;
@@ -194,6 +201,10 @@ TEST(BedrockErrors, AreTold) {
        report(400, "9 > 8", FailureClass::context_too_long), 400,
        R"({"__type":"ValidationException","message":"Input is too long for requested model. 9 > 8"})"},
       {"a key", report(401, "x"), 403, R"({"__type":"UnrecognizedClientException","message":"x"})"},
+      {"a signature",
+       {403, "x", "invalid_signature", {}, FailureClass::none, {}},
+       403,
+       R"({"__type":"InvalidSignatureException","message":"x"})"},
       {"a limit", report(429, "x", FailureClass::rate_limited), 429,
        R"({"__type":"ThrottlingException","message":"x"})"},
       {"money", report(429, "x", FailureClass::unpaid), 400,

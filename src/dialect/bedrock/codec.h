@@ -21,6 +21,9 @@ std::optional<ConversePath> read_path(std::string_view path);
 // The same the other way; the model is percent-encoded (':' is %3A, '/' is %2F).
 std::string path_of(std::string_view model, bool stream);
 
+// Reads an error whose name stands in the answer's header x-amzn-ErrorType; empty: it does not.
+ErrorFacts read_named_error(int status, std::string_view name, std::string_view body);
+
 // The exception as which a failure is told, "ThrottlingException": the value of the answer's header
 // x-amzn-ErrorType.
 std::string_view exception_of(const ErrorReport& report);

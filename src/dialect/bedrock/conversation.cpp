@@ -68,6 +68,9 @@ std::vector<Conversation::Piece>& Conversation::pieces_of(std::string_view role)
 void Conversation::collect(const Message& message, std::size_t index) {
   const std::string place = place_of(losses_.client, index);
   if (!message.name.empty()) losses_.refuse(place + ".name", "Converse has no names of speakers");
+  foreign_turn_ = std::ranges::any_of(message.content, [](const Block& block) {
+    return !block.signature.house.empty() && block.signature.house != own_signer;
+  });
   const bool system = message.role == Role::system;
   if (system && losses_.foreign)
     losses_.refuse(place, "Converse takes system texts at the beginning");
@@ -180,8 +183,11 @@ bool Conversation::carries_call(const Block& block, const std::string& place) {
 bool Conversation::carries_thought(const Block& block, const std::string& place) {
   const std::string_view house =
       block.signature.house.empty() ? house_of(losses_.client) : block.signature.house;
-  const std::string_view reader = abilities_.house.empty() ? own_house : abilities_.house;
-  if (house == reader) return true;
+  if (block.signature.value.empty() && foreign_turn_) {
+    losses_.drop(place, "another house's model thought it");
+    return false;
+  }
+  if (house == own_signer) return true;
   losses_.drop(place + ".signature", fmt::format("only {} can read it", house));
   return false;
 }

@@ -37,7 +37,7 @@ FailureClass class_of(int status, std::string_view code, std::string_view messag
       if (holds_any(message, too_long)) return FailureClass::context_too_long;
       if (holds_any(message, filtered)) return FailureClass::content_filter;
       if (holds_any(message, no_such_model)) return FailureClass::model_gone;
-      if (code == "ServiceQuotaExceededException") return FailureClass::rate_limited;
+      if (code == "ServiceQuotaExceededException") return FailureClass::unpaid;
       if (code == "ThrottlingException") return FailureClass::rate_limited;
       return code == "ConflictException" ? FailureClass::conflict : FailureClass::bad_request;
     case 402:
@@ -88,6 +88,7 @@ Told told_as(const ErrorReport& report) {
     default:
       break;
   }
+  if (report.code == "invalid_signature") return {403, "InvalidSignatureException"};
   switch (report.status) {
     case 401:
       return {403, "UnrecognizedClientException"};
@@ -142,14 +143,19 @@ std::string_view error_message(JsonValue root, Arena& arena) {
 }
 
 ErrorFacts read_error(int status, std::string_view body) {
+  return read_named_error(status, {}, body);
+}
+
+ErrorFacts read_named_error(int status, std::string_view name, std::string_view body) {
   ErrorFacts facts;
+  facts.code = bare_name(name);
   JsonDocument document;
   Arena arena;
   if (document.parse(body, lenient) && document.root().is_object()) {
     const JsonValue root = document.root();
     facts.message = error_message(root, arena);
-    for (const std::string_view name : {"__type", "code", "Code"})
-      if (facts.code.empty()) facts.code = bare_name(root[name].text(arena));
+    for (const std::string_view member : {"__type", "code", "Code"})
+      if (facts.code.empty()) facts.code = bare_name(root[member].text(arena));
     facts.is_json_error = !facts.message.empty() || !facts.code.empty();
   }
   facts.failure = class_of(status, facts.code, facts.message);

@@ -8,7 +8,10 @@
 namespace holdfast::dialect::bedrock {
 
 inline constexpr JsonScanOptions lenient{.allow_lone_surrogates = true};
+// Whose model it is when nothing else is known ...
 inline constexpr std::string_view own_house = "anthropic";
+// ... and whose signatures are: what one host has signed, another may refuse.
+inline constexpr std::string_view own_signer = "bedrock";
 
 std::expected<Request, RequestProblem> read_request(std::string_view body, std::string_view model,
                                                     bool stream);

@@ -139,7 +139,7 @@ class RequestWriter {
       return;
     }
     const bool explicit_budget = asked.budget_tokens.value_or(0) > 0;
-    const bool wanted = asked.adaptive || asked.budget_tokens || asked.effort != Effort::unset;
+    const bool wanted = asked.as_it_likes() || asked.budget_tokens || asked.effort != Effort::unset;
     if (!wanted || asked.budget_tokens == 0) return;
     if (forced && !explicit_budget && !asked.adaptive) {  // an effort is a hint, a choice is none
       losses_.drop(field("reasoning_effort"), "the model cannot think when it has to call a tool");

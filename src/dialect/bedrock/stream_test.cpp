@@ -286,15 +286,18 @@ TEST(BedrockStream, WhatWaitsKeepsItsSignature) {
     client.event(EventKind::block_start, block, BlockKind::thinking);
   client.event(EventKind::delta, 0, BlockKind::thinking, "a");
   for (const std::uint32_t block : {1U, 2U, 3U})
-    client.sign(block, BlockKind::thinking, {"s", "anthropic", {}});
+    client.sign(block, BlockKind::thinking, {"s", "bedrock", {}});
   client.event(EventKind::end);
   EXPECT_EQ(client.said(), std::string(R"(messageStart {"role":"assistant"}
 contentBlockDelta {"delta":{"reasoningContent":{"text":"a"}},"contentBlockIndex":0}
 contentBlockStop {"contentBlockIndex":0}
+contentBlockDelta {"delta":{"reasoningContent":{"text":""}},"contentBlockIndex":1}
 contentBlockDelta {"delta":{"reasoningContent":{"signature":"s"}},"contentBlockIndex":1}
 contentBlockStop {"contentBlockIndex":1}
+contentBlockDelta {"delta":{"reasoningContent":{"text":""}},"contentBlockIndex":2}
 contentBlockDelta {"delta":{"reasoningContent":{"signature":"s"}},"contentBlockIndex":2}
 contentBlockStop {"contentBlockIndex":2}
+contentBlockDelta {"delta":{"reasoningContent":{"text":""}},"contentBlockIndex":3}
 contentBlockDelta {"delta":{"reasoningContent":{"signature":"s"}},"contentBlockIndex":3}
 contentBlockStop {"contentBlockIndex":3}
 )") + closing);

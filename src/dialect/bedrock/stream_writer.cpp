@@ -235,13 +235,18 @@ class ConverseStreamWriter final : public StreamWriter {
       say(block, R"({"text":)", text, "}", out);
   }
 
+  // No thought is without a text.
+  void say_signature(Block& block, std::string_view signature, std::string& out) {
+    if (!block.spoken) say(block, R"({"reasoningContent":{"text":)", "", "}}", out);
+    say(block, R"({"reasoningContent":{"signature":)", signature, "}}", out);
+  }
+
   void sign(Block& block, const Signature& signature, std::string& out) {
     if (block.kind == BlockKind::redacted_thinking)
       say(block, R"({"reasoningContent":{"redactedContent":)", redacted_for_client(signature), "}}",
           out);
     else
-      say(block, R"({"reasoningContent":{"signature":)", signature_for_client(signature), "}}",
-          out);
+      say_signature(block, signature_for_client(signature), out);
   }
 
   void stop(std::string& out) {
@@ -261,7 +266,7 @@ class ConverseStreamWriter final : public StreamWriter {
     Block thought;
     thought.kind = BlockKind::thinking;
     const std::string wrapped = wrap_signature({signature.value, signature.house, of_previous});
-    say(thought, R"({"reasoningContent":{"signature":)", wrapped, "}}", out);
+    say_signature(thought, wrapped, out);
     stop(out);
   }
 

@@ -78,7 +78,7 @@ constexpr std::array stops = {
 };
 
 bool is_own(const Signature& signature) {
-  return signature.house.empty() || signature.house == own_house;
+  return signature.house.empty() || signature.house == own_signer;
 }
 
 int hex_value(char c) {
@@ -160,7 +160,7 @@ std::string redacted_for_client(const Signature& signature) {
   if (is_own(signature) && alphabet_of(signature.value) == Base64Alphabet::standard)
     return std::string(signature.value);
   Signature named = signature;
-  if (named.house.empty()) named.house = own_house;
+  if (named.house.empty()) named.house = own_signer;
   std::string out;
   append_base64(out, wrap_signature(named));
   return out;

@@ -82,6 +82,7 @@ class Conversation {
   JsonDocument document_;
   std::string problem_;
   bool has_tool_blocks_ = false;
+  bool foreign_turn_ = false;  // another house signed something of the message being collected
 };
 
 }  // namespace holdfast::dialect::bedrock

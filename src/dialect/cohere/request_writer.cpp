@@ -154,7 +154,8 @@ class RequestWriter {
   void thinking() {
     const Reasoning& asked = request_.reasoning;
     const bool off = asked.off || asked.effort == Effort::none || asked.budget_tokens == 0;
-    if (!off && asked.effort == Effort::unset && !asked.budget_tokens && !asked.adaptive) return;
+    if (!off && asked.effort == Effort::unset && !asked.budget_tokens && !asked.as_it_likes())
+      return;
     json_.key("thinking").begin_object().field("type", off ? "disabled" : "enabled");
     if (!off && asked.budget_tokens.value_or(-1) > 0) {
       json_.field("token_budget", *asked.budget_tokens);

@@ -27,7 +27,7 @@ class AnswerWriter {
     for (const Extra& extra : response_.extras)
       if (extra.from == Dialect::gemini && !extra.name.starts_with("candidates["))
         json_.raw_field(extra.name, extra.raw);
-    write_usage(json_, response_.usage, response_.service_tier);
+    write_usage(json_, response_.usage);
     json_.field("modelVersion", context_.model.empty() ? response_.model : context_.model);
     if (response_.created_s > 0)
       json_.field("createTime", string_view(time_of(response_.created_s)));

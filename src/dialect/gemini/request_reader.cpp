@@ -13,6 +13,12 @@ namespace {
 
 using std::string_view;
 
+// A part of a thought whose signature stands elsewhere.
+bool is_thought_piece(const Block& block) {
+  return block.kind == BlockKind::thinking && block.signature.value.empty() &&
+         block.extra.raw.empty();
+}
+
 // Members that leave the answer what it is.
 bool is_harmless(string_view path, string_view raw) {
   constexpr string_view harmless[] = {
@@ -137,6 +143,17 @@ void RequestReader::join_pieces() {
     if (!alike || !(wrapped_end || next_chunk)) {
       close();
       joined.push_back(std::move(block));
+      continue;
+    }
+    if (wrapped_end && block.kind == BlockKind::thinking) {  // it signs all pieces before it
+      close();
+      std::size_t first = joined.size() - 1;
+      while (first > 0 && is_thought_piece(joined[first - 1])) --first;
+      std::string whole;
+      for (std::size_t k = first; k < joined.size(); ++k) whole += joined[k].text;
+      joined.resize(first + 1);
+      joined.back().text = reading_.arena.keep(std::move(whole));
+      joined.back().signature = block.signature;
       continue;
     }
     if (!pieces) text = joined.back().text;

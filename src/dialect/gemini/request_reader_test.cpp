@@ -163,6 +163,15 @@ TEST(GeminiRequest, PartsBecomeBlocks) {
        "messages[0].content[0].signature.value = \"sig+/=\"\n"
        "messages[0].content[0].signature.house = \"anthropic\"\n"
        "messages[0].content[1] = text\nmessages[0].content[1].text = \"Hello\"\n"},
+      {"the same in one content: the signature is that of all pieces before it",
+       R"([{"role":"model","parts":[{"text":"let ","thought":true},{"text":"me","thought":true},)"
+       R"({"text":"","thought":true,"thoughtSignature":")" +
+           foreign + R"("},{"text":"Hello"}]}])",
+       "messages[0] = assistant\n"
+       "messages[0].content[0] = thinking\nmessages[0].content[0].text = \"let me\"\n"
+       "messages[0].content[0].signature.value = \"sig+/=\"\n"
+       "messages[0].content[0].signature.house = \"anthropic\"\n"
+       "messages[0].content[1] = text\nmessages[0].content[1].text = \"Hello\"\n"},
       {"a kind of part that is not known stays as it is", R"([{"parts":[{"newPart":{"a":1}}]}])",
        "messages[0] = user\nmessages[0].content[0] = native\n"
        "messages[0].content[0].extra = gemini: newPart {\"newPart\":{\"a\":1}}\n"},

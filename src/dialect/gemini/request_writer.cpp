@@ -174,7 +174,8 @@ void RequestWriter::write_thinking_config(JsonWriter& json) {
   const Reasoning& reasoning = request_.reasoning;
   // Anthropic's clients see the thoughts that they ask for, unless they say otherwise.
   const bool shown_unasked =
-      house_of(request_.from) == "anthropic" && (reasoning.budget_tokens || reasoning.adaptive);
+      (request_.from == Dialect::anthropic || request_.from == Dialect::bedrock) &&
+      (reasoning.budget_tokens || reasoning.adaptive);
   config.begin_object();
   if (reasoning.show)
     config.field("includeThoughts", *reasoning.show);

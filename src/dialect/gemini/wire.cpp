@@ -113,7 +113,7 @@ Usage read_usage(JsonValue metadata) {
   return out;
 }
 
-void write_usage(JsonWriter& json, const Usage& usage, string_view service_tier) {
+void write_usage(JsonWriter& json, const Usage& usage) {
   if (!usage.given()) return;
   const auto count = [&json](string_view name, std::int64_t value) {
     if (value >= 0) json.field(name, value);
@@ -126,7 +126,6 @@ void write_usage(JsonWriter& json, const Usage& usage, string_view service_tier)
     count("candidatesTokenCount", std::max<std::int64_t>(usage.tokens_out - reasoning, 0));
   count("thoughtsTokenCount", usage.tokens_reasoning);
   count("totalTokenCount", sum(usage.tokens_in, usage.tokens_out));
-  json.text_field("serviceTier", tier_name(service_tier));
   json.end_object();
 }
 

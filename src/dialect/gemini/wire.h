@@ -26,7 +26,7 @@ void write_finish(JsonWriter& json, const Finish& finish);
 
 Usage read_usage(JsonValue metadata);
 // Writes the member usageMetadata; nothing when nothing is known.
-void write_usage(JsonWriter& json, const Usage& usage, std::string_view service_tier = {});
+void write_usage(JsonWriter& json, const Usage& usage);
 
 // OpenAI's word for Google's tier, and back; empty: no such tier.
 std::string_view tier_from(std::string_view google);

@@ -219,7 +219,9 @@ class RequestWriter {
     const Reasoning& reasoning = request_.reasoning;
     if (reasoning.off) return Effort::none;
     if (reasoning.effort != Effort::unset) return reasoning.effort;
-    return reasoning.budget_tokens ? effort_of_budget(*reasoning.budget_tokens) : Effort::unset;
+    if (reasoning.budget_tokens) return effort_of_budget(*reasoning.budget_tokens);
+    // Its models show thoughts only when they are asked for an effort.
+    return reasoning.show == true && d_.thinking_chunks ? Effort::medium : Effort::unset;
   }
 
   // The nearest that the target knows; of two, the lower.

@@ -40,6 +40,7 @@ dialect::Abilities Adapter::abilities(std::string_view model) const {
   dialect::Abilities out;
   out.house = owner_;
   if (owner_.empty() && model.find("anthropic") != std::string_view::npos) out.house = "anthropic";
+  out.signer = "bedrock";
   out.provider = provider_;
   out.image_urls = false;
   return out;
@@ -63,6 +64,12 @@ std::string Adapter::authorization(std::string_view path, const dialect::WireTex
   if (!signature) return lines;  // the provider refuses it as revoked, and says so
   for (const auto& [name, value] : *signature) lines += fmt::format("{}: {}\r\n", name, value);
   return lines;
+}
+
+dialect::ErrorFacts Adapter::classify_error(int status, const net::HeaderFields& headers,
+                                            std::string_view body) const {
+  return dialect::bedrock::read_named_error(status, headers.find("x-amzn-errortype").value_or(""),
+                                            body);
 }
 
 Outgoing Adapter::pass(const Passed& request, std::string_view model,

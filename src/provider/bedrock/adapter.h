@@ -19,6 +19,9 @@ class Adapter final : public provider::Adapter {
                                            std::string_view model,
                                            std::vector<dialect::Loss>& losses) const override;
   Result<dialect::EmbedResponse> read_embed(std::string_view body) const override;
+  // The error's name stands in a header.
+  dialect::ErrorFacts classify_error(int status, const net::HeaderFields& headers,
+                                     std::string_view body) const override;
   std::string_view request_id_header() const override { return "x-amzn-requestid"; }
   std::string_view tokens_in_header() const override { return "x-amzn-bedrock-input-token-count"; }
 

@@ -55,11 +55,12 @@ bool Adapter::passes(dialect::Dialect dialect, Endpoint endpoint) const {
   return dialect == dialect::Dialect::gemini;
 }
 
-dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
+dialect::Abilities Adapter::abilities(std::string_view model) const {
   dialect::Abilities out;
   out.house = house_;
   out.provider = provider_;
   out.image_urls = false;
+  out.signed_calls = model.find("gemini-3") != std::string_view::npos;
   return out;
 }
 
