@@ -52,7 +52,8 @@ bool has_clients(const Codec& codec) { return codec.dialect() != Dialect::cohere
 
 Abilities abilities_of(Dialect dialect) {
   Abilities out;
-  out.house = house_of(dialect);
+  // Converse stands for Claude here.
+  out.house = dialect == Dialect::bedrock ? "anthropic" : house_of(dialect);
   out.provider = to_string(dialect);
   out.image_urls = dialect != Dialect::gemini && dialect != Dialect::bedrock;
   return out;

@@ -319,6 +319,7 @@ TEST(BedrockStream, WhatConverseLacksIsLeftOutOrCarriedBeside) {
 contentBlockStart {"start":{"toolUse":{"toolUseId":"c1","name":"f"}},"contentBlockIndex":0}
 contentBlockDelta {"delta":{"toolUse":{"input":"{}"}},"contentBlockIndex":0}
 contentBlockStop {"contentBlockIndex":0}
+contentBlockDelta {"delta":{"reasoningContent":{"text":""}},"contentBlockIndex":1}
 contentBlockDelta {"delta":{"reasoningContent":{"signature":"hf1:google:previous:sig"}},"contentBlockIndex":1}
 contentBlockStop {"contentBlockIndex":1}
 )");
