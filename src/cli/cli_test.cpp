@@ -152,7 +152,11 @@ TEST(Version, IsTextAndJson) {
 
 TEST(ConfigCheck, AcceptsEveryExample) {
   for (const char* name : {"OPENAI_API_KEY", "VLLM_KEY"}) ::setenv(name, "sk-for-the-test", 1);
+  for (const char* name :
+       {"AZURE_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY", "COHERE_API_KEY"})
+    ::setenv(name, "sk-for-the-test", 1);
   ::setenv("SUPPORT_BOT_KEY", "a-key-that-is-long-enough", 1);
+  ::setenv("HOLDFAST_KEY", "one-more-key-that-is-long-enough", 1);
   ::setenv("BATCH_KEY", "another-key-that-is-long-enough", 1);
   ::setenv("HOLDFAST_ENGINE", "/usr/bin/true", 1);
   ::setenv("HOLDFAST_MODEL", HF_SOURCE_DIR "/LICENSE", 1);

@@ -344,7 +344,7 @@ TEST(AnthropicWriteRequest, ThoughtsGoOnlyToWhereTheyCameFrom) {
   };
   const Case cases[] = {
       {"its own", Dialect::anthropic, thought("sig", ""), "anthropic", true},
-      {"its own by way of Bedrock", Dialect::bedrock, thought("sig", ""), "anthropic", true},
+      {"signed at Bedrock", Dialect::bedrock, thought("sig", ""), "anthropic", false},
       {"its own, wrapped on the way", Dialect::openai, thought("sig", "anthropic"), "anthropic",
        true},
       {"another house's", Dialect::anthropic, thought("sig", "openai"), "anthropic", false},
