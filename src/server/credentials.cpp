@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace holdfast::server {
+namespace {
+
+// The credential that the file itself holds: nobody has to wait for it.
+std::shared_ptr<const vault::Credential> written_down(const vault::AuthSettings& settings) {
+  auto out = std::make_shared<vault::Credential>();
+  out->kind = vault::Credential::Kind::aws;
+  out->aws = {settings.access_key_id, settings.secret_access_key, settings.session_token};
+  return out;
+}
+
+}  // namespace
 
 Credentials::Credentials(const Clock& clock, std::span<const std::unique_ptr<Worker>> workers)
     : clock_(clock), workers_(workers) {}
@@ -28,6 +39,7 @@ void Credentials::use(const Settings& settings) {
                           const std::shared_ptr<const vault::Credential>& credential) {
       for (const auto& worker : workers) worker->use_credential(name, credential);
     };
+    if (provider.auth->source == vault::Source::aws_static) post(written_down(*provider.auth));
     entries_.emplace(provider.name,
                      Entry{*provider.auth,
                            keeper_->keep(provider.name, vault::make_source(*provider.auth), post)});

@@ -154,10 +154,10 @@ class Server {
       port = *bound;
     }
     application_port_ = port;
-    for (const auto& worker : workers_) worker->start();
     credentials_.emplace(clock_, workers_);
-    credentials_->use(settings_);
+    credentials_->use(settings_);  // first: what is written down is there with the first request
     admin_->credentials = &*credentials_;
+    for (const auto& worker : workers_) worker->start();
     return {};
   }
 
