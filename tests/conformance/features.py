@@ -654,6 +654,8 @@ def why_not(client: str, dialect: str, provider: str, name: str, direct: bool) -
         return f"asked for in the words of {ONE_CLIENT[name]}"
     if is_js and name == "arguments_exact":
         return EXACT
+    if (client, provider, name) == ("ai_bedrock", "cohere", "structured_output"):
+        return "that SDK forces a call, and parses Cohere's plan together with its arguments"
     for table, key in ((UNASKED, dialect), (UNASKED_JS, client)):
         if name in table.get(key, {}):
             return table[key][name]
