@@ -225,8 +225,8 @@ class Scanner {
   void skip_plain() {
     const char* at = text_.data() + at_;
     const char* const end = text_.data() + text_.size();
-    unsigned found = 0;
-    if (end - at >= 16 && (found = mask_of(specials(at))) == 0) {
+    unsigned found = end - at >= 16 ? mask_of(specials(at)) : 0;
+    if (end - at >= 16 && found == 0) {
       at += 16;
       while (end - at >= 64 &&
              mask_of(specials(at) | specials(at + 16) | specials(at + 32) | specials(at + 48)) == 0)
@@ -370,7 +370,7 @@ std::string valid_utf8(std::string_view text) {
   while (!text.empty()) {
     std::size_t length = 1;
     while (length <= std::min(longest, text.size()) &&
-           !simdjson::validate_utf8(text.data(), length))
+           !simdjson::validate_utf8(text.substr(0, length)))
       ++length;
     const bool whole = length <= std::min(longest, text.size());
     out.append(whole ? text.substr(0, length) : "\xEF\xBF\xBD");

@@ -320,7 +320,7 @@ void Attempt::report_refused() const {
 
 // An upstream's own error as the client may have it; nothing when a secret in it cannot be taken
 // out without breaking it: one that is spelled with escapes, or stands in a frame with a checksum.
-std::optional<std::string> Attempt::presentable(std::string error) const {
+std::optional<std::string> Attempt::presentable(const std::string& error) const {
   std::string clean = scrubbed(error);
   const std::string plain = unescaped(clean);
   if (scrubbed(plain) != plain) return std::nullopt;

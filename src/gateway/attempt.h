@@ -76,7 +76,7 @@ class Attempt {
   std::shared_ptr<const vault::Credential> find_credential();
   void report_refused() const;
   std::string scrubbed(std::string text) const;
-  std::optional<std::string> presentable(std::string error) const;
+  std::optional<std::string> presentable(const std::string& error) const;
   std::unique_ptr<StreamTaker> make_taker();
   Task<Result<std::string_view>> read_piece(net::Deadline deadline);
   Task<bool> keep_alive_if_due();

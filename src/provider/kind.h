@@ -19,7 +19,8 @@ struct Kind {
   bool local = false;  // an engine that Holdfast starts itself
   // The adapter of a provider of this kind.
   //   extra_stop   stop strings to add to every request (local base models); empty for none
-  std::unique_ptr<Adapter> (*make)(const Settings& settings, std::vector<std::string> extra_stop);
+  std::unique_ptr<Adapter> (*make)(const Settings& settings,
+                                   const std::vector<std::string>& extra_stop);
   // Reads the keys that only this kind has; null: there are none.
   void (*read)(config::Section& section, Settings& settings) = nullptr;
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <variant>
+
 #include "records/cursor.h"
 #include "records/schema.h"
 

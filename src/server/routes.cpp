@@ -1,4 +1,6 @@
 // The table of the administrative side: one line per path.
+#include <fmt/format.h>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>

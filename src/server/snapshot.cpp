@@ -26,7 +26,7 @@ std::shared_ptr<const routing::Provider> compile_provider(const provider::Settin
     out->key = settings.key;
     out->short_lived = settings.auth.has_value();
   }
-  out->adapter = settings.kind->make(settings, std::move(extra_stop));
+  out->adapter = settings.kind->make(settings, extra_stop);
   return out;
 }
 

@@ -1,5 +1,7 @@
 #include "server/status.h"
 
+#include <fmt/format.h>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <ctime>

@@ -1,5 +1,6 @@
 // The local engine with the real llama-server and the real default model, when they are there:
 // HOLDFAST_ENGINE and HOLDFAST_MODEL, as ./dev env prints them.
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>

@@ -13,7 +13,7 @@ constexpr std::string_view stream_type = "application/vnd.amazon.eventstream";
 std::string_view accepted(bool stream) { return stream ? stream_type : "application/json"; }
 
 std::unique_ptr<provider::Adapter> make(const Settings& settings,
-                                        std::vector<std::string> /*extra_stop*/) {
+                                        const std::vector<std::string>& /*extra_stop*/) {
   return std::make_unique<Adapter>(settings);
 }
 

@@ -16,7 +16,7 @@ std::string authorization(const Destination& destination) {
 }
 
 std::unique_ptr<provider::Adapter> make(const Settings& settings,
-                                        std::vector<std::string> /*extra_stop*/) {
+                                        const std::vector<std::string>& /*extra_stop*/) {
   return std::make_unique<Adapter>(settings);
 }
 

@@ -14,7 +14,7 @@ std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "
 
 template <bool is_vertex>
 std::unique_ptr<provider::Adapter> make(const Settings& settings,
-                                        std::vector<std::string> /*extra_stop*/) {
+                                        const std::vector<std::string>& /*extra_stop*/) {
   return std::make_unique<Adapter>(settings, is_vertex);
 }
 

@@ -10,8 +10,8 @@ namespace deviations = dialect::openai::deviations;
 
 template <const Shape& shape>
 std::unique_ptr<provider::Adapter> make(const Settings& settings,
-                                        std::vector<std::string> extra_stop) {
-  return std::make_unique<Adapter>(settings, shape, std::move(extra_stop));
+                                        const std::vector<std::string>& extra_stop) {
+  return std::make_unique<Adapter>(settings, shape, extra_stop);
 }
 
 void read_account(config::Section& section, Settings& settings) {
