@@ -405,7 +405,7 @@ Task<void> Attempt::read_error() {
   const bool same_words =
       candidate_.passes || provider_.adapter->codec().dialect() == state_.incoming.front.dialect;
   if (facts.is_json_error && same_words)
-    outcome_.error_body = presentable(std::move(body)).value_or("");
+    outcome_.error_body = presentable(body).value_or("");
   report_refused();
 }
 

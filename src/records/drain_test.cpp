@@ -1,5 +1,6 @@
 #include "records/drain.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>

@@ -1,5 +1,7 @@
 #include "server/admin.h"
 
+#include <fmt/format.h>
+
 #include "console/status_page.h"
 #include "dialect/json_scan.h"
 #include "net/url.h"
