@@ -404,8 +404,7 @@ Task<void> Attempt::read_error() {
   outcome_.error_message = scrubbed(facts.message);
   const bool same_words =
       candidate_.passes || provider_.adapter->codec().dialect() == state_.incoming.front.dialect;
-  if (facts.is_json_error && same_words)
-    outcome_.error_body = presentable(body).value_or("");
+  if (facts.is_json_error && same_words) outcome_.error_body = presentable(body).value_or("");
   report_refused();
 }
 
