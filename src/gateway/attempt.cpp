@@ -116,7 +116,7 @@ dialect::StreamWriter& RequestState::stream_writer() {
   return *writer;
 }
 
-Attempt::Attempt(RequestState& state, const Candidate& candidate)
+Attempt::Attempt(RequestState& state, Candidate& candidate)
     : state_(state),
       candidate_(candidate),
       target_(*candidate.target),
@@ -207,16 +207,16 @@ Task<bool> Attempt::reach_engine(provider::Destination& destination) {
     }
     if (!co_await keep_alive_if_due()) co_return false;
   }
-  const auto endpoint = local.endpoint();
+  engine_ = local.endpoint();  // keeps its key alive
   engine_origin_.tls = false;
   engine_origin_.host = "127.0.0.1";
-  engine_origin_.port = endpoint->port;
+  engine_origin_.port = engine_->port;
   engine_origin_.private_allowed = true;
   engine_pool_key_ = engine_origin_.key();
   engine_authority_ = engine_origin_.authority();
   destination.authority = engine_authority_;
   destination.path = "/v1";
-  destination.key = endpoint->key.reveal();
+  destination.key = engine_->key.reveal();
   co_return true;
 }
 
@@ -231,8 +231,6 @@ Task<void> Attempt::call(bool fresh) {
   if (provider_.engine) {
     const bool up = co_await reach_engine(destination);
     if (!up) co_return;
-    engine_ = provider_.engine->endpoint();
-    destination.key = engine_->key.reveal();
     origin = &engine_origin_;
     pool_key = &engine_pool_key_;
   }
@@ -344,14 +342,21 @@ std::shared_ptr<const vault::Credential> Attempt::find_credential() {
   return found->second;
 }
 
+// The request in the target's words: written when the candidates were chosen, and anew for a second
+// attempt at the same one.
+Result<dialect::WireRequest> Attempt::take_written() {
+  if (auto written = std::exchange(candidate_.written, std::nullopt)) return std::move(*written);
+  std::vector<dialect::Loss> known;  // the candidate has them already
+  return write_for(target_, state_.incoming, known);
+}
+
 // Sends the client's own bytes, or their translation.
 Task<bool> Attempt::send_request(const provider::Destination& destination, net::Deadline deadline) {
   Incoming& incoming = state_.incoming;
   const provider::Adapter& adapter = *provider_.adapter;
   provider::Outgoing outgoing;
   if (!candidate_.passes) {
-    std::vector<dialect::Loss> known;  // the candidate has them already
-    auto written = write_for(target_, incoming, known);
+    auto written = take_written();
     if (!written) {
       fail(FailureClass::bad_request, written.error().detail);
       co_return false;
@@ -545,9 +550,9 @@ Task<bool> Attempt::keep_alive_if_due() {
 
 void Attempt::add_stream_headers(net::AnswerHeaders& headers) const {
   const bool same = candidate_.passes && !content_type_.empty();
-  const auto& codec = client_codec(state_.incoming.front.dialect);
-  headers.add("content-type",
-              same ? content_type_ : codec.stream_content_type(state_.answer_context()));
+  headers.add("content-type", same ? std::string_view(content_type_)
+                                   : client_codec(state_.incoming.front.dialect)
+                                         .stream_content_type(state_.answer_context()));
   headers.add("cache-control", "no-cache");
   headers.add("x-accel-buffering", "no");
 }
@@ -610,6 +615,14 @@ Task<bool> Attempt::flush_stream() {
   co_return sent.has_value();
 }
 
+// What came whole before the failure still reaches the client, if it is there.
+Task<void> Attempt::flush_failed() {
+  const FailureClass failure = outcome_.failure;
+  std::string detail = outcome_.detail;
+  const bool client_there = co_await flush_stream();
+  if (client_there) fail(failure, std::move(detail));
+}
+
 Task<void> Attempt::read_stream() {
   const StreamCount counted(state_.parts.counters.streams);
   const std::unique_ptr<StreamTaker> taker = make_taker();
@@ -639,20 +652,14 @@ Task<void> Attempt::read_stream() {
               late_class());
       fine = false;
     }
-    if (!fine) {  // what came whole before the failure still reaches the client
-      const FailureClass failure = outcome_.failure;
-      const std::string detail = outcome_.detail;
-      const bool client_there = co_await flush_stream();
-      if (client_there) fail(failure, detail);
+    if (!fine) {
+      co_await flush_failed();
       co_return;
     }
     ended = call_->body_done();
   }
   if (!took(taker->finish(taking_, out_))) {
-    const FailureClass failure = outcome_.failure;
-    const std::string detail = outcome_.detail;
-    const bool client_there = co_await flush_stream();
-    if (client_there) fail(failure, detail);
+    co_await flush_failed();
     co_return;
   }
   if (!outcome_.committed) {
@@ -660,8 +667,8 @@ Task<void> Attempt::read_stream() {
     co_return;
   }
   if (!taking_.done && !taking_.finish) {
-    const bool client_there = co_await flush_stream();
-    if (client_there) fail(FailureClass::cut_stream, "the stream ended before it was finished");
+    fail(FailureClass::cut_stream, "the stream ended before it was finished");
+    co_await flush_failed();
     co_return;
   }
   begin_stream();

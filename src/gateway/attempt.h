@@ -31,6 +31,7 @@ struct RequestState {
   bool stopping = false;                          // the process ends: so do its requests
   std::string_view cors_origin;                   // to be named in the answer; empty: none
   std::unique_ptr<dialect::StreamWriter> writer;  // of a stream in the client's dialect
+  int answered_status = 200;                      // what the client was answered
 
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;
@@ -60,7 +61,7 @@ struct Outcome {
 
 class Attempt {
  public:
-  Attempt(RequestState& state, const Candidate& candidate);
+  Attempt(RequestState& state, Candidate& candidate);
   // Makes the call.   fresh: over a new connection
   Task<Outcome> run(bool fresh);
 
@@ -81,6 +82,8 @@ class Attempt {
   Task<Result<std::string_view>> read_piece(net::Deadline deadline);
   Task<bool> keep_alive_if_due();
   Task<bool> flush_stream();
+  Task<void> flush_failed();
+  Result<dialect::WireRequest> take_written();
   Task<void> drain();
   void add_stream_headers(net::AnswerHeaders& headers) const;
   FailureClass late_class() const;
@@ -94,7 +97,7 @@ class Attempt {
   net::Deadline until(net::Deadline phase) const;
 
   RequestState& state_;
-  const Candidate& candidate_;
+  Candidate& candidate_;
   const routing::Target& target_;
   const routing::Provider& provider_;
   net::Origin engine_origin_;  // of a local engine

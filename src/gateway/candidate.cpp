@@ -198,7 +198,7 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
   for (std::size_t i = 0; i < model.targets.size(); ++i) {
     const routing::Target& target = model.targets[i];
     if (!same_space(model, target, incoming)) continue;
-    Candidate one{&target, model.indices[i], passes(target, incoming), {}};
+    Candidate one{&target, model.indices[i], passes(target, incoming), {}, {}};
     if (!one.passes) {
       if (!translatable(incoming)) {
         if (!refused) refused = cannot_serve(incoming, target);
@@ -215,7 +215,7 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
         if (!refused) refused = std::move(refusal);
         continue;
       }
-      const auto written = write_for(target, incoming, one.losses);
+      auto written = write_for(target, incoming, one.losses);
       const auto graver = std::ranges::find(one.losses, false, &Loss::harmless);
       // What would be lost comes first: it may be all that was said.
       if (graver != one.losses.end() && !model.lossy) {
@@ -226,6 +226,7 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
         if (!refused) refused = cannot_write(written.error(), incoming, target);
         continue;
       }
+      one.written = std::move(*written);
     }
     const bool loses = std::ranges::find(one.losses, false, &Loss::harmless) != one.losses.end();
     (loses ? lossy : out).push_back(std::move(one));

@@ -12,10 +12,11 @@ namespace holdfast::gateway {
 
 struct Candidate {
   const routing::Target* target = nullptr;
-  std::uint16_t index = 0;            // in the table of health
-  bool passes = false;                // the client's bytes go on in its own dialect
-  std::vector<dialect::Loss> losses;  // what it cannot express of the request
-  std::string dropped() const;        // their fields, for x-holdfast-dropped; empty: none
+  std::uint16_t index = 0;                      // in the table of health
+  bool passes = false;                          // the client's bytes go on in its own dialect
+  std::vector<dialect::Loss> losses;            // what it cannot express of the request
+  std::optional<dialect::WireRequest> written;  // as it is asked; taken by the first attempt
+  std::string dropped() const;                  // their fields, for x-holdfast-dropped; empty: none
 };
 
 // The targets of `model` that can serve the request: in their order, but those that would lose

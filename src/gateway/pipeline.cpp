@@ -5,7 +5,7 @@
 //   admit         path, method and media type are known; the body is read within its limits
 //   translate_in  one scan finds the fields that matter and refuses what must not pass
 //   route         the logical model's targets, the healthy ones first
-//   attempt       one target after the other until one has answered (attempt.cpp)
+//   attempt       one target after the other until one has answered (attempts.cpp)
 //   translate_out an error in the client's own dialect, when none has
 //   account       records and counts; nothing of it is waited for
 #include <fmt/format.h>
@@ -17,13 +17,12 @@
 #include "dialect/estimate.h"
 #include "dialect/gemini/codec.h"
 #include "dialect/openai/answer.h"
-#include "gateway/attempt.h"
+#include "gateway/attempts.h"
 #include "gateway/front.h"
 #include "gateway/gateway.h"
 #include "gateway/model_list.h"
 #include "net/sigv4.h"
 #include "net/url.h"
-#include "routing/plan.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -117,7 +116,8 @@ class Pipeline {
                .cancel_attempt = {},
                .stopping = false,
                .cors_origin = {},
-               .writer = {}} {}
+               .writer = {},
+               .answered_status = 200} {}
 
   Task<void> run() {
     parts_.counters.requests_in_flight.up();
@@ -300,164 +300,21 @@ class Pipeline {
     if (!fitting && state_.incoming.front.operation == Operation::count_tokens)
       co_return co_await answer_estimate();
     if (!fitting) co_return std::move(fitting.error());
-    std::vector<std::uint16_t> indices;
-    indices.reserve(fitting->size());
-    for (const Candidate& one : *fitting) indices.push_back(one.index);
-    routing::Plan plan(indices, parts_.health);
-    std::optional<std::size_t> position = plan.next(parts_.clock.now());
-    bool fresh = false;
-    while (position) {
-      const Candidate& candidate = (*fitting)[*position];
-      const Outcome outcome = co_await attempt_one(candidate, fresh);
-      if (outcome.answered || outcome.failure == FailureClass::client_left) co_return std::nullopt;
-      if (outcome.committed) {
-        co_await end_cut_stream(outcome);
-        co_return std::nullopt;
-      }
-      const auto next = routing::after_failure(outcome.failure, ended_idle(outcome));
-      if (next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
-      fresh = next == routing::Next::same_target;
-      if (fresh)
-        state_.failed.pop_back();  // not the target's fault, and it is asked again
-      else
-        position = plan.next(parts_.clock.now());
-    }
-    std::optional<std::chrono::milliseconds> cooled_in;
-    const MonoTime now = parts_.clock.now();
-    if (const auto cooled = plan.soonest_cooled(now))
-      cooled_in = duration_cast<std::chrono::milliseconds>(*cooled - now);
-    if (state_.failed.empty()) parts_.counters.refused(observe::Refusal::no_target);
-    co_return no_target_answered(state_.failed, cooled_in);
-  }
-
-  Task<Outcome> attempt_one(const Candidate& candidate, bool fresh) {
-    const routing::Target& target = *candidate.target;
-    const std::size_t index = candidate.index;
-    ++state_.attempts;
-    const MonoTime began = parts_.clock.now();
-    records::AttemptStart start;
-    start.request_id = state_.request_id;
-    start.attempt = state_.attempts;
-    start.started_us = parts_.clock.wall_us();
-    start.logical_model = state_.model->name;
-    start.provider = target.provider->name;
-    start.model = target.model;
-    start.endpoint = state_.incoming.front.endpoint;
-    start.key_name = state_.key_name;
-    start.features = state_.incoming.features;
-    const std::uint64_t serial = parts_.journal.start(start);
-    co_await state_.turn.on_file();  // a call that may cost money is on file before it is made
-
-    Attempt attempt(state_, candidate);
-    Outcome outcome = co_await attempt.run(fresh);
-    const auto took_us = duration_cast<microseconds>(parts_.clock.now() - began).count();
-    if (outcome.failure == FailureClass::none)
-      parts_.health.succeeded(index);
-    else
-      note_failure(target, index, outcome);
-    account_attempt(serial, index, outcome, took_us);
-    co_return outcome;
-  }
-
-  // A kept connection that the upstream closed meanwhile, as it may: says nothing about the target.
-  static bool ended_idle(const Outcome& outcome) {
-    return outcome.stale && outcome.failure == FailureClass::reset;
-  }
-
-  void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome) {
-    const bool blamed = routing::blames_target(outcome.failure) && !ended_idle(outcome);
-    if (blamed)
-      parts_.health.failed(index, outcome.failure, outcome.status, parts_.clock.now(),
-                           parts_.clock.wall_us(), outcome.retry_after);
-    else
-      parts_.health.undecided(index);
-    if (outcome.failure == FailureClass::client_left) return;
-    state_.failed.push_back({outcome.failure, outcome.status, target.provider->name, target.model,
-                             outcome.detail, outcome.retry_after, outcome.error_body,
-                             outcome.error_message});
-    if (!blamed) return;
-    parts_.on_failure({state_.request_id, state_.model->name, target.provider->name, target.model,
-                       outcome.detail, outcome.failure, outcome.status, parts_.clock.wall_us()});
-  }
-
-  void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
-                       std::int64_t took_us) {
-    const auto known = [](std::int64_t tokens) {
-      return tokens >= 0 ? std::optional(tokens) : std::nullopt;
-    };
-    records::AttemptEnd end;
-    end.serial = serial;
-    end.ended_us = parts_.clock.wall_us();
-    end.failure = outcome.failure;
-    end.status = outcome.status;
-    end.tokens_in = known(outcome.usage.tokens_in);
-    end.tokens_out = known(outcome.usage.tokens_out);
-    end.tokens_cached = known(outcome.usage.tokens_cached);
-    end.tokens_reasoning = known(outcome.usage.tokens_reasoning);
-    end.usage_from_provider = outcome.usage.given();
-    end.first_content_us = outcome.first_content_us;
-    end.total_us = took_us;
-    end.bytes_sent = outcome.bytes_sent;
-    end.bytes_received = outcome.bytes_received;
-    end.client_left = outcome.failure == FailureClass::client_left;
-    end.committed = outcome.committed;
-    end.answer_status = outcome.answer_status;
-    end.upstream_request_id = outcome.upstream_request_id;
-    parts_.journal.end(end);
-    state_.turn.schedule();
-
-    observe::TargetCounters& counts = parts_.counters.target(index);
-    counts.attempts[static_cast<std::size_t>(outcome.failure)].add();
-    counts.attempt_duration.observe_us(took_us);
-    if (outcome.first_content_us >= 0)
-      counts.time_to_first_content.observe_us(outcome.first_content_us);
-    const std::int64_t tokens[] = {outcome.usage.tokens_in, outcome.usage.tokens_out,
-                                   outcome.usage.tokens_cached, outcome.usage.tokens_reasoning};
-    for (std::size_t kind = 0; kind < std::size(tokens); ++kind)
-      if (tokens[kind] > 0) counts.tokens[kind].add(static_cast<std::uint64_t>(tokens[kind]));
-    if (outcome.failure != FailureClass::none && !outcome.committed &&
-        routing::after_failure(outcome.failure, ended_idle(outcome)) == routing::Next::next_target)
-      counts.failovers[static_cast<std::size_t>(outcome.failure)].add();
-    parts_.counters.upstream_sent_bytes.add(outcome.bytes_sent);
-    parts_.counters.upstream_received_bytes.add(outcome.bytes_received);
-  }
-
-  // The client has content and the stream is broken: one error event, then the end.
-  Task<void> end_cut_stream(const Outcome& outcome) {
-    parts_.counters.cut_streams.add();
-    status_ = 200;
-    if (!state_.incoming.stream) {  // a whole answer cut short: the missing bytes say so
-      state_.exchange.close_after();
-      co_return;
-    }
-    parts_.counters.error_events.add();
-    const std::string event =
-        outcome.error_event_sent ? std::string() : error_event(broken_stream(outcome.failure));
-    auto sent = co_await state_.exchange.end(event);
-    (void)sent;
-  }
-
-  // The one event that ends a broken stream, in the client's dialect.
-  std::string error_event(const Refusal& refusal) {
-    const dialect::Dialect dialect = state_.incoming.front.dialect;
-    if (dialect == dialect::Dialect::openai)
-      return fmt::format("data: {}\n\n", body_of(refusal, dialect, state_.request_id));
-    std::string event;
-    state_.stream_writer().error(report_of(refusal, state_.request_id), event);
-    return event;
+    Attempts attempts(state_);
+    co_return co_await attempts.run(*fitting);
   }
 
   Task<void> answer(const Refusal& refusal) {
     if (state_.exchange.begun()) {  // comments went out already: the error comes as an event
-      status_ = 200;
+      state_.answered_status = 200;
       parts_.counters.error_events.add();
-      const std::string event = error_event(refusal);
+      const std::string event = error_event(state_, refusal);
       auto sent = co_await state_.exchange.end(event);
       (void)sent;
       co_return;
     }
     const dialect::Dialect dialect = state_.incoming.front.dialect;
-    status_ = status_of(refusal, dialect);
+    state_.answered_status = status_of(refusal, dialect);
     net::AnswerHeaders headers = state_.common_headers();
     headers.add("content-type", "application/json");
     if (dialect == dialect::Dialect::bedrock)
@@ -482,7 +339,7 @@ class Pipeline {
       if (!reasons.empty()) headers.add("x-holdfast-fallback-reason", fallback_reasons(reasons));
     }
     const std::string body = body_of(refusal, dialect, state_.request_id);
-    auto sent = co_await state_.exchange.answer(status_, headers, body);
+    auto sent = co_await state_.exchange.answer(state_.answered_status, headers, body);
     (void)sent;
   }
 
@@ -495,7 +352,7 @@ class Pipeline {
     net::AnswerHeaders headers = state_.common_headers();
     headers.add("content-type", "application/json");
     headers.add("x-holdfast-estimate", "true");
-    status_ = 200;
+    state_.answered_status = 200;
     auto sent = co_await state_.exchange.answer(200, headers, body);
     (void)sent;
     co_return std::nullopt;
@@ -511,7 +368,7 @@ class Pipeline {
                   head().headers.find("access-control-request-headers").value_or("authorization"));
       headers.add("access-control-max-age", "600");
     }
-    status_ = 204;
+    state_.answered_status = 204;
     auto sent = co_await state_.exchange.answer(204, headers, {});
     (void)sent;
   }
@@ -532,7 +389,7 @@ class Pipeline {
     const std::string& body = *listed;
     net::AnswerHeaders headers = state_.common_headers();
     headers.add("content-type", "application/json");
-    status_ = 200;
+    state_.answered_status = 200;
     auto sent = co_await state_.exchange.answer(200, headers, body);
     (void)sent;
     co_return std::nullopt;
@@ -542,7 +399,8 @@ class Pipeline {
     const net::Exchange& exchange = state_.exchange;
     if (exchange.client_left()) parts_.counters.clients_left.add();
     parts_.counters.client_sent_bytes.add(exchange.bytes_sent());
-    parts_.counters.answered(route_, static_cast<unsigned>(exchange.begun() ? status_ : 499));
+    parts_.counters.answered(
+        route_, static_cast<unsigned>(exchange.begun() ? state_.answered_status : 499));
     parts_.counters.request_duration[static_cast<std::size_t>(route_)].observe_us(
         duration_cast<microseconds>(parts_.clock.now() - state_.started).count());
   }
@@ -553,7 +411,6 @@ class Pipeline {
   Route route_ = Route::other;
   bool known_ = false;      // the path is one of ours
   std::string_view allow_;  // of a 405
-  int status_ = 200;        // what the client was answered
 };
 
 }  // namespace

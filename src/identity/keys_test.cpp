@@ -4,8 +4,16 @@
 
 namespace holdfast::identity {
 namespace {
+KeySettings key(std::string name, const char* secret, std::vector<std::string> models) {
+  KeySettings out;
+  out.name = std::move(name);
+  out.key = Secret(secret);
+  out.models = std::move(models);
+  return out;
+}
+
 TEST(Keys, FindsTheKeyThatIsOffered) {
-  const Keys keys({{"app", Secret("sk-app"), {"chat"}}, {"ops", Secret("sk-ops"), {}}});
+  const Keys keys({key("app", "sk-app", {"chat"}), key("ops", "sk-ops", {})});
   struct Case {
     const char* rule;
     const char* offered;
@@ -25,14 +33,14 @@ TEST(Keys, FindsTheKeyThatIsOffered) {
 }
 
 TEST(Keys, FindsTheKeyOfAName) {
-  const Keys keys({{"app", Secret("sk-app"), {"chat"}}});
+  const Keys keys({key("app", "sk-app", {"chat"})});
   ASSERT_NE(keys.find_name("app"), nullptr);
   EXPECT_EQ(keys.find_name("sk-app"), nullptr);
 }
 
 TEST(MayUse, OnlyTheModelsThatTheKeyNames) {
-  const KeySettings app{"app", Secret("sk-app"), {"chat"}};
-  const KeySettings ops{"ops", Secret("sk-ops"), {}};
+  const KeySettings app = key("app", "sk-app", {"chat"});
+  const KeySettings ops = key("ops", "sk-ops", {});
   EXPECT_TRUE(may_use(&app, "chat"));
   EXPECT_FALSE(may_use(&app, "Chat"));
   EXPECT_FALSE(may_use(&app, "embed"));

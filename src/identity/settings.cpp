@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <unordered_map>
 
 #include "config/section.h"
@@ -9,6 +10,10 @@
 namespace holdfast::identity {
 namespace {
 constexpr std::size_t short_key_bytes = 16;
+constexpr std::array<config::Choice<ServiceClass>, 3> classes = {
+    {{"critical_revenue", ServiceClass::critical_revenue},
+     {"internal_productivity", ServiceClass::internal_productivity},
+     {"experimental", ServiceClass::experimental}}};
 
 void read_key(config::Section& section, std::span<const std::string_view> models,
               KeySettings& key) {
@@ -23,8 +28,16 @@ void read_key(config::Section& section, std::span<const std::string_view> models
       section.unknown_name("models", key.models[i],
                            fmt::format("entry {} names a model that is not configured", i + 1),
                            {models.begin(), models.end()});
+  section.word("team", key.team, "whose key it is: limits, budgets and routes may go by it");
+  section.word("service", key.service, "what asks with it, likewise");
+  section.choice("class", key.service_class, classes,
+                 "who is shed last when there is too little for all");
 }
 }  // namespace
+
+std::string_view to_string(ServiceClass service_class) {
+  return std::ranges::find(classes, service_class, &config::Choice<ServiceClass>::value)->name;
+}
 
 void read_settings(config::Section& top, std::span<const std::string_view> models,
                    std::vector<KeySettings>& into) {

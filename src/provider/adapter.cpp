@@ -48,11 +48,10 @@ dialect::ErrorFacts Adapter::classify_error(int status, const net::HeaderFields&
   return codec().read_error(status, body);
 }
 
-std::string request_head(const Destination& destination, std::string_view path,
-                         std::size_t body_bytes, std::string_view accept,
-                         std::string_view authorization) {
+Outgoing post(const Destination& destination, std::string_view path, dialect::WireText body,
+              std::string_view accept, std::string_view authorization) {
   constexpr std::size_t usual_head_bytes = 512;
-  const fmt::format_int length(body_bytes);
+  const fmt::format_int length(body.size());
   std::string out;
   out.reserve(usual_head_bytes + path.size() + authorization.size());
   out.append("POST ").append(destination.path).append(path);
@@ -61,7 +60,14 @@ std::string request_head(const Destination& destination, std::string_view path,
   out.append(length.data(), length.size()).append("\r\nAccept: ").append(accept);
   out.append("\r\nAccept-Encoding: identity\r\nUser-Agent: holdfast\r\nX-Request-Id: ");
   out.append(destination.attempt_id).append("\r\n").append(authorization).append("\r\n");
-  return out;
+  return {std::move(out), std::move(body)};
+}
+
+std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
+
+std::string bearer(const Destination& destination) {
+  if (destination.key.empty()) return {};
+  return fmt::format("Authorization: Bearer {}\r\n", destination.key);
 }
 
 dialect::WireText with_model(const Passed& request, std::string_view model) {

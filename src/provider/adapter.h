@@ -100,11 +100,14 @@ struct Adapter {
   virtual std::string_view tokens_in_header() const { return {}; }
 };
 
-// The head of a POST to `path` below the base URL.
+// A POST of JSON to `path` below the base URL.
 //   authorization   header lines, each ended by CR LF
-std::string request_head(const Destination& destination, std::string_view path,
-                         std::size_t body_bytes, std::string_view accept,
-                         std::string_view authorization);
+Outgoing post(const Destination& destination, std::string_view path, dialect::WireText body,
+              std::string_view accept, std::string_view authorization);
+// What is asked for: server-sent events, or a whole answer.
+std::string_view accepted(bool stream);
+// The header line of a bearer token; empty: the destination has no key.
+std::string bearer(const Destination& destination);
 // The body with its model replaced wherever it stands.
 dialect::WireText with_model(const Passed& request, std::string_view model);
 

@@ -10,8 +10,6 @@
 namespace holdfast::provider::anthropic {
 namespace {
 
-std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
-
 std::unique_ptr<provider::Adapter> make(const Settings& settings,
                                         const std::vector<std::string>& /*extra_stop*/) {
   return std::make_unique<Adapter>(settings);
@@ -59,8 +57,7 @@ Outgoing Adapter::pass(const Passed& request, std::string_view model,
   std::string path =
       request.endpoint == Endpoint::count_tokens ? "/v1/messages/count_tokens" : "/v1/messages";
   if (!request.query.empty()) path.append("?").append(request.query);
-  return {request_head(destination, path, body.size(), accepted(request.stream), lines),
-          std::move(body)};
+  return post(destination, path, std::move(body), accepted(request.stream), lines);
 }
 
 Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/, bool stream,
@@ -71,8 +68,7 @@ Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/,
       request.headers, [](const auto& header) { return header.first == "anthropic-version"; });
   if (!versioned) lines += fmt::format("anthropic-version: {}\r\n", version_);
   for (const auto& [name, value] : request.headers) lines += fmt::format("{}: {}\r\n", name, value);
-  return {request_head(destination, request.path, request.body.size(), accepted(stream), lines),
-          std::move(request.body)};
+  return post(destination, request.path, std::move(request.body), accepted(stream), lines);
 }
 
 }  // namespace holdfast::provider::anthropic

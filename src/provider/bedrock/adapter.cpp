@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::string_view stream_type = "application/vnd.amazon.eventstream";
 
-std::string_view accepted(bool stream) { return stream ? stream_type : "application/json"; }
-
 std::unique_ptr<provider::Adapter> make(const Settings& settings,
                                         const std::vector<std::string>& /*extra_stop*/) {
   return std::make_unique<Adapter>(settings);
@@ -48,9 +46,7 @@ dialect::Abilities Adapter::abilities(std::string_view model) const {
 
 std::string Adapter::authorization(std::string_view path, const dialect::WireText& body,
                                    const Destination& destination) const {
-  if (destination.aws == nullptr)
-    return destination.key.empty() ? std::string()
-                                   : fmt::format("Authorization: Bearer {}\r\n", destination.key);
+  if (destination.aws == nullptr) return bearer(destination);
   net::Sha256 hash;
   body.for_each_part([&hash](std::string_view part) { hash.update(part); });
   const std::string payload = hash.hex();
@@ -76,16 +72,16 @@ Outgoing Adapter::pass(const Passed& request, std::string_view model,
                        const Destination& destination) const {
   dialect::WireText body = with_model(request, model);
   const std::string path = dialect::bedrock::path_of(model, request.stream);
-  return {request_head(destination, path, body.size(), accepted(request.stream),
-                       authorization(path, body, destination)),
-          std::move(body)};
+  const std::string lines = authorization(path, body, destination);
+  return post(destination, path, std::move(body), request.stream ? stream_type : accepted(false),
+              lines);
 }
 
 Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/, bool stream,
                        const Destination& destination) const {
   const std::string lines = authorization(request.path, request.body, destination);
-  return {request_head(destination, request.path, request.body.size(), accepted(stream), lines),
-          std::move(request.body)};
+  return post(destination, request.path, std::move(request.body),
+              stream ? stream_type : accepted(false), lines);
 }
 
 Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& request,

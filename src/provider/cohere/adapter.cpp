@@ -1,19 +1,10 @@
 #include "provider/cohere/adapter.h"
 
-#include <fmt/format.h>
-
 #include "dialect/cohere/codec.h"
 #include "dialect/cohere/embedding.h"
 
 namespace holdfast::provider::cohere {
 namespace {
-
-std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
-
-std::string authorization(const Destination& destination) {
-  return destination.key.empty() ? std::string()
-                                 : fmt::format("Authorization: Bearer {}\r\n", destination.key);
-}
 
 std::unique_ptr<provider::Adapter> make(const Settings& settings,
                                         const std::vector<std::string>& /*extra_stop*/) {
@@ -42,16 +33,13 @@ dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
 Outgoing Adapter::pass(const Passed& request, std::string_view model,
                        const Destination& destination) const {
   dialect::WireText body = with_model(request, model);
-  return {request_head(destination, "/chat", body.size(), accepted(request.stream),
-                       authorization(destination)),
-          std::move(body)};
+  return post(destination, "/chat", std::move(body), accepted(request.stream), bearer(destination));
 }
 
 Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/, bool stream,
                        const Destination& destination) const {
-  return {request_head(destination, request.path, request.body.size(), accepted(stream),
-                       authorization(destination)),
-          std::move(request.body)};
+  return post(destination, request.path, std::move(request.body), accepted(stream),
+              bearer(destination));
 }
 
 Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& request,

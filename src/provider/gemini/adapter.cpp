@@ -10,8 +10,6 @@
 namespace holdfast::provider::gemini {
 namespace {
 
-std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
-
 template <bool is_vertex>
 std::unique_ptr<provider::Adapter> make(const Settings& settings,
                                         const std::vector<std::string>& /*extra_stop*/) {
@@ -65,9 +63,9 @@ dialect::Abilities Adapter::abilities(std::string_view model) const {
 }
 
 std::string Adapter::authorization(const Destination& destination) const {
+  if (vertex_) return bearer(destination);
   if (destination.key.empty()) return {};
-  return vertex_ ? fmt::format("Authorization: Bearer {}\r\n", destination.key)
-                 : fmt::format("x-goog-api-key: {}\r\n", destination.key);
+  return fmt::format("x-goog-api-key: {}\r\n", destination.key);
 }
 
 Outgoing Adapter::pass(const Passed& request, std::string_view model,
@@ -75,16 +73,14 @@ Outgoing Adapter::pass(const Passed& request, std::string_view model,
   dialect::WireText body = with_model(request, model);
   std::string path = dialect::gemini::path_of(model, request.verb);
   if (request.stream) path.append("?alt=sse");
-  return {request_head(destination, path, body.size(), accepted(request.stream),
-                       authorization(destination)),
-          std::move(body)};
+  return post(destination, path, std::move(body), accepted(request.stream),
+              authorization(destination));
 }
 
 Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/, bool stream,
                        const Destination& destination) const {
-  return {request_head(destination, request.path, request.body.size(), accepted(stream),
-                       authorization(destination)),
-          std::move(request.body)};
+  return post(destination, request.path, std::move(request.body), accepted(stream),
+              authorization(destination));
 }
 
 Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& request,

@@ -18,8 +18,6 @@ std::string house_of(const Settings& settings, const Shape& shape) {
   return shape.house.empty() ? fmt::format("@{}", settings.name) : std::string(shape.house);
 }
 
-std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
-
 Adapter::Adapter(const Settings& settings, const Shape& shape, std::vector<std::string> extra_stop)
     : shape_(shape),
       codec_(*shape.deviations),
@@ -56,7 +54,7 @@ bool Adapter::asks_usage(const ScannedRequest& request) const {
 std::string Adapter::authorization(const Destination& destination) const {
   if (destination.key.empty()) return account_headers_;
   if (shape_.azure && !entra_) return fmt::format("api-key: {}\r\n", destination.key);
-  return fmt::format("Authorization: Bearer {}\r\n{}", destination.key, account_headers_);
+  return bearer(destination).append(account_headers_);
 }
 
 std::string Adapter::place(std::string_view path, std::string_view model) const {
@@ -99,16 +97,14 @@ Outgoing Adapter::splice(const ScannedRequest& request, std::string_view model,
 Outgoing Adapter::pass(const Passed& request, std::string_view model,
                        const Destination& destination) const {
   dialect::WireText body = with_model(request, model);
-  return {request_head(destination, place("/responses", model), body.size(),
-                       accepted(request.stream), authorization(destination)),
-          std::move(body)};
+  return post(destination, place("/responses", model), std::move(body), accepted(request.stream),
+              authorization(destination));
 }
 
 Outgoing Adapter::send(dialect::WireRequest request, std::string_view model, bool stream,
                        const Destination& destination) const {
-  return {request_head(destination, place(request.path, model), request.body.size(),
-                       accepted(stream), authorization(destination)),
-          std::move(request.body)};
+  return post(destination, place(request.path, model), std::move(request.body), accepted(stream),
+              authorization(destination));
 }
 
 Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& request,

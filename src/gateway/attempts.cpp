@@ -1,0 +1,164 @@
+#include "gateway/attempts.h"
+
+#include <fmt/format.h>
+
+#include "routing/plan.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+
+// A kept connection that the upstream closed meanwhile, as it may: says nothing about the target.
+bool ended_idle(const Outcome& outcome) {
+  return outcome.stale && outcome.failure == FailureClass::reset;
+}
+
+}  // namespace
+
+std::string error_event(RequestState& state, const Refusal& refusal) {
+  const dialect::Dialect dialect = state.incoming.front.dialect;
+  if (dialect == dialect::Dialect::openai)
+    return fmt::format("data: {}\n\n", body_of(refusal, dialect, state.request_id));
+  std::string event;
+  state.stream_writer().error(report_of(refusal, state.request_id), event);
+  return event;
+}
+
+Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
+  std::vector<std::uint16_t> indices;
+  indices.reserve(fitting.size());
+  for (const Candidate& one : fitting) indices.push_back(one.index);
+  routing::Plan plan(indices, parts_.health);
+  std::optional<std::size_t> position = plan.next(parts_.clock.now());
+  bool fresh = false;
+  while (position) {
+    Candidate& candidate = fitting[*position];
+    const Outcome outcome = co_await attempt_one(candidate, fresh);
+    if (outcome.answered || outcome.failure == FailureClass::client_left) co_return std::nullopt;
+    if (outcome.committed) {
+      co_await end_cut_stream(outcome);
+      co_return std::nullopt;
+    }
+    const auto next = routing::after_failure(outcome.failure, ended_idle(outcome));
+    if (next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
+    fresh = next == routing::Next::same_target;
+    if (fresh)
+      state_.failed.pop_back();  // not the target's fault, and it is asked again
+    else
+      position = plan.next(parts_.clock.now());
+  }
+  std::optional<std::chrono::milliseconds> cooled_in;
+  const MonoTime now = parts_.clock.now();
+  if (const auto cooled = plan.soonest_cooled(now))
+    cooled_in = duration_cast<std::chrono::milliseconds>(*cooled - now);
+  if (state_.failed.empty()) parts_.counters.refused(observe::Refusal::no_target);
+  co_return no_target_answered(state_.failed, cooled_in);
+}
+
+Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
+  const routing::Target& target = *candidate.target;
+  const std::size_t index = candidate.index;
+  ++state_.attempts;
+  const MonoTime began = parts_.clock.now();
+  records::AttemptStart start;
+  start.request_id = state_.request_id;
+  start.attempt = state_.attempts;
+  start.started_us = parts_.clock.wall_us();
+  start.logical_model = state_.model->name;
+  start.provider = target.provider->name;
+  start.model = target.model;
+  start.endpoint = state_.incoming.front.endpoint;
+  start.key_name = state_.key_name;
+  start.features = state_.incoming.features;
+  const std::uint64_t serial = parts_.journal.start(start);
+  co_await state_.turn.on_file();  // a call that may cost money is on file before it is made
+
+  Attempt attempt(state_, candidate);
+  Outcome outcome = co_await attempt.run(fresh);
+  const auto took_us = duration_cast<microseconds>(parts_.clock.now() - began).count();
+  if (outcome.failure == FailureClass::none)
+    parts_.health.succeeded(index);
+  else
+    note_failure(target, index, outcome);
+  account_attempt(serial, index, outcome, took_us);
+  co_return outcome;
+}
+
+void Attempts::note_failure(const routing::Target& target, std::size_t index,
+                            const Outcome& outcome) {
+  const bool blamed = routing::blames_target(outcome.failure) && !ended_idle(outcome);
+  if (blamed)
+    parts_.health.failed(index, outcome.failure, outcome.status, parts_.clock.now(),
+                         parts_.clock.wall_us(), outcome.retry_after);
+  else
+    parts_.health.undecided(index);
+  if (outcome.failure == FailureClass::client_left) return;
+  state_.failed.push_back({outcome.failure, outcome.status, target.provider->name, target.model,
+                           outcome.detail, outcome.retry_after, outcome.error_body,
+                           outcome.error_message});
+  if (!blamed) return;
+  parts_.on_failure({state_.request_id, state_.model->name, target.provider->name, target.model,
+                     outcome.detail, outcome.failure, outcome.status, parts_.clock.wall_us()});
+}
+
+void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
+                               std::int64_t took_us) {
+  const auto known = [](std::int64_t tokens) {
+    return tokens >= 0 ? std::optional(tokens) : std::nullopt;
+  };
+  records::AttemptEnd end;
+  end.serial = serial;
+  end.ended_us = parts_.clock.wall_us();
+  end.failure = outcome.failure;
+  end.status = outcome.status;
+  end.tokens_in = known(outcome.usage.tokens_in);
+  end.tokens_out = known(outcome.usage.tokens_out);
+  end.tokens_cached = known(outcome.usage.tokens_cached);
+  end.tokens_reasoning = known(outcome.usage.tokens_reasoning);
+  end.usage_from_provider = outcome.usage.given();
+  end.first_content_us = outcome.first_content_us;
+  end.total_us = took_us;
+  end.bytes_sent = outcome.bytes_sent;
+  end.bytes_received = outcome.bytes_received;
+  end.client_left = outcome.failure == FailureClass::client_left;
+  end.committed = outcome.committed;
+  end.answer_status = outcome.answer_status;
+  end.upstream_request_id = outcome.upstream_request_id;
+  parts_.journal.end(end);
+  state_.turn.schedule();
+
+  observe::TargetCounters& counts = parts_.counters.target(index);
+  counts.attempts[static_cast<std::size_t>(outcome.failure)].add();
+  counts.attempt_duration.observe_us(took_us);
+  if (outcome.first_content_us >= 0)
+    counts.time_to_first_content.observe_us(outcome.first_content_us);
+  const std::int64_t tokens[] = {outcome.usage.tokens_in, outcome.usage.tokens_out,
+                                 outcome.usage.tokens_cached, outcome.usage.tokens_reasoning};
+  for (std::size_t kind = 0; kind < std::size(tokens); ++kind)
+    if (tokens[kind] > 0) counts.tokens[kind].add(static_cast<std::uint64_t>(tokens[kind]));
+  if (outcome.failure != FailureClass::none && !outcome.committed &&
+      routing::after_failure(outcome.failure, ended_idle(outcome)) == routing::Next::next_target)
+    counts.failovers[static_cast<std::size_t>(outcome.failure)].add();
+  parts_.counters.upstream_sent_bytes.add(outcome.bytes_sent);
+  parts_.counters.upstream_received_bytes.add(outcome.bytes_received);
+}
+
+// The client has content and the stream is broken: one error event, then the end.
+Task<void> Attempts::end_cut_stream(const Outcome& outcome) {
+  parts_.counters.cut_streams.add();
+  state_.answered_status = 200;
+  if (!state_.incoming.stream) {  // a whole answer cut short: the missing bytes say so
+    state_.exchange.close_after();
+    co_return;
+  }
+  parts_.counters.error_events.add();
+  const std::string event = outcome.error_event_sent
+                                ? std::string()
+                                : error_event(state_, broken_stream(outcome.failure));
+  auto sent = co_await state_.exchange.end(event);
+  (void)sent;
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,33 @@
+// One target after the other until one has answered, with what is noted of each.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/attempt.h"
+
+namespace holdfast::gateway {
+
+class Attempts {
+ public:
+  explicit Attempts(RequestState& state) : state_(state), parts_(state.parts) {}
+
+  // Tries the candidates in the order of their plan. Nothing: the client has its answer, or has
+  // left. Else what it is to be told.
+  Task<std::optional<Refusal>> run(std::vector<Candidate>& fitting);
+
+ private:
+  Task<Outcome> attempt_one(Candidate& candidate, bool fresh);
+  void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome);
+  void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
+                       std::int64_t took_us);
+  Task<void> end_cut_stream(const Outcome& outcome);
+
+  RequestState& state_;
+  LoopParts& parts_;
+};
+
+// The one event that ends a broken stream, in the client's dialect.
+std::string error_event(RequestState& state, const Refusal& refusal);
+
+}  // namespace holdfast::gateway
