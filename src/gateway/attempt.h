@@ -4,41 +4,12 @@
 #include <optional>
 #include <string>
 
-#include "gateway/answers.h"
 #include "gateway/candidate.h"
-#include "gateway/gateway.h"
+#include "gateway/request_state.h"
 #include "gateway/stream_taker.h"
 #include "provider/adapter.h"
 
 namespace holdfast::gateway {
-
-// What the attempts of one request share. Owned by the pipeline.
-struct RequestState {
-  net::Exchange& exchange;
-  LoopParts& parts;
-  JournalTurn& turn;
-  std::shared_ptr<const routing::Snapshot> snapshot;
-  std::string request_id;
-  const routing::Model* model = nullptr;
-  Incoming incoming;
-  std::string key_name;
-  MonoTime started{};
-  net::Deadline deadline{};                       // of the request as a whole
-  net::Deadline keepalive_at{};                   // when a held-back stream next gets a comment
-  std::vector<FailedAttempt> failed;              // in order
-  std::uint16_t attempts = 0;                     // made so far
-  std::function<void()> cancel_attempt;           // ends the attempt under way; empty: none is
-  bool stopping = false;                          // the process ends: so do its requests
-  std::string_view cors_origin;                   // to be named in the answer; empty: none
-  std::unique_ptr<dialect::StreamWriter> writer;  // of a stream in the client's dialect
-  int answered_status = 200;                      // what the client was answered
-
-  // The headers that every answer has.
-  net::AnswerHeaders common_headers() const;
-  dialect::AnswerContext answer_context() const;
-  // The writer of this stream, made at first need.
-  dialect::StreamWriter& stream_writer();
-};
 
 // How it ended.
 struct Outcome {

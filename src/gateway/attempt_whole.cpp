@@ -1,0 +1,114 @@
+// An answer that comes whole: collected, checked and only then the client's.
+#include <algorithm>
+
+#include "gateway/attempt.h"
+#include "gateway/whole_answer.h"
+
+namespace holdfast::gateway {
+
+// A whole answer: collected and checked, so that a malformed one can still fail over.
+Task<void> Attempt::read_whole() {
+  std::string gathered;
+  std::string_view body;
+  announced_ = head_->framing == net::BodyFraming::length ? std::optional(head_->content_length)
+                                                          : std::nullopt;
+  while (true) {
+    auto piece = call_->next_buffered();
+    if (piece && piece->empty() && !call_->body_done())
+      piece = co_await read_piece(until(state_.parts.clock.now() + target_.timeouts.idle));
+    if (!piece) {
+      fail_of(piece.error(), FailureClass::truncated_body, FailureClass::stall);
+      co_return;
+    }
+    if (piece->empty()) break;
+    const bool fits = piece->size() <= state_.snapshot->response_buffer;
+    if (gathered.empty() && call_->body_done() && fits) {  // it came in one piece: no copy
+      body = *piece;
+      break;
+    }
+    if (gathered.empty())
+      gathered.reserve(
+          std::min<std::size_t>(announced_.value_or(0), state_.snapshot->response_buffer));
+    gathered.append(*piece);
+    body = gathered;
+    if (body.size() > state_.snapshot->response_buffer) {
+      if (state_.incoming.stream || !candidate_.passes) {
+        fail(FailureClass::malformed_body, state_.incoming.stream
+                                               ? "a whole answer instead of a stream"
+                                               : "larger than server.response_buffer");
+        co_return;
+      }
+      co_await forward_rest(std::move(gathered));
+      co_return;
+    }
+  }
+  std::string translated;
+  dialect::AnswerFacts facts = judge_answer(body, translated);
+  if (facts.failure == FailureClass::none && state_.incoming.stream)
+    facts = {FailureClass::malformed_body, "a whole answer instead of a stream", {}};
+  outcome_.usage = facts.usage;
+  if (facts.failure != FailureClass::none) {
+    fail(facts.failure, std::move(facts.detail));
+    co_return;
+  }
+  if (!candidate_.passes) body = translated;
+  outcome_.first_content_us = since_start_us();
+  net::AnswerHeaders headers = answer_headers();
+  headers.add("content-type",
+              candidate_.passes && !content_type_.empty() ? content_type_ : "application/json");
+  for (const auto& [name, value] : passed_) headers.add(name, value);
+  outcome_.committed = true;
+  outcome_.answer_status = 200;
+  auto sent = co_await state_.exchange.answer(200, headers, body);
+  if (!sent) {
+    fail(FailureClass::client_left, "the client left");
+    co_return;
+  }
+  outcome_.answered = true;
+}
+
+// What the whole answer is worth; where dialects differ, it is put into the client's.
+dialect::AnswerFacts Attempt::judge_answer(std::string_view body, std::string& translated) {
+  if (candidate_.passes)
+    return provider_.adapter->scan_answer(state_.incoming.front.endpoint, body);
+  dialect::AnswerFacts facts;
+  auto answer = translate_answer(target_, state_.incoming, body, announced_tokens_in_,
+                                 state_.answer_context());
+  if (answer) {
+    facts.usage = answer->usage;
+    translated = std::move(answer->body);
+    return facts;
+  }
+  facts.failure = answer.error().code == ErrorCode::upstream_unavailable
+                      ? FailureClass::error_in_body
+                      : FailureClass::malformed_body;
+  facts.detail = std::move(answer.error().detail);
+  return facts;
+}
+
+// An answer beyond the buffer: committed, and passed on as it comes.
+Task<void> Attempt::forward_rest(std::string body) {
+  outcome_.committed = true;
+  outcome_.answer_status = 200;
+  outcome_.first_content_us = since_start_us();
+  net::AnswerHeaders headers = answer_headers();
+  headers.add("content-type", content_type_.empty() ? "application/json" : content_type_);
+  state_.exchange.begin(200, headers, announced_);
+  auto sent = co_await state_.exchange.write(body);
+  while (sent) {
+    auto piece = co_await read_piece(until(state_.parts.clock.now() + target_.timeouts.idle));
+    if (!piece) {
+      fail_of(piece.error(), FailureClass::truncated_body, FailureClass::stall);
+      co_return;  // the connection closes: the client sees that the answer is short
+    }
+    if (piece->empty()) {
+      sent = co_await state_.exchange.end();
+      outcome_.answered = sent.has_value();
+      break;
+    }
+    sent = co_await state_.exchange.write(*piece);
+  }
+  if (!sent) fail(FailureClass::client_left, "the client left");
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,39 @@
+#include "gateway/request_state.h"
+
+namespace holdfast::gateway {
+
+net::AnswerHeaders RequestState::common_headers() const {
+  net::AnswerHeaders headers;
+  headers.add("x-request-id", request_id);
+  // As the SDKs of the dialect look for it.
+  if (incoming.front.dialect == dialect::Dialect::anthropic) headers.add("request-id", request_id);
+  if (incoming.front.dialect == dialect::Dialect::bedrock)
+    headers.add("x-amzn-requestid", request_id);
+  if (!cors_origin.empty()) {
+    headers.add("access-control-allow-origin", cors_origin);
+    headers.add("vary", "origin");
+  }
+  return headers;
+}
+
+dialect::AnswerContext RequestState::answer_context() const {
+  dialect::AnswerContext context;
+  context.request_id = request_id;
+  context.model = incoming.model;
+  context.now_s = parts.clock.wall_us() / 1'000'000;
+  context.json_array = incoming.front.json_array;
+  context.request = incoming.canonical.get();
+  if (incoming.canonical) {
+    context.include_usage = incoming.canonical->include_usage;
+    context.pad = incoming.canonical->pad_stream && (model == nullptr || model->pad_streams);
+  }
+  context.pad_seed = parts.random.next();
+  return context;
+}
+
+dialect::StreamWriter& RequestState::stream_writer() {
+  if (!writer) writer = client_codec(incoming.front.dialect).stream_writer(answer_context());
+  return *writer;
+}
+
+}  // namespace holdfast::gateway
