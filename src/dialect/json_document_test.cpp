@@ -65,5 +65,32 @@ TEST(JsonWriter, WritesWhatTheDocumentReads) {
   EXPECT_EQ(document.root()["last"].boolean(), true);
 }
 
+// Whatever a reader let through as base64, what is written stays one string.
+TEST(JsonWriter, EscapesWhatIsNoBase64AfterAll) {
+  const std::string large(20'000, 'A');
+  struct Case {
+    const char* rule;
+    std::string prefix, text;
+  };
+  const Case cases[] = {
+      {"a quote in small data", "data:image/png;base64,", "iVBOR\",\"model\":\"other"},
+      {"a quote in data that would be referred to", "", large + "\"" + large},
+      {"a backslash at the end", "", large + "\\"},
+      {"a control character", "", "iVBOR\n"},
+      {"a quote in the media type", "data:image/\"png;base64,", large},
+  };
+  for (const Case& c : cases) {
+    WireText text;
+    JsonWriter json(text);
+    json.begin_object().key("image").plain_string(c.prefix, c.text).end_object();
+    const std::string joined = text.joined();
+    JsonDocument document;
+    ASSERT_TRUE(document.parse(joined)) << c.rule;
+    Arena arena;
+    EXPECT_EQ(document.root()["image"].text(arena), c.prefix + c.text) << c.rule;
+    EXPECT_EQ(document.root().size(), 1U) << c.rule;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::dialect

@@ -49,6 +49,13 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
+bool needs_no_escape(std::string_view text) {
+  bool plain = true;  // without a jump out, so that the loop becomes vector code
+  for (const char c : text)
+    plain = plain && static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
+  return plain;
+}
+
 void JsonWriter::separate() {
   if (comma_) out_.append(',');
   comma_ = true;
@@ -85,8 +92,11 @@ JsonWriter& JsonWriter::string(std::string_view text) {
 JsonWriter& JsonWriter::plain_string(std::string_view prefix, std::string_view text) {
   separate();
   out_.append('"');
-  out_.append(prefix);
-  out_.refer(text);
+  append_json_escaped(out_.own(), prefix);
+  if (needs_no_escape(text))
+    out_.refer(text);
+  else
+    append_json_escaped(out_.own(), text);
   out_.append('"');
   return *this;
 }

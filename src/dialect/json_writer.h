@@ -15,6 +15,8 @@ namespace holdfast::dialect {
 void append_json_string(std::string& out, std::string_view text);
 // The same without the quotes.
 void append_json_escaped(std::string& out, std::string_view text);
+// Whether `text` stands in a JSON string as it is.
+bool needs_no_escape(std::string_view text);
 
 class JsonWriter {
  public:
@@ -25,7 +27,8 @@ class JsonWriter {
   JsonWriter& end_array() { return close(']'); }
   JsonWriter& key(std::string_view name);
   JsonWriter& string(std::string_view text);
-  // Base64 and the like, in which nothing is to be escaped; it outlives the text and is not copied.
+  // `prefix` and `text` as one string. For base64 and the like: what needs no escape is referred
+  // to, not copied, and outlives the text.
   JsonWriter& plain_string(std::string_view prefix, std::string_view text);
   JsonWriter& raw(std::string_view json);
   JsonWriter& number(std::int64_t value);

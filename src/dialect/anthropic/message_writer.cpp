@@ -25,14 +25,6 @@ std::string legal_id(std::string_view id) {
   return fmt::format("{}_{:016x}", out, hash);
 }
 
-// Whether `data` may stand in a JSON string as it is, as base64 may.
-bool needs_no_escape(std::string_view data) {
-  bool special = false;
-  for (const char c : data)
-    special = special || c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
-  return !special;
-}
-
 // The type of an image that does not say it, by how its base64 begins.
 std::string_view image_type(const Media& media) {
   if (!media.media_type.empty()) return media.media_type;
@@ -268,10 +260,7 @@ class MessageWriter {
         break;
       case Media::From::base64:
         json_.field("type", "base64").field("media_type", media_type).key("data");
-        if (needs_no_escape(media.data))
-          json_.plain_string({}, media.data);
-        else
-          json_.string(media.data);
+        json_.plain_string({}, media.data);
     }
     if (!w_.extras.empty()) w_.extras.write(json_, place + ".source");
     json_.end_object();

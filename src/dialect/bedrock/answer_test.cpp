@@ -82,6 +82,8 @@ TEST(BedrockAnswer, IsWrittenForItsClients) {
   thought.signature = {"sig", "openai", "rs_1"};
   Block own = thought;
   own.signature = {"sig", "bedrock", {}};
+  Block like_an_envelope = thought;
+  like_an_envelope.signature = {"hf1:openai::sig", {}, {}};
   Block redacted;
   redacted.kind = BlockKind::redacted_thinking;
   redacted.signature = {"sig", "openai", {}};
@@ -105,6 +107,8 @@ TEST(BedrockAnswer, IsWrittenForItsClients) {
        R"({"reasoningText":{"text":"","signature":"hf1:google:previous:sig"}})"},
       {"a foreign signature is wrapped", thought, R"("signature":"hf1:openai:rs_1:sig")"},
       {"our own is not", own, R"({"text":"hm","signature":"sig"})"},
+      {"what looks wrapped is wrapped, or it would be unwrapped", like_an_envelope,
+       R"("signature":"hf1:bedrock::hf1:openai::sig")"},
       {"redacted content is base64", redacted, R"("redactedContent":"aGYxOm9wZW5haTo6c2ln")"},
       {"a refusal is text", refusal, R"("content":[{"text":"no"}])"},
       {"citations", cited,

@@ -96,7 +96,7 @@ std::string write_answer(const Response& response) {
     json.key("serviceTier").begin_object().field("type", response.service_tier).end_object();
   write_model_fields(json, response, choice);
   for (const Extra& extra : response.extras)
-    if (extra.from == Dialect::bedrock) write_extra(json, extra.name, extra.raw);
+    if (extra.from == Dialect::bedrock) json.raw_field(extra.name, extra.raw);
   json.end_object();
   return out.joined();
 }

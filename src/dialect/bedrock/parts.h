@@ -60,13 +60,6 @@ void write_redacted(JsonWriter& json, std::string_view content);
 void write_media(JsonWriter& json, const Block& block, std::string_view name);
 void write_citations(JsonWriter& json, const Block& block);
 
-// A member of any name.
-inline void write_extra(JsonWriter& json, std::string_view name, std::string_view raw) {
-  std::string escaped;
-  append_json_escaped(escaped, name);
-  json.raw_field(escaped, raw);
-}
-
 // A signature as a client gets it: wrapped unless it is this dialect's own.
 std::string signature_for_client(const Signature& signature);
 // The same as base64, for redacted content.

@@ -229,6 +229,15 @@ TEST(BedrockRequest, WhatOnlyItKnowsGoesBackVerbatim) {
     ASSERT_TRUE(request) << request.error().message;
     EXPECT_NE(write(*request).body.find(part), std::string::npos) << write(*request).body;
   }
+  constexpr const char* members[] = {R"("new\\member":1)",
+                                     R"("additionalModelRequestFields":{"a\"b":2})"};
+  for (const char* member : members) {
+    const std::string body =
+        fmt::format(R"({{"messages":[{{"role":"user","content":[{{"text":"x"}}]}}],{}}})", member);
+    const auto request = codec().read_request(body, "m", false);
+    ASSERT_TRUE(request) << request.error().message;
+    EXPECT_NE(write(*request).body.find(member), std::string::npos) << write(*request).body;
+  }
 }
 
 Block text_of(std::string_view text) {

@@ -224,7 +224,7 @@ class RequestWriter {
       std::string_view within;
       for (const std::string_view each : containers)
         if (extra.name.starts_with(each)) within = each;
-      if (within == container) write_extra(json_, extra.name.substr(within.size()), extra.raw);
+      if (within == container) json_.raw_field(extra.name.substr(within.size()), extra.raw);
     }
   }
   bool has_extras(std::string_view container) const {
@@ -394,7 +394,7 @@ class RequestWriter {
     if (user) json_.field("user_id", request_.user);
     if (good)
       for (const auto& member : document.root().members())
-        write_extra(json_, member.key.text(arena), member.value.raw());
+        json_.raw_field(member.key.text(arena), member.value.raw());
     json_.end_object();
   }
 

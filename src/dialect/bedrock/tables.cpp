@@ -77,8 +77,15 @@ constexpr std::array stops = {
     Stop{"model_context_window_exceeded", FinishReason::context_full},
 };
 
+constexpr std::string_view envelope_in_base64 = "aGYxO";  // how "hf1:" begins
+
 bool is_own(const Signature& signature) {
   return signature.house.empty() || signature.house == own_signer;
+}
+
+Signature named(Signature signature) {
+  if (signature.house.empty()) signature.house = own_signer;
+  return signature;
 }
 
 int hex_value(char c) {
@@ -151,18 +158,19 @@ void append_usage(std::string& out, const Usage& usage) {
   out.push_back('}');
 }
 
+// Whatever looks like an envelope goes into one: its reader would take it apart otherwise.
 std::string signature_for_client(const Signature& signature) {
-  return is_own(signature) ? std::string(signature.value) : wrap_signature(signature);
+  if (is_own(signature) && !unwrap_signature(signature.value)) return std::string(signature.value);
+  return wrap_signature(named(signature));
 }
 
 std::string redacted_for_client(const Signature& signature) {
   // What SDKs decode has to be base64, whatever it was.
-  if (is_own(signature) && alphabet_of(signature.value) == Base64Alphabet::standard)
+  if (is_own(signature) && alphabet_of(signature.value) == Base64Alphabet::standard &&
+      !signature.value.starts_with(envelope_in_base64))
     return std::string(signature.value);
-  Signature named = signature;
-  if (named.house.empty()) named.house = own_signer;
   std::string out;
-  append_base64(out, wrap_signature(named));
+  append_base64(out, wrap_signature(named(signature)));
   return out;
 }
 
@@ -172,8 +180,7 @@ Signature signature_from_client(std::string_view text) {
 }
 
 Signature redacted_from_client(std::string_view base64, Arena& arena) {
-  constexpr std::string_view envelope = "aGYxO";  // how "hf1:" begins
-  if (base64.starts_with(envelope))
+  if (base64.starts_with(envelope_in_base64))
     if (auto decoded = decode_base64(base64))
       if (auto unwrapped = unwrap_signature(arena.keep(std::move(*decoded)))) return *unwrapped;
   return Signature{base64, {}, {}};

@@ -297,15 +297,10 @@ class MessageWriter {
   void write_audio(const Media& media) {
     json_.field("type", "input_audio").key("input_audio");
     if (d_.thinking_chunks) {  // Mistral's is the data alone
-      json_.string(media.data);
+      json_.plain_string({}, media.data);
       return;
     }
-    json_.begin_object().key("data");
-    if (needs_no_escape(media.data)) {
-      json_.plain_string({}, media.data);
-    } else {
-      json_.string(media.data);
-    }
+    json_.begin_object().key("data").plain_string({}, media.data);
     json_.field("format", audio_format(media.media_type)).end_object();
   }
 

@@ -134,21 +134,10 @@ std::optional<DataUrl> read_data_url(string_view url) {
   return DataUrl{head.substr(0, head.find(';')), data};
 }
 
-bool needs_no_escape(string_view text) {
-  bool plain = true;  // without a jump out, so that the loop becomes vector code
-  for (const char c : text)
-    plain = plain && static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
-  return plain;
-}
-
 void write_data_url(JsonWriter& json, string_view media_type, string_view base64) {
   std::string head("data:");
   head.append(media_type).append(";base64,");
-  if (needs_no_escape(head) && needs_no_escape(base64)) {
-    json.plain_string(head, base64);
-  } else {
-    json.string(head.append(base64));
-  }
+  json.plain_string(head, base64);
 }
 
 std::string kept_signature(const Signature& signature) {

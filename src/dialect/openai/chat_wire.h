@@ -32,8 +32,6 @@ struct DataUrl {
 };
 // Nothing when `url` is no data URL, or not in base64.
 std::optional<DataUrl> read_data_url(std::string_view url);
-// Whether `text` stands in a JSON string as it is.
-bool needs_no_escape(std::string_view text);
 // Writes "data:TYPE;base64,DATA" without a copy of the data, which outlives the text.
 void write_data_url(JsonWriter& json, std::string_view media_type, std::string_view base64);
 
