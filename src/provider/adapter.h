@@ -14,6 +14,7 @@
 #include "dialect/openai/request.h"
 #include "net/http_head.h"
 #include "net/sigv4.h"
+#include "provider/rate_limit.h"
 #include "provider/settings.h"
 
 namespace holdfast::provider {
@@ -94,6 +95,12 @@ struct Adapter {
   virtual dialect::Sight scan_event(std::string_view data) const;
   virtual dialect::ErrorFacts classify_error(int status, const net::HeaderFields& headers,
                                              std::string_view body) const;
+  // What an answer's headers tell of the limits of the gateway's account; nothing unless the
+  // provider has such headers.
+  virtual RateLimitFacts read_rate_limits(const net::HeaderFields& /*headers*/,
+                                          std::int64_t /*now_us*/) const {
+    return {};
+  }
   // The names of the header that identifies its answer.
   virtual std::string_view request_id_header() const { return "x-request-id"; }
   // The name of the header that tells the tokens of a request; empty: there is none.

@@ -22,6 +22,23 @@ void read(config::Section& section, Settings& settings) {
   settings.own = std::move(own);
 }
 
+using Facts = RateLimitFacts;
+using Part = RateLimitHeader::Part;
+constexpr RateLimitHeader rate_limit_headers[] = {
+    {"anthropic-ratelimit-requests-limit", &Facts::requests, Part::limit},
+    {"anthropic-ratelimit-requests-remaining", &Facts::requests, Part::remaining},
+    {"anthropic-ratelimit-requests-reset", &Facts::requests, Part::reset},
+    {"anthropic-ratelimit-tokens-limit", &Facts::tokens, Part::limit},
+    {"anthropic-ratelimit-tokens-remaining", &Facts::tokens, Part::remaining},
+    {"anthropic-ratelimit-tokens-reset", &Facts::tokens, Part::reset},
+    {"anthropic-ratelimit-input-tokens-limit", &Facts::tokens_in, Part::limit},
+    {"anthropic-ratelimit-input-tokens-remaining", &Facts::tokens_in, Part::remaining},
+    {"anthropic-ratelimit-input-tokens-reset", &Facts::tokens_in, Part::reset},
+    {"anthropic-ratelimit-output-tokens-limit", &Facts::tokens_out, Part::limit},
+    {"anthropic-ratelimit-output-tokens-remaining", &Facts::tokens_out, Part::remaining},
+    {"anthropic-ratelimit-output-tokens-reset", &Facts::tokens_out, Part::reset},
+};
+
 }  // namespace
 
 const Kind kind{"anthropic", "https://api.anthropic.com", "anthropic", true, false, make, read};
@@ -69,6 +86,11 @@ Outgoing Adapter::send(dialect::WireRequest request, std::string_view /*model*/,
   if (!versioned) lines += fmt::format("anthropic-version: {}\r\n", version_);
   for (const auto& [name, value] : request.headers) lines += fmt::format("{}: {}\r\n", name, value);
   return post(destination, request.path, std::move(request.body), accepted(stream), lines);
+}
+
+RateLimitFacts Adapter::read_rate_limits(const net::HeaderFields& headers,
+                                         std::int64_t now_us) const {
+  return provider::read_rate_limits(rate_limit_headers, headers, now_us);
 }
 
 }  // namespace holdfast::provider::anthropic

@@ -20,6 +20,8 @@ class Adapter final : public provider::Adapter {
   Outgoing send(dialect::WireRequest request, std::string_view model, bool stream,
                 const Destination& destination) const override;
   std::string_view request_id_header() const override { return "request-id"; }
+  RateLimitFacts read_rate_limits(const net::HeaderFields& headers,
+                                  std::int64_t now_us) const override;
 
  private:
   std::string provider_, house_, version_;

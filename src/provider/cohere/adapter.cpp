@@ -11,6 +11,14 @@ std::unique_ptr<provider::Adapter> make(const Settings& settings,
   return std::make_unique<Adapter>(settings);
 }
 
+// Those of a month are another window, and not told beside them.
+using Facts = RateLimitFacts;
+using Part = RateLimitHeader::Part;
+constexpr RateLimitHeader rate_limit_headers[] = {
+    {"x-trial-endpoint-call-limit", &Facts::requests, Part::limit},
+    {"x-trial-endpoint-call-remaining", &Facts::requests, Part::remaining},
+};
+
 }  // namespace
 
 const Kind kind{"cohere", "https://api.cohere.com/v2", "cohere", true, false, make};
@@ -50,6 +58,11 @@ Result<dialect::WireRequest> Adapter::write_embed(const dialect::EmbedRequest& r
 
 Result<dialect::EmbedResponse> Adapter::read_embed(std::string_view body) const {
   return dialect::cohere::read_embed_answer(body);
+}
+
+RateLimitFacts Adapter::read_rate_limits(const net::HeaderFields& headers,
+                                         std::int64_t now_us) const {
+  return provider::read_rate_limits(rate_limit_headers, headers, now_us);
 }
 
 }  // namespace holdfast::provider::cohere

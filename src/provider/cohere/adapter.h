@@ -20,6 +20,8 @@ class Adapter final : public provider::Adapter {
                                            std::vector<dialect::Loss>& losses) const override;
   Result<dialect::EmbedResponse> read_embed(std::string_view body) const override;
   bool reranks() const override { return true; }
+  RateLimitFacts read_rate_limits(const net::HeaderFields& headers,
+                                  std::int64_t now_us) const override;
 
  private:
   std::string provider_;

@@ -12,6 +12,40 @@ using dialect::openai::ScannedRequest;
 constexpr std::size_t usual_head_bytes = 512;
 constexpr std::size_t one_piece_bytes = 65'536;  // larger bodies are not copied
 
+namespace {
+
+// Every spelling there is: who answers behind an `openai_compatible` is not known, and no two of
+// them mean different things.
+using Facts = RateLimitFacts;
+using Part = RateLimitHeader::Part;
+constexpr RateLimitHeader rate_limit_headers[] = {
+    {"x-ratelimit-limit-requests", &Facts::requests, Part::limit},
+    {"x-ratelimit-remaining-requests", &Facts::requests, Part::remaining},
+    {"x-ratelimit-reset-requests", &Facts::requests, Part::reset},
+    {"x-ratelimit-limit-tokens", &Facts::tokens, Part::limit},
+    {"x-ratelimit-remaining-tokens", &Facts::tokens, Part::remaining},
+    {"x-ratelimit-reset-tokens", &Facts::tokens, Part::reset},
+    // Mistral
+    {"x-ratelimit-limit-req-minute", &Facts::requests, Part::limit},
+    {"x-ratelimit-remaining-req-minute", &Facts::requests, Part::remaining},
+    {"x-ratelimit-limit-tokens-minute", &Facts::tokens, Part::limit},
+    {"x-ratelimit-remaining-tokens-minute", &Facts::tokens, Part::remaining},
+    // Together, OpenRouter
+    {"x-ratelimit-limit", &Facts::requests, Part::limit},
+    {"x-ratelimit-remaining", &Facts::requests, Part::remaining},
+    {"x-ratelimit-reset", &Facts::requests, Part::reset},
+    {"x-tokenlimit-limit", &Facts::tokens, Part::limit},
+    {"x-tokenlimit-remaining", &Facts::tokens, Part::remaining},
+    {"x-tokenlimit-reset", &Facts::tokens, Part::reset},
+    // Fireworks
+    {"x-ratelimit-limit-tokens-prompt", &Facts::tokens_in, Part::limit},
+    {"x-ratelimit-remaining-tokens-prompt", &Facts::tokens_in, Part::remaining},
+    {"x-ratelimit-limit-tokens-generated", &Facts::tokens_out, Part::limit},
+    {"x-ratelimit-remaining-tokens-generated", &Facts::tokens_out, Part::remaining},
+};
+
+}  // namespace
+
 // Nobody else's, where it is not known: what comes from there goes back there alone.
 std::string house_of(const Settings& settings, const Shape& shape) {
   if (!settings.owner.empty()) return settings.owner;
@@ -130,6 +164,11 @@ dialect::ErrorFacts Adapter::classify_error(int status, const net::HeaderFields&
                                             std::string_view body) const {
   return shape_.plain ? dialect::openai::classify_error(status, body)
                       : codec_.read_error(status, body);
+}
+
+RateLimitFacts Adapter::read_rate_limits(const net::HeaderFields& headers,
+                                         std::int64_t now_us) const {
+  return provider::read_rate_limits(rate_limit_headers, headers, now_us);
 }
 
 }  // namespace holdfast::provider::openai_shaped

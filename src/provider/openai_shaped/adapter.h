@@ -40,6 +40,8 @@ class Adapter final : public provider::Adapter {
   dialect::Sight scan_event(std::string_view data) const override;
   dialect::ErrorFacts classify_error(int status, const net::HeaderFields& headers,
                                      std::string_view body) const override;
+  RateLimitFacts read_rate_limits(const net::HeaderFields& headers,
+                                  std::int64_t now_us) const override;
 
  private:
   std::string authorization(const Destination& destination) const;
