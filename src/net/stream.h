@@ -27,6 +27,11 @@ struct Stream {  // used by the coroutines of one loop; at most one read and one
   // Whether the peer has closed or sent something unasked for: a pooled connection that is not
   // quiet must not be used again. Never blocks.
   virtual bool quiet() = 0;
+  // Whether the peer has closed or reset. Bytes that wait to be read before the end hide it. Never
+  // blocks.
+  virtual bool peer_closed() = 0;
+  // Tells the peer that nothing more will be written; reading goes on.
+  virtual void end_writing() = 0;
   // Closes at once, without a TLS goodbye. What is under way ends with `cancelled`.
   virtual void close() = 0;
 };

@@ -117,6 +117,11 @@ void TcpStream::close() {
   socket_.close(ignored);
 }
 
+void TcpStream::end_writing() {
+  boost::system::error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
 bool TcpStream::quiet() {
   char byte = 0;
   const ssize_t size = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

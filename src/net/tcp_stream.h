@@ -18,10 +18,10 @@ class TcpStream final : public Stream {
   Task<Result<void>> write(std::string_view bytes, Deadline deadline) override;
   void cancel() override;
   bool quiet() override;
+  bool peer_closed() override;
+  void end_writing() override;
   void close() override;
 
-  // Whether the peer has closed or reset. Bytes that wait to be read before the end hide it.
-  bool peer_closed();
   int native_handle() { return socket_.native_handle(); }
   asio::ip::tcp::socket& socket() { return socket_; }
 

@@ -164,4 +164,12 @@ bool TlsStream::quiet() {
   return size <= 0 && SSL_get_error(ssl_.get(), size) == SSL_ERROR_WANT_READ;
 }
 
+bool TlsStream::peer_closed() {
+  if (!tcp_->socket().is_open()) return true;
+  char byte = 0;
+  ERR_clear_error();
+  const int size = SSL_peek(ssl_.get(), &byte, 1);
+  return size <= 0 && SSL_get_error(ssl_.get(), size) != SSL_ERROR_WANT_READ;
+}
+
 }  // namespace holdfast::net

@@ -22,6 +22,9 @@ class TlsStream final : public Stream {
   Task<Result<void>> write(std::string_view bytes, Deadline deadline) override;
   void cancel() override { tcp_->cancel(); }
   bool quiet() override;
+  bool peer_closed() override;
+  // Without a TLS goodbye.
+  void end_writing() override { tcp_->end_writing(); }
   void close() override { tcp_->close(); }
 
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
