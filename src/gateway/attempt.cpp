@@ -119,7 +119,7 @@ Task<bool> Attempt::reach_engine(provider::Destination& destination) {
       fail(FailureClass::connect, ready.error().detail);
       co_return false;
     }
-    if (state_.exchange.client_left()) {
+    if (state_.exchange.client_left() || state_.stopping) {
       fail(FailureClass::client_left, "the client left");
       co_return false;
     }

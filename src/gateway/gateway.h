@@ -61,8 +61,9 @@ class Gateway final : public net::Handler {
   // The credential of `provider` from now on; null: it has none any more.
   void use_credential(const std::string& provider,
                       std::shared_ptr<const vault::Credential> credential);
-  // Writes what the journal still holds, if anything.
-  void flush_journal();
+  // What a loop does every second beside serving: brings the counters of `server` up to date, tries
+  // again to write what a failing disk did not take, closes what has been idle for too long.
+  void keep_house(const net::HttpServer& server);
   // Ends every request under way with an error in its client's dialect: the process is stopping.
   void cut_all();
 

@@ -445,8 +445,14 @@ void Gateway::use_credential(const std::string& provider,
         parts_.health.credential_changed(model.indices[i], parts_.clock.now());
 }
 
-void Gateway::flush_journal() {
+void Gateway::keep_house(const net::HttpServer& server) {
+  observe::ThreadCounters& counters = parts_.counters;
+  counters.client_connections.set(static_cast<std::int64_t>(server.connections()));
+  counters.client_connections_opened.set(server.accepted());
+  counters.bugs.set(server.internal_errors());
+  counters.journal_flushes.set(parts_.journal.flushes());
   if (parts_.journal.pending()) turn_.schedule();
+  parts_.pool.evict();
 }
 
 void Gateway::cut_all() {

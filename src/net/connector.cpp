@@ -36,12 +36,14 @@ class RealConnector final : public Connector {
                 const ResolverOptions& options)
       : loop_(loop), watchdog_(watchdog), resolver_(loop, watchdog, clock, options) {}
 
-  Task<std::expected<std::unique_ptr<Stream>, ConnectFailure>> connect(const Origin& origin,
-                                                                       Deadline deadline) override {
+  Task<std::expected<std::unique_ptr<Stream>, ConnectFailure>> connect(
+      const Origin& origin, Deadline deadline, Cancellation& cancellation) override {
     std::expected<std::unique_ptr<TcpStream>, ConnectFailure> opened =
-        co_await open(origin, deadline);
+        co_await open(origin, deadline, cancellation);
     if (!opened) co_return std::unexpected(std::move(opened).error());
     std::unique_ptr<TcpStream> tcp = std::move(*opened);
+    // A closed stream fails at every further step, so that none can be missed.
+    const Cancellation::Step step(cancellation, [&stream = *tcp] { stream.close(); });
     if (origin.proxy) {
       std::expected<void, ConnectFailure> tunnel = co_await proxy_connect(*tcp, origin, deadline);
       if (!tunnel) co_return std::unexpected(std::move(tunnel).error());
@@ -57,14 +59,16 @@ class RealConnector final : public Connector {
  private:
   // A TCP connection to the origin, or to its proxy.
   Task<std::expected<std::unique_ptr<TcpStream>, ConnectFailure>> open(const Origin& origin,
-                                                                       Deadline deadline) {
+                                                                       Deadline deadline,
+                                                                       Cancellation& cancellation) {
     const std::string host = origin.proxy ? origin.proxy->host : origin.host;
     const std::uint16_t port = origin.proxy ? origin.proxy->port : origin.port;
-    Result<Resolver::Addresses> addresses = co_await resolver_.resolve(host, deadline);
+    Result<Resolver::Addresses> addresses =
+        co_await resolver_.resolve(host, deadline, cancellation);
     if (!addresses) co_return no_address(addresses.error());
     if (const auto refused = check(origin, *addresses)) co_return not_allowed(origin, *refused);
-    std::expected<ip::tcp::socket, ConnectFailure> socket =
-        co_await race_connect(loop_, watchdog_, std::move(*addresses), port, deadline);
+    std::expected<ip::tcp::socket, ConnectFailure> socket = co_await race_connect(
+        loop_, watchdog_, std::move(*addresses), port, deadline, cancellation);
     if (!socket) {
       ConnectFailure why = std::move(socket).error();
       why.detail = fmt::format("{}{}: {}", origin.proxy ? "the proxy " : "", host, why.detail);

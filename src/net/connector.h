@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/failure.h"
+#include "net/cancellation.h"
 #include "net/origin.h"
 #include "net/resolver.h"
 #include "net/stream.h"
@@ -19,9 +20,10 @@ struct ConnectFailure {
 struct Connector {
   virtual ~Connector() = default;
   // Opens a connection that is ready for HTTP/1.1: through the proxy and past the TLS handshake
-  // where the origin says so. `origin` outlives the call.
+  // where the origin says so. `origin` and `cancellation` outlive the call; it ends with
+  // client_left as soon as that is cancelled.
   virtual Task<std::expected<std::unique_ptr<Stream>, ConnectFailure>> connect(
-      const Origin& origin, Deadline deadline) = 0;
+      const Origin& origin, Deadline deadline, Cancellation& cancellation) = 0;
 };
 
 // The real one. The loop, the watchdog and the clock outlive it and its streams.

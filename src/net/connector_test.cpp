@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "net/happy_eyeballs.h"
+#include "net/http_client.h"
 #include "net/tcp_stream.h"
 #include "net/test_support.h"
 #include "net/test_tls.h"
@@ -80,7 +81,8 @@ struct ConnectorTest : ::testing::Test {
     return out;
   }
   Connected connect(const Origin& to, Duration within = 10s) {
-    return test::run(loop, connector->connect(to, system_clock().now() + within));
+    Cancellation nobody_leaves;
+    return test::run(loop, connector->connect(to, system_clock().now() + within, nobody_leaves));
   }
   // What a connection to `to` fails with; "none" when it does not.
   std::string failure(const Origin& to, Duration within = 10s) {
@@ -146,7 +148,9 @@ TEST_F(ConnectorTest, TriesTheOtherFamilyWhenOneRefuses) {
 Task<std::string> winner(asio::io_context& loop, Watchdog& watchdog, std::uint16_t port) {
   std::vector<asio::ip::address> both = {asio::ip::address_v4::loopback(),
                                          asio::ip::address_v6::loopback()};
-  const auto socket = co_await race_connect(loop, watchdog, both, port, system_clock().now() + 10s);
+  Cancellation nobody_leaves;
+  const auto socket =
+      co_await race_connect(loop, watchdog, both, port, system_clock().now() + 10s, nobody_leaves);
   co_return socket ? socket->remote_endpoint().address().to_string() : socket.error().detail;
 }
 
@@ -246,6 +250,81 @@ Task<int> answer_once(tcp::acceptor& acceptor, Watchdog& watchdog, std::string a
   co_await stream.write(answer, no_deadline);
   const auto end = co_await stream.read_some(part, no_deadline);
   co_return end ? static_cast<int>(*end) : -1;
+}
+
+// Takes one connection and never says anything on it.
+Task<bool> hear_once(tcp::acceptor& acceptor, std::optional<tcp::socket>& socket) {
+  socket.emplace(co_await acceptor.async_accept(asio::use_awaitable));
+  co_await socket->async_wait(tcp::socket::wait_read, asio::use_awaitable);
+  co_return true;
+}
+
+TEST_F(ConnectorTest, ACancelledConnectEndsAtOnceWhateverItWaitsFor) {
+  FullListener full(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  tcp::acceptor silent(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  dns.zones["silent.example"] = {.says = DnsServer::Says::nothing};
+  Origin proxied = origin("target.example", 80);
+  proxied.proxy.emplace();
+  proxied.proxy->host = "127.0.0.1";
+  proxied.proxy->port = silent.local_endpoint().port();
+  struct Case {
+    const char* rule;
+    Origin to;
+    bool heard;  // it waits for an answer of `silent`
+  };
+  const Case cases[] = {
+      {"an address that does not answer", origin("127.0.0.1", full.port()), false},
+      {"DNS servers that do not answer", origin("silent.example", 80), false},
+      {"a TLS handshake that stalls", secure("stalls.example", silent.local_endpoint().port()),
+       true},
+      {"a proxy that does not answer CONNECT", proxied, true},
+  };
+  for (const Case& c : cases) {
+    Cancellation leaves;
+    std::optional<tcp::socket> peer;
+    const auto heard = test::start(loop, hear_once(silent, peer));
+    const auto connected = test::start(loop, connector->connect(c.to, no_deadline, leaves));
+    if (c.heard)
+      test::run_until(loop, [&] { return heard->has_value(); });
+    else
+      for (int turn = 0; turn < 20; ++turn) loop.poll_one();
+    EXPECT_FALSE(connected->has_value()) << c.rule;
+    leaves.cancel();
+    test::run_until(loop, [&] { return connected->has_value(); });
+    ASSERT_FALSE(**connected) << c.rule;
+    EXPECT_EQ((**connected).error().failure, FailureClass::client_left) << c.rule;
+    silent.cancel();
+    if (!c.heard)
+      EXPECT_THROW(test::run_until(loop, [&] { return heard->has_value(); }),
+                   boost::system::system_error);
+  }
+}
+
+TEST_F(ConnectorTest, AConnectThatIsCancelledBeforehandOpensNothing) {
+  tcp::acceptor acceptor(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  Cancellation left;
+  left.cancel();
+  dns.zones["name.example"] = {.a = {"127.0.0.1"}};
+  for (const Origin& to : {origin("127.0.0.1", acceptor.local_endpoint().port()),
+                           secure("name.example", acceptor.local_endpoint().port())}) {
+    const Connected connected = test::run(loop, connector->connect(to, no_deadline, left));
+    ASSERT_FALSE(connected);
+    EXPECT_EQ(connected.error().failure, FailureClass::client_left);
+  }
+}
+
+TEST_F(ConnectorTest, ACallThatIsCancelledStopsOpening) {
+  FullListener full(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  ConnectionPool pool(*connector, system_clock());
+  const Origin to = origin("127.0.0.1", full.port());
+  const std::string key = to.key();
+  UpstreamCall call(pool, to, key);
+  const auto opened = test::start(loop, call.open(no_deadline));
+  loop.poll();
+  call.cancel();
+  test::run_until(loop, [&] { return opened->has_value(); });
+  ASSERT_FALSE(**opened);
+  EXPECT_EQ((**opened).error().failure, FailureClass::client_left);
 }
 
 TEST_F(ConnectorTest, SaysThatAPortDoesNotSpeakTls) {

@@ -126,12 +126,13 @@ struct Held {
 
 Task<std::expected<ip::tcp::socket, ConnectFailure>> race_connect(
     asio::io_context& loop, Watchdog& watchdog, std::vector<ip::address> addresses,
-    std::uint16_t port, Deadline deadline) {
+    std::uint16_t port, Deadline deadline, Cancellation& cancellation) {
   const Held held{std::make_shared<Race>(loop, watchdog, interleaved(addresses), port)};
   Race& race = *held.race;
+  const Cancellation::Step step(cancellation, [&race] { race.finished.cancel(); });
   race.go_on();
   const Result<void> told = co_await race.finished.wait(deadline);
-  if (race.winner) co_return std::move(*race.winner);
+  if (race.winner && !cancellation.cancelled()) co_return std::move(*race.winner);
   std::string failures = race.failures();
   if (!told && told.error().code == ErrorCode::deadline_exceeded) {
     const std::string detail = failures.empty() ? "" : "; " + failures;
@@ -139,7 +140,8 @@ Task<std::expected<ip::tcp::socket, ConnectFailure>> race_connect(
         ConnectFailure{FailureClass::connect_timeout,
                        fmt::format("no connection to port {} in time{}", port, detail)});
   }
-  if (!told) co_return std::unexpected(ConnectFailure{FailureClass::client_left, "cancelled"});
+  if (!told || cancellation.cancelled())
+    co_return std::unexpected(ConnectFailure{FailureClass::client_left, "cancelled"});
   co_return std::unexpected(ConnectFailure{
       race.local_failure() ? FailureClass::local : FailureClass::connect, std::move(failures)});
 }

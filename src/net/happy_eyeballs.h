@@ -15,6 +15,6 @@ namespace holdfast::net {
 //   errors   connect: each said no; connect_timeout: the deadline passed; local; client_left
 Task<std::expected<asio::ip::tcp::socket, ConnectFailure>> race_connect(
     asio::io_context& loop, Watchdog& watchdog, std::vector<asio::ip::address> addresses,
-    std::uint16_t port, Deadline deadline);
+    std::uint16_t port, Deadline deadline, Cancellation& cancellation);
 
 }  // namespace holdfast::net

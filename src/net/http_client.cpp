@@ -59,31 +59,31 @@ UpstreamCall::UpstreamCall(ConnectionPool& pool, const Origin& origin, const std
 
 UpstreamCall::~UpstreamCall() {
   if (!connection_) return;
-  if (body_done_ && head_.keep_alive && !cancelled_ && connection_->buffer.empty())
+  if (body_done_ && head_.keep_alive && !cancelled() && connection_->buffer.empty())
     pool_.put(key_, std::move(connection_));
   else
     connection_->stream->close();
 }
 
 bool UpstreamCall::reuse() {
-  if (!cancelled_) connection_ = pool_.take(key_);
+  if (!cancelled()) connection_ = pool_.take(key_);
   reused_ = connection_ != nullptr;
   return reused_;
 }
 
 Task<std::expected<void, ConnectFailure>> UpstreamCall::open(Deadline deadline) {
   using Failed = std::unexpected<ConnectFailure>;
-  if (cancelled_) co_return Failed({FailureClass::client_left, "cancelled"});
-  auto stream = co_await pool_.connector_.connect(origin_, deadline);
+  if (cancelled()) co_return Failed({FailureClass::client_left, "cancelled"});
+  auto stream = co_await pool_.connector_.connect(origin_, deadline, cancellation_);
   if (!stream) co_return Failed(std::move(stream).error());
   connection_ = std::make_unique<ConnectionPool::Connection>(std::move(*stream),
                                                              ReadBuffer(read_buffer_bytes));
-  if (cancelled_) co_return Failed({FailureClass::client_left, "cancelled"});
+  if (cancelled()) co_return Failed({FailureClass::client_left, "cancelled"});
   co_return std::expected<void, ConnectFailure>();
 }
 
 Result<void> UpstreamCall::send_now(std::string_view& bytes) {
-  if (cancelled_) return fail(ErrorCode::cancelled, "cancelled");
+  if (cancelled()) return fail(ErrorCode::cancelled, "cancelled");
   Result<std::size_t> sent = connection_->stream->write_now(bytes);
   if (!sent) return std::unexpected(std::move(sent).error());
   bytes.remove_prefix(*sent);
@@ -91,7 +91,7 @@ Result<void> UpstreamCall::send_now(std::string_view& bytes) {
 }
 
 Task<Result<void>> UpstreamCall::send(std::string_view bytes, Deadline deadline) {
-  if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
+  if (cancelled()) co_return fail(ErrorCode::cancelled, "cancelled");
   auto written = co_await connection_->stream->write(bytes, deadline);
   co_return written;
 }
@@ -108,7 +108,7 @@ Task<Result<const ResponseHead*>> UpstreamCall::read_head(Deadline deadline) {
     auto end = find_head_end(unread, false);
     if (!end) co_return fail(ErrorCode::malformed_response, std::move(end.error().detail));
     if (!*end) {
-      if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
+      if (cancelled()) co_return fail(ErrorCode::cancelled, "cancelled");
       const std::span<char> into = c.buffer.room();
       auto got = co_await c.stream->read_some(into, deadline);
       if (!got) co_return std::unexpected(std::move(got).error());
@@ -167,7 +167,7 @@ Task<Result<std::string_view>> UpstreamCall::read_piece(Deadline deadline) {
   while (true) {
     auto piece = next_buffered();
     if (!piece || !piece->empty() || body_done_) co_return piece;
-    if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
+    if (cancelled()) co_return fail(ErrorCode::cancelled, "cancelled");
     const std::span<char> into = connection_->buffer.room();
     auto got = co_await connection_->stream->read_some(into, deadline);
     if (!got) co_return std::unexpected(std::move(got).error());
@@ -180,7 +180,7 @@ Task<Result<std::string_view>> UpstreamCall::read_piece(Deadline deadline) {
 }
 
 void UpstreamCall::cancel() {
-  cancelled_ = true;
+  cancellation_.cancel();
   if (connection_) connection_->stream->cancel();
 }
 

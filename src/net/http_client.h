@@ -75,9 +75,9 @@ class UpstreamCall {
   Task<Result<std::string_view>> read_piece(Deadline deadline);
   // The next piece that has arrived already; empty when there is none.
   Result<std::string_view> next_buffered();
-  // Ends what is under way, now or when it is next awaited, with `cancelled`.
+  // Ends what is under way, open() too, now or when it is next awaited, with `cancelled`.
   void cancel();
-  bool cancelled() const { return cancelled_; }
+  bool cancelled() const { return cancellation_.cancelled(); }
   // Whether the body has been read to its end.
   bool body_done() const { return body_done_; }
   std::uint64_t bytes_received() const { return bytes_received_; }
@@ -93,7 +93,7 @@ class UpstreamCall {
   ChunkedDecoder chunked_;
   std::uint64_t left_ = 0;  // of a body with a length
   bool reused_ = false;
-  bool cancelled_ = false;
+  Cancellation cancellation_;
   bool body_done_ = false;
   std::uint64_t bytes_received_ = 0;
 };

@@ -285,7 +285,8 @@ Resolver::Resolver(asio::io_context& loop, Watchdog& watchdog, const Clock& cloc
     : state_(std::make_unique<State>(loop, watchdog, clock, options)) {}
 Resolver::~Resolver() = default;
 
-Task<Result<Resolver::Addresses>> Resolver::resolve(std::string host, Deadline deadline) {
+Task<Result<Resolver::Addresses>> Resolver::resolve(std::string host, Deadline deadline,
+                                                    Cancellation& cancellation) {
   boost::system::error_code not_an_address;
   const ip::address literal = ip::make_address(host, not_an_address);
   if (!not_an_address) co_return Addresses{literal};
@@ -299,6 +300,7 @@ Task<Result<Resolver::Addresses>> Resolver::resolve(std::string host, Deadline d
     const bool has_stale = !entry.addresses.empty() && now < entry.stale_until;
     Waiter waiter(state_->loop, state_->watchdog);
     entry.waiters.push_back(waiter);
+    const Cancellation::Step step(cancellation, [&waiter] { waiter.signal.cancel(); });
     const Deadline until = has_stale ? std::min(deadline, now + fresh_or_stale) : deadline;
     const Result<void> told = co_await waiter.signal.wait(until);
     if (!told && told.error().code == ErrorCode::cancelled) co_return std::unexpected(told.error());

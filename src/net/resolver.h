@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "net/cancellation.h"
 #include "net/watchdog.h"
 
 namespace holdfast::net {
@@ -34,7 +35,7 @@ class Resolver {
   // /etc/hosts comes before the servers.
   //   errors   upstream_unavailable: no such name, or no server answers; deadline_exceeded;
   //   cancelled
-  Task<Result<Addresses>> resolve(std::string host, Deadline deadline);
+  Task<Result<Addresses>> resolve(std::string host, Deadline deadline, Cancellation& cancellation);
 
  private:
   struct State;

@@ -21,8 +21,9 @@ struct ResolverTest : ::testing::Test {
   DnsServer server{loop};
   Resolver resolver{loop, watchdog, clock, {server.address(), 50ms, 2}};
 
+  Cancellation nobody_leaves;
   Addresses resolve(const std::string& name, Duration within = 10s) {
-    return test::run(loop, resolver.resolve(name, clock.now() + within));
+    return test::run(loop, resolver.resolve(name, clock.now() + within, nobody_leaves));
   }
   static std::string text(const Addresses& addresses) {
     if (!addresses) return "error: " + addresses.error().detail;
@@ -145,7 +146,7 @@ TEST_F(ResolverTest, ASlowZoneStallsNobodyElse) {
   std::vector<std::string> order;
   const auto ask = [&](const std::string& name) {
     asio::co_spawn(
-        loop, resolver.resolve(name, no_deadline),
+        loop, resolver.resolve(name, no_deadline, nobody_leaves),
         [&order, name](const std::exception_ptr&, const Addresses&) { order.push_back(name); });
   };
   ask("silent.example");
@@ -158,7 +159,7 @@ TEST_F(ResolverTest, ManyWhoAskShareOneQuery) {
   auto& zone = server.zones["a.example"] = {.a = {"192.0.2.1"}};
   int answers = 0;
   for (int i = 0; i < 100; ++i)
-    asio::co_spawn(loop, resolver.resolve("a.example", no_deadline),
+    asio::co_spawn(loop, resolver.resolve("a.example", no_deadline, nobody_leaves),
                    [&](const std::exception_ptr&, const Addresses& got) {
                      EXPECT_EQ(text(got), "192.0.2.1");
                      ++answers;
@@ -172,7 +173,7 @@ TEST_F(ResolverTest, ManyNamesAtOnce) {
   for (int i = 0; i < 200; ++i) {
     const std::string name = "n" + std::to_string(i) + ".example";
     server.zones[name] = {.a = {"192.0.2." + std::to_string(i % 250)}};
-    asio::co_spawn(loop, resolver.resolve(name, no_deadline),
+    asio::co_spawn(loop, resolver.resolve(name, no_deadline, nobody_leaves),
                    [&, i](const std::exception_ptr&, const Addresses& got) {
                      EXPECT_EQ(text(got), "192.0.2." + std::to_string(i % 250));
                      ++answers;
@@ -186,7 +187,7 @@ TEST_F(ResolverTest, EndsWithQueriesUnderWay) {
   bool ended = false;
   auto second =
       std::make_unique<Resolver>(loop, watchdog, clock, ResolverOptions{server.address(), 50ms, 2});
-  asio::co_spawn(loop, second->resolve("silent.example", clock.now() + 1ms),
+  asio::co_spawn(loop, second->resolve("silent.example", clock.now() + 1ms, nobody_leaves),
                  [&](const std::exception_ptr&, const Addresses& got) {
                    EXPECT_FALSE(got);
                    ended = true;

@@ -7,6 +7,7 @@ namespace holdfast::net {
 
 Task<Result<void>> Signal::wait(Deadline deadline) {
   if (notified_) co_return Result<void>();
+  if (cancelled_) co_return fail(ErrorCode::cancelled, "cancelled");
   expired_ = false;
   watchdog_.arm(*this, deadline);
   co_await timer_.async_wait(asio::as_tuple(asio::deferred));
@@ -18,6 +19,11 @@ Task<Result<void>> Signal::wait(Deadline deadline) {
 
 void Signal::notify() {
   notified_ = true;
+  timer_.cancel();
+}
+
+void Signal::cancel() {
+  cancelled_ = true;
   timer_.cancel();
 }
 

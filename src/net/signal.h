@@ -12,9 +12,11 @@ class Signal final : private Watchdog::Node {
   Signal(asio::io_context& loop, Watchdog& watchdog)
       : timer_(loop, MonoTime::max()), watchdog_(watchdog) {}
   // Returns once notify() has been called, before or after.
-  //   errors   deadline_exceeded; cancelled: the coroutine was
+  //   errors   deadline_exceeded; cancelled: see cancel()
   Task<Result<void>> wait(Deadline deadline);
   void notify();
+  // Ends the wait, now or when it comes, with `cancelled`.
+  void cancel();
 
  private:
   void expire() override;
@@ -22,6 +24,7 @@ class Signal final : private Watchdog::Node {
   Watchdog& watchdog_;
   bool notified_ = false;
   bool expired_ = false;
+  bool cancelled_ = false;
 };
 
 }  // namespace holdfast::net

@@ -104,6 +104,8 @@ Task<std::expected<std::unique_ptr<Stream>, ConnectFailure>> TlsStream::open(
   std::unique_ptr<TlsStream> stream(
       new TlsStream(std::move(tcp), std::move(context), std::move(*ssl)));
   for (;;) {
+    if (!stream->tcp_->socket().is_open())
+      co_return failure(origin, {ErrorCode::cancelled, "closed"}, why);
     ERR_clear_error();
     const int outcome = SSL_do_handshake(stream->ssl_.get());
     if (outcome == 1) break;

@@ -8,7 +8,8 @@ constexpr Duration shortest_sleep = std::chrono::milliseconds(25);
 constexpr Duration longest_sleep = std::chrono::milliseconds(250);
 }  // namespace
 
-Watchdog::Watchdog(asio::io_context& loop, const Clock& clock) : clock_(clock), timer_(loop) {}
+Watchdog::Watchdog(asio::io_context& loop, const Clock& clock, Alarm alarm)
+    : clock_(clock), timer_(loop), alarm_(std::move(alarm)) {}
 
 Watchdog::~Watchdog() {
   *alive_ = false;
@@ -31,12 +32,16 @@ void Watchdog::set_timer(MonoTime now) {
                              : std::clamp<Duration>(earliest_ - now, shortest_sleep, longest_sleep);
   if (wakes_ != no_deadline && wakes_ <= now + sleep) return;
   wakes_ = now + sleep;
+  if (alarm_) return alarm_(wakes_);
   timer_.expires_after(sleep);
   timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
-    if (error || !*alive) return;
-    wakes_ = no_deadline;
-    check();
+    if (!error && *alive) alarmed();
   });
+}
+
+void Watchdog::alarmed() {
+  wakes_ = no_deadline;
+  check();
 }
 
 void Watchdog::check() {

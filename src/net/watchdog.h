@@ -2,6 +2,7 @@
 // arming is a few stores, and one timer serves all.
 #pragma once
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 
 #include "net/task.h"
@@ -36,7 +37,12 @@ class Watchdog {
     Deadline deadline_ = no_deadline;
   };
 
-  Watchdog(asio::io_context& loop, const Clock& clock);
+  // Asked to call alarmed() at a time; only the last time asked for counts.
+  using Alarm = std::function<void(MonoTime)>;
+
+  //   alarm   wakes it in place of a timer of the loop, where time is not the machine's; may be
+  //           empty
+  Watchdog(asio::io_context& loop, const Clock& clock, Alarm alarm = {});
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -46,6 +52,9 @@ class Watchdog {
   void disarm(Node& node) { node.unlink(); }
   // Expires what is due. The timer calls it; so does a test that moves its clock.
   void check();
+  void alarmed();
+  // Whether nothing is watched.
+  bool idle() const { return armed_.next == &armed_; }
   const Clock& clock() const { return clock_; }
 
  private:
@@ -53,6 +62,7 @@ class Watchdog {
 
   const Clock& clock_;
   asio::steady_timer timer_;
+  Alarm alarm_;
   Link armed_;
   Deadline earliest_ = no_deadline;  // no armed node is due before
   Deadline wakes_ = no_deadline;     // when the timer fires; none: it is not set

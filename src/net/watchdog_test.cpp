@@ -112,5 +112,22 @@ TEST(WatchdogTimer, FiresByItselfAndLetsTheLoopEnd) {
   EXPECT_GE(early_at, start + 30ms);
   EXPECT_GE(system_clock().now(), start + 60ms);
 }
+TEST(Watchdog, AsksWhoeverMovesTimeToBeAlarmed) {
+  asio::io_context loop;
+  ManualClock clock;
+  std::vector<MonoTime> asked;
+  Watchdog watchdog(loop, clock, [&](MonoTime when) { asked.push_back(when); });
+  Probe probe;
+  EXPECT_TRUE(watchdog.idle());
+  watchdog.arm(probe, clock.now() + 100ms);
+  ASSERT_EQ(asked, std::vector<MonoTime>{clock.now() + 100ms});
+  EXPECT_FALSE(watchdog.idle());
+  EXPECT_EQ(loop.run(), 0U) << "no timer of the loop is set";
+  clock.advance(100ms);
+  watchdog.alarmed();
+  EXPECT_EQ(probe.expired, 1);
+  EXPECT_TRUE(watchdog.idle());
+}
+
 }  // namespace
 }  // namespace holdfast::net

@@ -29,6 +29,8 @@ struct SystemDisk final : JournalDisk {
       if (errno != EINTR) return -errno;
     }
   }
+  void close(int descriptor) override { ::close(descriptor); }
+  int remove(const std::string& path) override { return ::unlink(path.c_str()) == 0 ? 0 : -errno; }
 };
 
 std::string told(const char* what, const std::string& path, int error) {
@@ -40,8 +42,6 @@ JournalDisk& system_disk() {
   static SystemDisk disk;
   return disk;
 }
-
-JournalFile::~JournalFile() { ::close(descriptor); }
 
 Result<std::shared_ptr<JournalFolder>> JournalFolder::open(const std::string& path,
                                                            std::uint64_t run, JournalDisk& disk) {
@@ -55,6 +55,10 @@ Result<std::shared_ptr<JournalFolder>> JournalFolder::open(const std::string& pa
   auto listed = folder->list_dead();
   if (!listed) return std::unexpected(std::move(listed).error());
   return folder;
+}
+
+std::shared_ptr<JournalFolder> JournalFolder::detached(std::uint64_t run, JournalDisk& disk) {
+  return std::shared_ptr<JournalFolder>(new JournalFolder("detached", run, disk));
 }
 
 JournalFolder::~JournalFolder() {
@@ -78,7 +82,7 @@ Result<void> JournalFolder::list_dead() {
       if (descriptor >= 0) ::close(descriptor);
       return fail(ErrorCode::io, told("cannot open", path_ + "/" + name, reason));
     }
-    auto file = std::make_shared<JournalFile>(name, descriptor);
+    auto file = std::make_shared<JournalFile>(name, descriptor, disk_);
     file->written = static_cast<std::uint64_t>(facts.st_size);
     file->finished = true;
     file->dead = true;
@@ -95,7 +99,7 @@ Result<std::shared_ptr<JournalFile>> JournalFolder::create(std::uint16_t thread,
   const std::string path = path_ + "/" + name;
   const int descriptor = disk_.create(path);
   if (descriptor < 0) return fail(ErrorCode::io, told("cannot make", path, -descriptor));
-  auto file = std::make_shared<JournalFile>(name, descriptor);
+  auto file = std::make_shared<JournalFile>(name, descriptor, disk_);
   const std::scoped_lock lock(mutex_);
   files_.push_back(file);
   return file;
@@ -107,8 +111,9 @@ void JournalFolder::forget(const JournalFile& file) {
 }
 
 void JournalFolder::remove(const JournalFile& file) {
-  if (::unlinkat(folder_, file.name.c_str(), 0) != 0 && errno != ENOENT)
-    log::warning("{}", told("cannot delete", path_ + "/" + file.name, errno));
+  const std::string path = path_ + "/" + file.name;
+  const int outcome = disk_.remove(path);
+  if (outcome != 0 && outcome != -ENOENT) log::warning("{}", told("cannot delete", path, -outcome));
   forget(file);
 }
 

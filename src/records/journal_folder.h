@@ -26,19 +26,24 @@ struct JournalDisk {  // thread-safe
   virtual int create(const std::string& path) = 0;
   // Returns the bytes written, fewer than asked when there is no room, or -errno.
   virtual ssize_t write(int descriptor, std::span<const char> bytes) = 0;
+  virtual void close(int descriptor) = 0;
+  // Takes a file off the disk. Returns 0 or -errno.
+  virtual int remove(const std::string& path) = 0;
 };
 JournalDisk& system_disk();
 
 // One file: appended to by one thread, read by the drain.
 struct JournalFile {
-  JournalFile(std::string file_name, int file_descriptor)
-      : name(std::move(file_name)), descriptor(file_descriptor) {}
-  ~JournalFile();
+  // Takes over the descriptor, which `disk` has given out; the disk outlives the file.
+  JournalFile(std::string file_name, int file_descriptor, JournalDisk& of)
+      : name(std::move(file_name)), descriptor(file_descriptor), disk(of) {}
+  ~JournalFile() { disk.close(descriptor); }
   JournalFile(const JournalFile&) = delete;
   JournalFile& operator=(const JournalFile&) = delete;
 
   const std::string name;
   const int descriptor;
+  JournalDisk& disk;
   std::atomic<std::uint64_t> written = 0;  // bytes that hold whole records
   std::atomic<std::uint64_t> records = 0;  // in these bytes
   std::atomic<bool> finished = false;      // nothing more will be appended
@@ -57,6 +62,8 @@ class JournalFolder {  // thread-safe
   //   errors   io
   static Result<std::shared_ptr<JournalFolder>> open(const std::string& path, std::uint64_t run,
                                                      JournalDisk& disk);
+  // One that has no place on this machine's disk: all of it is with `disk`. No drain reads it.
+  static std::shared_ptr<JournalFolder> detached(std::uint64_t run, JournalDisk& disk);
   ~JournalFolder();
   JournalFolder(const JournalFolder&) = delete;
   JournalFolder& operator=(const JournalFolder&) = delete;

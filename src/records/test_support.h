@@ -83,6 +83,8 @@ struct FullDisk final : JournalDisk {
     room -= size;
     return system_disk().write(descriptor, bytes.first(size));
   }
+  void close(int descriptor) override { system_disk().close(descriptor); }
+  int remove(const std::string& path) override { return system_disk().remove(path); }
 };
 
 inline AttemptStart start_of(std::string_view request_id, std::int64_t started_us = 1'000'000) {

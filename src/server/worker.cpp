@@ -2,7 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace holdfast::server {
@@ -21,7 +20,6 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::Thread
                std::shared_ptr<const routing::Snapshot> snapshot)
     : work_(loop_.get_executor()),
       clock_(clock),
-      counters_(counters),
       journal_(std::move(journal)),
       watchdog_(loop_, clock),
       connector_(net::make_connector(loop_, watchdog_, clock)),
@@ -38,8 +36,7 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::Thread
                 std::move(on_refused),
                 {}},
                std::move(snapshot)),
-      housekeeping_timer_(loop_),
-      drain_timer_(loop_) {}
+      drained_(loop_, watchdog_) {}
 
 Worker::~Worker() { join(); }
 
@@ -81,21 +78,16 @@ void Worker::join() {
 }
 
 Task<void> Worker::housekeeping() {
-  boost::system::error_code stopped;
-  while (!stopped) {
-    counters_.client_connections.set(static_cast<std::int64_t>(http_->connections()));
-    counters_.client_connections_opened.set(http_->accepted());
-    counters_.bugs.set(http_->internal_errors());
-    counters_.journal_flushes.set(journal_->flushes());
-    gateway_.flush_journal();  // what a failing disk did not take is tried again
-    pool_.evict();
-    housekeeping_timer_.expires_after(housekeeping_interval);
-    co_await housekeeping_timer_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+  Result<void> drained = fail(ErrorCode::deadline_exceeded, "");
+  while (!drained) {
+    gateway_.keep_house(*http_);
+    const net::Deadline next = clock_.now() + housekeeping_interval;
+    drained = co_await drained_.wait(next);
   }
 }
 
 Task<void> Worker::wind_down(net::Deadline deadline) {
-  boost::system::error_code ignored;
+  net::Signal pause(loop_, watchdog_);  // nobody ends it before its time
   http_->stop_accepting();
   bool cut = false;
   const MonoTime patient_until = clock_.now() + first_request_grace;
@@ -110,11 +102,11 @@ Task<void> Worker::wind_down(net::Deadline deadline) {
       http_->close_all();
       deadline = now;
     }
-    drain_timer_.expires_after(drain_poll);
-    co_await drain_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    const net::Deadline next = clock_.now() + drain_poll;
+    co_await pause.wait(next);
   }
   pool_.clear();
-  housekeeping_timer_.cancel();
+  drained_.notify();
   const auto flushed = journal_->flush();
   (void)flushed;  // the journal itself has said why in the log
   work_.reset();

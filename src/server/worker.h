@@ -2,13 +2,13 @@
 // journal, counters.
 #pragma once
 #include <atomic>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <thread>
 
 #include "gateway/gateway.h"
 #include "net/connector.h"
 #include "net/http_server.h"
+#include "net/signal.h"
 #include "net/watchdog.h"
 #include "observe/registry.h"
 #include "records/drain.h"
@@ -45,15 +45,13 @@ class Worker {
   boost::asio::io_context loop_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   const Clock& clock_;
-  observe::ThreadCounters& counters_;
   std::unique_ptr<records::Journal> journal_;
   net::Watchdog watchdog_;
   std::unique_ptr<net::Connector> connector_;
   net::ConnectionPool pool_;
   gateway::Gateway gateway_;
   std::unique_ptr<net::HttpServer> http_;
-  boost::asio::steady_timer housekeeping_timer_;
-  boost::asio::steady_timer drain_timer_;
+  net::Signal drained_;
   std::thread thread_;
 };
 

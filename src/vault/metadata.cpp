@@ -14,15 +14,15 @@ class TokenConnector final : public net::Connector {
       : loop_(loop), watchdog_(watchdog), others_(std::move(others)) {}
 
   Task<std::expected<std::unique_ptr<net::Stream>, net::ConnectFailure>> connect(
-      const net::Origin& origin, net::Deadline deadline) override {
+      const net::Origin& origin, net::Deadline deadline, net::Cancellation& cancellation) override {
     const std::optional<ip::address> address = metadata_address(origin);
     if (!address) {
-      auto stream = co_await others_->connect(origin, deadline);
+      auto stream = co_await others_->connect(origin, deadline, cancellation);
       co_return stream;
     }
     std::vector<ip::address> only{*address};
-    auto socket =
-        co_await net::race_connect(loop_, watchdog_, std::move(only), origin.port, deadline);
+    auto socket = co_await net::race_connect(loop_, watchdog_, std::move(only), origin.port,
+                                             deadline, cancellation);
     if (!socket) co_return std::unexpected(std::move(socket).error());
     co_return std::make_unique<net::TcpStream>(std::move(*socket), watchdog_);
   }
