@@ -137,11 +137,14 @@ Refusal refuse(const dialect::RequestProblem& problem) {
 
 Refusal no_target_answered(std::span<const FailedAttempt> attempts,
                            std::optional<milliseconds> cooled_in) {
+  if (attempts.empty() && !cooled_in)  // last_resort: refuse
+    return refuse(503, "every target is out after failures, and none is tried as the last resort",
+                  error_type(503), "no_target_available");
   if (attempts.empty()) {
     Refusal refusal =
         refuse(429, "every target is waiting out the time that its provider asked for",
                error_type(429), "rate_limit_exceeded");
-    refusal.retry_after = cooled_in.value_or(milliseconds(1'000));
+    refusal.retry_after = cooled_in;
     return refusal;
   }
   const FailedAttempt& last = attempts.back();
@@ -185,6 +188,14 @@ Refusal no_target_answered(std::span<const FailedAttempt> attempts,
     refusal.retry_after = last.retry_after;
   }
   return refusal;
+}
+
+Refusal no_target_permitted(std::string_view model) {
+  return refuse(403,
+                fmt::format("no target of the model '{}' may answer this request: regions or "
+                            "conditions leave none (holdfast route explain says why)",
+                            model),
+                error_type(403), "no_target_permitted", "model");
 }
 
 std::string fallback_reasons(std::span<const FailedAttempt> attempts) {

@@ -40,10 +40,13 @@ Refusal refuse(int status, std::string_view message, std::string_view type, std:
 Refusal refuse(const dialect::RequestProblem& problem);
 
 // The answer when every attempt failed: all of one class give that class's status, mixed ones 503.
-//   attempts    in order; empty when all targets are cooling down
+//   attempts    in order; empty when no target may be tried now
 //   cooled_in   until the first target that was passed over for cooling is back
 Refusal no_target_answered(std::span<const FailedAttempt> attempts,
                            std::optional<std::chrono::milliseconds> cooled_in);
+
+// The answer when the rules of the model or the key leave nobody who may answer this request.
+Refusal no_target_permitted(std::string_view model);
 
 // The classes of failed attempts in order, for x-holdfast-fallback-reason.
 std::string fallback_reasons(std::span<const FailedAttempt> attempts);

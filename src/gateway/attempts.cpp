@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "routing/plan.h"
+#include <algorithm>
+
+#include "gateway/facts.h"
+#include "net/signal.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -27,34 +30,54 @@ std::string error_event(RequestState& state, const Refusal& refusal) {
 }
 
 Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
-  std::vector<std::uint16_t> indices;
-  indices.reserve(fitting.size());
-  for (const Candidate& one : fitting) indices.push_back(one.index);
-  routing::Plan plan(indices, parts_.health);
-  std::optional<std::size_t> position = plan.next(parts_.clock.now());
+  const routing::Facts facts = facts_of(state_);
+  routing::Plan plan(state_.model->route, facts, fit_of(fitting), parts_.health, parts_.load,
+                     parts_.random, parts_.clock.now());
+  if (plan.nobody_permitted()) {
+    parts_.counters.refused(observe::Refusal::no_target);
+    co_return no_target_permitted(state_.model->name);
+  }
+  Candidate* candidate = co_await next_candidate(plan, fitting);
   bool fresh = false;
-  while (position) {
-    Candidate& candidate = fitting[*position];
-    const Outcome outcome = co_await attempt_one(candidate, fresh);
+  while (candidate != nullptr) {
+    const Outcome outcome = co_await attempt_one(*candidate, fresh);
     if (outcome.answered || outcome.failure == FailureClass::client_left) co_return std::nullopt;
     if (outcome.committed) {
       co_await end_cut_stream(outcome);
       co_return std::nullopt;
     }
-    const auto next = routing::after_failure(outcome.failure, ended_idle(outcome));
+    const auto next = plan.failed(candidate->position,
+                                  {.failure = outcome.failure, .stale = ended_idle(outcome)});
     if (next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
     fresh = next == routing::Next::same_target;
     if (fresh)
       state_.failed.pop_back();  // not the target's fault, and it is asked again
     else
-      position = plan.next(parts_.clock.now());
+      candidate = co_await next_candidate(plan, fitting);
   }
+  if (state_.exchange.client_left()) co_return std::nullopt;
   std::optional<std::chrono::milliseconds> cooled_in;
   const MonoTime now = parts_.clock.now();
   if (const auto cooled = plan.soonest_cooled(now))
     cooled_in = duration_cast<std::chrono::milliseconds>(*cooled - now);
   if (state_.failed.empty()) parts_.counters.refused(observe::Refusal::no_target);
   co_return no_target_answered(state_.failed, cooled_in);
+}
+
+Task<Candidate*> Attempts::next_candidate(routing::Plan& plan, std::vector<Candidate>& fitting) {
+  std::optional<std::size_t> position = plan.next(parts_.clock.now());
+  while (!position) {
+    const auto until = plan.wait_until(parts_.clock.now(), state_.deadline);
+    if (!until || state_.stopping || state_.exchange.client_left()) co_return nullptr;
+    net::Signal left(parts_.loop, parts_.watchdog);
+    state_.cancel_attempt = [&left] { left.notify(); };
+    auto waited = co_await left.wait(*until);
+    state_.cancel_attempt = nullptr;
+    if (waited || state_.exchange.client_left()) co_return nullptr;
+    position = plan.next(parts_.clock.now());
+  }
+  const auto found = std::ranges::find(fitting, *position, &Candidate::position);
+  co_return &*found;
 }
 
 Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
@@ -75,6 +98,7 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
   const std::uint64_t serial = parts_.journal.start(start);
   co_await state_.turn.on_file();  // a call that may cost money is on file before it is made
 
+  const routing::InFlight in_flight(parts_.load, index);
   Attempt attempt(state_, candidate);
   Outcome outcome = co_await attempt.run(fresh);
   const auto took_us = duration_cast<microseconds>(parts_.clock.now() - began).count();
@@ -82,6 +106,7 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
     parts_.health.succeeded(index);
   else
     note_failure(target, index, outcome);
+  note_pace(index, outcome, took_us);
   account_attempt(serial, index, outcome, took_us);
   co_return outcome;
 }
@@ -101,6 +126,20 @@ void Attempts::note_failure(const routing::Target& target, std::size_t index,
   if (!blamed) return;
   parts_.on_failure({state_.request_id, state_.model->name, target.provider->name, target.model,
                      outcome.detail, outcome.failure, outcome.status, parts_.clock.wall_us()});
+}
+
+// How fast the target is, as far as this attempt tells.
+void Attempts::note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us) {
+  const MonoTime now = parts_.clock.now();
+  if (outcome.failure == FailureClass::none)
+    parts_.load.answered(
+        index,
+        {.first_content_us = state_.incoming.stream ? outcome.first_content_us : -1,
+         .total_us = took_us,
+         .tokens_out = outcome.usage.tokens_out},
+        now);
+  else if (routing::blames_target(outcome.failure) && !ended_idle(outcome))
+    parts_.load.failed_after(index, took_us, now);
 }
 
 void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gateway/attempt.h"
+#include "routing/plan.h"
 
 namespace holdfast::gateway {
 
@@ -17,8 +18,11 @@ class Attempts {
   Task<std::optional<Refusal>> run(std::vector<Candidate>& fitting);
 
  private:
+  // The candidate to try now; null: none is left. May wait for one that cools down.
+  Task<Candidate*> next_candidate(routing::Plan& plan, std::vector<Candidate>& fitting);
   Task<Outcome> attempt_one(Candidate& candidate, bool fresh);
   void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome);
+  void note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us);
   void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
                        std::int64_t took_us);
   Task<void> end_cut_stream(const Outcome& outcome);

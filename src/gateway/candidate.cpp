@@ -157,6 +157,10 @@ bool translatable(const Incoming& incoming) {
 
 }  // namespace
 
+bool Candidate::loses() const {
+  return std::ranges::find(losses, false, &Loss::harmless) != losses.end();
+}
+
 std::string Candidate::dropped() const {
   constexpr std::size_t most_bytes = 1024;  // clients bound what a head may have
   std::string out;
@@ -192,13 +196,13 @@ Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& 
 
 std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,
                                                           Incoming& incoming) {
-  std::vector<Candidate> out, lossy;
+  std::vector<Candidate> out;
   out.reserve(model.targets.size());
   std::optional<Refusal> refused;
   for (std::size_t i = 0; i < model.targets.size(); ++i) {
     const routing::Target& target = model.targets[i];
     if (!same_space(model, target, incoming)) continue;
-    Candidate one{&target, model.indices[i], passes(target, incoming), {}, {}};
+    Candidate one{&target, model.indices[i], i, passes(target, incoming), {}, {}};
     if (!one.passes) {
       if (!translatable(incoming)) {
         if (!refused) refused = cannot_serve(incoming, target);
@@ -228,10 +232,8 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
       }
       one.written = std::move(*written);
     }
-    const bool loses = std::ranges::find(one.losses, false, &Loss::harmless) != one.losses.end();
-    (loses ? lossy : out).push_back(std::move(one));
+    out.push_back(std::move(one));
   }
-  for (Candidate& one : lossy) out.push_back(std::move(one));
   if (out.empty() && refused) return std::unexpected(std::move(*refused));
   return out;
 }

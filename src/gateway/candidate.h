@@ -13,14 +13,15 @@ namespace holdfast::gateway {
 struct Candidate {
   const routing::Target* target = nullptr;
   std::uint16_t index = 0;                      // in the table of health
+  std::size_t position = 0;                     // in the model's targets
   bool passes = false;                          // the client's bytes go on in its own dialect
   std::vector<dialect::Loss> losses;            // what it cannot express of the request
   std::optional<dialect::WireRequest> written;  // as it is asked; taken by the first attempt
+  bool loses() const;                           // something that is not harmless
   std::string dropped() const;                  // their fields, for x-holdfast-dropped; empty: none
 };
 
-// The targets of `model` that can serve the request: in their order, but those that would lose
-// something after those that lose nothing.
+// The targets of `model` that can serve the request, in the order of the configuration.
 //   errors   none can: a refusal that names the field and the target
 std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,
                                                           Incoming& incoming);

@@ -13,6 +13,7 @@
 #include "net/http_server.h"
 #include "observe/counters.h"
 #include "routing/health.h"
+#include "routing/load.h"
 #include "routing/snapshot.h"
 #include "vault/credential.h"
 
@@ -40,6 +41,7 @@ struct LoopParts {
   records::Journal& journal;
   observe::ThreadCounters& counters;
   routing::HealthTable& health;
+  routing::LoadTable& load;
   Random random;
   FailureListener on_failure;
   RefusedListener on_refused;

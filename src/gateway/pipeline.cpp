@@ -108,6 +108,7 @@ class Pipeline {
                .model = nullptr,
                .incoming = {},
                .key_name = {},
+               .key = nullptr,
                .started = parts.clock.now(),
                .deadline = {},
                .keepalive_at = net::no_deadline,
@@ -189,6 +190,7 @@ class Pipeline {
                     "invalid_api_key");
     }
     state_.key_name = key_->name;
+    state_.key = key_;
     return std::nullopt;
   }
 
@@ -211,6 +213,7 @@ class Pipeline {
       if (verdict == net::SigV4Verdict::accepted) {
         key_ = key;
         state_.key_name = key->name;
+        state_.key = key;
         return std::nullopt;
       }
       parts_.counters.refused(observe::Refusal::unauthorized);

@@ -22,6 +22,7 @@ struct RequestState {
   const routing::Model* model = nullptr;
   Incoming incoming;
   std::string key_name;
+  const identity::KeySettings* key = nullptr;  // of the snapshot; null: no keys are configured
   MonoTime started{};
   net::Deadline deadline{};                       // of the request as a whole
   net::Deadline keepalive_at{};                   // when a held-back stream next gets a comment

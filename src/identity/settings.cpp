@@ -32,6 +32,14 @@ void read_key(config::Section& section, std::span<const std::string_view> models
   section.word("service", key.service, "what asks with it, likewise");
   section.choice("class", key.service_class, classes,
                  "who is shed last when there is too little for all");
+  std::size_t sensitivity = 0;
+  if (section.one_of("sensitivity", sensitivity, {sensitivities.begin(), sensitivities.end()},
+                     "of what is asked with it: routes may go by it"))
+    key.sensitivity = sensitivities[sensitivity];
+  section.word("region", key.region, "where its callers are: routes may go by it");
+  section.words("regions", key.regions,
+                "where its requests may be answered: only by providers whose region is one of "
+                "these or begins with it, as eu-west does with eu; none: anywhere");
 }
 }  // namespace
 

@@ -1,5 +1,6 @@
 // Static client keys: `keys`.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -21,12 +22,23 @@ enum class ServiceClass : std::uint8_t {
   experimental,           // first to be shed
 };
 
+inline constexpr std::array<ServiceClass, 3> service_classes = {ServiceClass::critical_revenue,
+                                                                ServiceClass::internal_productivity,
+                                                                ServiceClass::experimental};
+
+// What may be known to whom, from everybody to few.
+inline constexpr std::array<std::string_view, 4> sensitivities = {"public", "internal",
+                                                                  "confidential", "restricted"};
+
 struct KeySettings {
   std::string name;
   Secret key;
   std::vector<std::string> models;  // logical models it may use; empty: all
   std::string team, service;        // who asks with it; empty: not said
   ServiceClass service_class = ServiceClass::internal_productivity;
+  std::string_view sensitivity;      // one of `sensitivities`; empty: not said
+  std::string region;                // where its callers are; empty: not said
+  std::vector<std::string> regions;  // where its requests may be answered; empty: anywhere
 };
 
 std::string_view to_string(ServiceClass service_class);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "base/limits.h"
 #include "config/section.h"
 #include "dialect/canonical.h"
+#include "routing/policy_settings.h"
 
 namespace holdfast::routing {
 namespace {
@@ -18,7 +20,9 @@ using config::Section;
 using Providers = std::unordered_map<std::string_view, const provider::Settings*>;
 
 constexpr std::array<config::Choice<bool>, 2> losses = {{{"refuse", false}, {"allow", true}}};
-constexpr std::array<config::Choice<Policy>, 1> policies = {{{"failover", Policy::failover}}};
+constexpr std::array<config::Choice<bool>, 2> last_resorts = {{{"try", true}, {"refuse", false}}};
+constexpr std::array<config::Choice<bool>, 2> after_filter = {{{"stop", false}, {"next", true}}};
+constexpr int most_tokens = 100'000'000;
 
 void read_overrides(Section& section, Overrides& overrides) {
   const auto about = "what this target is asked instead; it is then always asked by translation";
@@ -45,6 +49,7 @@ void read_target(Section& section, const Providers& providers, TargetSettings& t
   const auto found = providers.find(target.provider);
   if (found != providers.end()) {
     target.timeouts = found->second->timeouts;
+    target.region = found->second->region;
   } else if (given) {
     std::vector<std::string_view> names;
     for (const auto& [name, settings] : providers) names.push_back(name);
@@ -56,6 +61,11 @@ void read_target(Section& section, const Providers& providers, TargetSettings& t
   section.require("model", "say what the provider calls it, as in model: gpt-4o-mini");
   section.word("vector_space", target.vector_space,
                "embeddings fail over only between targets that name the same one");
+  int window = 0;
+  section.integer("context_window", window, 0, most_tokens,
+                  "tokens that question and answer may have; what is too long for one target goes "
+                  "to those that declare more; 0: not said");
+  target.context_window = window;
   read_overrides(section, target.overrides);
   provider::read_timeouts(section, target.timeouts,
                           "deadlines of one attempt; those not given are the provider's");
@@ -63,21 +73,32 @@ void read_target(Section& section, const Providers& providers, TargetSettings& t
 
 void read_model(Section& section, const Providers& providers, ModelSettings& model,
                 std::size_t& targets_total) {
-  section.choice("policy", model.policy, policies, "failover: targets are tried in their order");
-  const bool listed =
-      section.items("targets", "who answers for it, in this order", [&](Section& inner) {
-        TargetSettings target;
-        read_target(inner, providers, target);
-        model.targets.push_back(std::move(target));
-        if (++targets_total == limits::targets_total + 1)
-          inner.problem("", fmt::format("more than {} targets in all", limits::targets_total));
-      });
-  section.require("targets",
-                  "list who answers for it, as in targets: [{provider: ..., model: ...}]");
-  if (listed && section.has("targets") && model.targets.empty())
-    section.problem("targets", "empty", "list at least one, as in {provider: ..., model: ...}");
-  if (model.targets.size() > limits::targets_per_model)
-    section.problem("targets", fmt::format("more than {} targets", limits::targets_per_model));
+  const auto read_one = [&](Section& inner, TargetSettings& target) {
+    read_target(inner, providers, target);
+    if (++targets_total == limits::targets_total + 1)
+      inner.problem("", fmt::format("more than {} targets in all", limits::targets_total));
+    if (model.targets.size() < limits::targets_per_model) return true;
+    inner.problem("", fmt::format("more than {} targets", limits::targets_per_model));
+    return false;
+  };
+  read_policies(section, read_one, model);
+  section.words(
+      "regions", model.regions,
+      "where it may be answered: only by providers whose region is one of these or begins "
+      "with it, as eu-west does with eu; none: anywhere");
+  const auto allowed = [&](const TargetSettings& target) {
+    return in_regions(target.region, model.regions);
+  };
+  if (!model.targets.empty() && std::ranges::none_of(model.targets, allowed))
+    section.problem("regions", "no target is in them",
+                    "add one whose provider says region: and is in one of them");
+  section.choice("last_resort", model.last_resort, last_resorts,
+                 "whether targets whose breaker is open are tried when no other is left");
+  section.choice("on_content_filter", model.next_on_content_filter, after_filter,
+                 "whether another provider may answer what one refuses by its content policy");
+  section.duration("wait_for_cooling", model.wait_for_cooling, 0ms, 15s,
+                   "when all that is left cools down, a request waits for the first to be back if "
+                   "that is within this; 0ms: it is answered 429 with Retry-After at once");
   section.duration("deadline", model.deadline, 1ms, 24h, "of a request, over all its attempts");
   section.choice("lossy", model.lossy, losses,
                  "whether what a target of another dialect cannot express is dropped (and named in "
@@ -88,6 +109,27 @@ void read_model(Section& section, const Providers& providers, ModelSettings& mod
                    "without content for so long, a stream's head and comments go out");
 }
 }  // namespace
+
+Route make_route(const ModelSettings& model, std::span<const std::uint16_t> indices) {
+  Route route;
+  route.nodes = model.tree;
+  route.needs = needs_of(route.nodes);
+  route.last_resort = model.last_resort;
+  route.next_on_content_filter = model.next_on_content_filter;
+  route.wait_for_cooling = model.wait_for_cooling;
+  for (std::size_t i = 0; i < model.targets.size(); ++i) {
+    const TargetSettings& target = model.targets[i];
+    const auto same = std::ranges::find(model.targets, target.provider, &TargetSettings::provider);
+    Leaf leaf;
+    leaf.index = indices[i];
+    leaf.provider = static_cast<std::uint16_t>(same - model.targets.begin());
+    leaf.region = target.region;
+    leaf.context_window = target.context_window;
+    route.leaves.push_back(std::move(leaf));
+    if (in_regions(target.region, model.regions)) route.permitted |= 1U << i;
+  }
+  return route;
+}
 
 void read_settings(Section& top, std::span<const provider::Settings> providers,
                    std::vector<ModelSettings>& into) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "provider/settings.h"
+#include "routing/policy.h"
 
 namespace holdfast::routing {
 
@@ -26,19 +27,26 @@ struct TargetSettings {
   std::string vector_space;  // embeddings fail over only between targets that share it; empty: none
   provider::Timeouts timeouts;  // the provider's, with the target's own put over them
   Overrides overrides;
+  std::string region;               // the provider's; empty: not said
+  std::int64_t context_window = 0;  // tokens that question and answer may have; 0: not said
 };
 
-enum class Policy { failover };  // failover: targets are tried in their order
-
 struct ModelSettings {
-  std::string name;  // what applications ask for
-  Policy policy = Policy::failover;
-  std::vector<TargetSettings> targets;               // in the order in which they are tried
+  std::string name;                                  // what applications ask for
+  std::vector<TargetSettings> targets;               // in the file's order, groups or not
+  std::vector<Node> tree;                            // how they are chosen from; the root first
+  std::vector<std::string> regions;                  // where it may be answered; empty: anywhere
+  bool last_resort = true;                           // targets whose breaker is open are tried
+  bool next_on_content_filter = false;               // another provider may answer
+  std::chrono::milliseconds wait_for_cooling{0};     // at most, when all that is left cools down
   std::chrono::milliseconds deadline{600'000};       // of a request, over all its attempts
   std::chrono::milliseconds hold_keepalive{15'000};  // then the head and comments go out
   bool lossy = false;       // lossy: allow -- what a target cannot express is dropped and named
   bool pad_streams = true;  // translated events hide their lengths
 };
+
+// What the decisions of a model go by.   indices   of its targets, in the tables of health and load
+Route make_route(const ModelSettings& model, std::span<const std::uint16_t> indices);
 
 // Reads `models` of the top level; their targets name `providers`.
 void read_settings(config::Section& top, std::span<const provider::Settings> providers,

@@ -43,6 +43,7 @@ struct Model {
   std::string name;
   std::vector<Target> targets;
   std::vector<std::uint16_t> indices;  // of the targets, in the table of health and in the metrics
+  Route route;                         // how they are chosen from; its leaves stand as the targets
   std::chrono::milliseconds deadline{};
   std::chrono::milliseconds hold_keepalive{};
   bool lossy = false;       // what a target cannot express is dropped, not refused

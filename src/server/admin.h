@@ -15,6 +15,7 @@
 #include "records/drain.h"
 #include "records/query.h"
 #include "routing/health.h"
+#include "routing/load.h"
 #include "routing/snapshot.h"
 #include "server/failure_log.h"
 #include "server/settings.h"
@@ -29,6 +30,7 @@ struct AdminState {
   observe::Registry& registry;
   const records::Drain& drain;
   const routing::HealthTable& health;
+  const routing::LoadTable& load;
   FailureLog& failures;
   std::string state_dir;
   std::string version;

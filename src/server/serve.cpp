@@ -116,8 +116,9 @@ class Server {
 
     auto snapshot = compile(settings_, ++generation_, clock_.wall_us(), registry_,
                             [this](const provider::Settings& one) { return engines_.get(one); });
-    admin_.emplace(AdminState{clock_, registry_, *drain_, health_, failures_, options_.state_dir,
-                              HF_VERSION, clock_.wall_us(), snapshot, settings_});
+    admin_.emplace(AdminState{clock_, registry_, *drain_, health_, load_, failures_,
+                              options_.state_dir, HF_VERSION, clock_.wall_us(), snapshot,
+                              settings_});
     if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
     if (auto started = start_admin(); !started) return refuse_start(started.error());
     provide_gauges();
@@ -143,7 +144,7 @@ class Server {
     std::uint16_t port = settings_.applications.port;
     for (unsigned i = 0; i < count; ++i) {
       workers_.push_back(std::make_unique<Worker>(
-          clock_, health_, registry_.add_thread(), drain_->open_journal(),
+          clock_, health_, load_, registry_.add_thread(), drain_->open_journal(),
           [this](gateway::FailureNotice notice) { failures_.notice(std::move(notice)); },
           [this](const std::string& provider) {
             asio::post(loop_, [this, provider] { credentials_->refused(provider); });
@@ -306,6 +307,7 @@ class Server {
   asio::io_context loop_{1};  // of the administrative side
   observe::Registry registry_;
   routing::HealthTable health_;
+  routing::LoadTable load_;
   Engines engines_;
   FailureLog failures_;
   std::unique_ptr<records::Drain> drain_;

@@ -339,10 +339,11 @@ TEST(ReadSettings, RulesOfModels) {
        {"t.yaml:1:24: models.m.targets[0]: must be a map of keys, not text"}},
       {"more than 16 targets",
        seventeen + "]",
-       {"t.yaml:1:14: models.m.targets: more than 16 targets"}},
+       {"t.yaml:1:504: models.m.targets[16]: more than 16 targets"}},
       {"an unknown policy",
        "policy: cheapest, targets: [" + target + "]",
-       {"t.yaml:1:22: models.m.policy: unknown value; allowed: failover"}},
+       {"t.yaml:1:22: models.m.policy: unknown value; allowed: failover, weighted, round_robin, "
+        "least_latency, least_cost, least_busy, sticky, conditional, split"}},
       {"a target's attempt that ends before",
        "targets: [{provider: own, model: m, timeouts: {idle: 11m}}]",
        {"t.yaml:1:61: models.m.targets[0].timeouts.idle: longer than total; the attempt ends "
@@ -350,7 +351,8 @@ TEST(ReadSettings, RulesOfModels) {
       {"an unknown key of a target",
        "targets: [{provider: own, modle: m, model: m}]",
        {"t.yaml:1:40: models.m.targets[0].modle: unknown key; did you mean \"model\"? allowed: "
-        "provider, model, vector_space, overrides, timeouts"}}};
+        "provider, model, vector_space, context_window, overrides, timeouts, weight, percent, "
+        "when"}}};
   for (const Case& c : cases) EXPECT_EQ(with_model(c.text), c.want) << c.rule;
 }
 

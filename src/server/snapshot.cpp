@@ -60,6 +60,7 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
       model.indices.push_back(
           static_cast<std::uint16_t>(registry.target_index(target.provider, target.model)));
     }
+    model.route = routing::make_route(one, model.indices);
     out->models.emplace(one.name, std::move(model));
   }
   return out;

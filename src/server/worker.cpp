@@ -14,9 +14,9 @@ constexpr auto first_request_grace = 1s;  // for connections that were queued wh
 constexpr auto after_cut = 2s;            // for the error events of what did not finish in time
 }  // namespace
 
-Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::ThreadCounters& counters,
-               std::unique_ptr<records::Journal> journal, gateway::FailureListener on_failure,
-               gateway::RefusedListener on_refused,
+Worker::Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTable& load,
+               observe::ThreadCounters& counters, std::unique_ptr<records::Journal> journal,
+               gateway::FailureListener on_failure, gateway::RefusedListener on_refused,
                std::shared_ptr<const routing::Snapshot> snapshot)
     : work_(loop_.get_executor()),
       clock_(clock),
@@ -31,6 +31,7 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, observe::Thread
                 *journal_,
                 counters,
                 health,
+                load,
                 Random(entropy_seed()),
                 std::move(on_failure),
                 std::move(on_refused),

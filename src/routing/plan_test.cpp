@@ -1,28 +1,21 @@
 #include <gtest/gtest.h>
 
-#include "routing/health.h"
-#include "routing/plan.h"
+#include "routing/test_support.h"
 
 namespace holdfast::routing {
 namespace {
 
 using namespace std::chrono_literals;
 
-struct Pool : testing::Test {
-  void fail(std::size_t target, FailureClass failure,
-            std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
-    health->failed(target, failure, 0, clock.now(), clock.wall_us(), retry_after);
-  }
-  std::vector<std::size_t> order() {
-    Plan plan(targets, *health);
-    std::vector<std::size_t> out;
-    while (const auto position = plan.next(clock.now())) out.push_back(*position);
-    return out;
-  }
-  using Order = std::vector<std::size_t>;
-  ManualClock clock;
-  std::unique_ptr<HealthTable> health = std::make_unique<HealthTable>();
-  std::vector<std::uint16_t> targets = {0, 1, 2};
+struct Pool : testing::Test, World {
+  using Order = Positions;
+  Positions order() { return World::order(route); }
+  Route route = route_of(R"(
+    targets:
+      - { provider: a, model: m }
+      - { provider: b, model: m }
+      - { provider: c, model: m }
+)");
 };
 
 TEST_F(Pool, IsTriedInItsOrder) { EXPECT_EQ(order(), (Order{0, 1, 2})); }
@@ -90,7 +83,7 @@ TEST_F(Pool, RetryAfterIsNeverPassedOver) {
   fail(1, FailureClass::rate_limited, 3s);
   fail(2, FailureClass::rate_limited, 4s);
   EXPECT_EQ(order(), Order{});
-  EXPECT_EQ(Plan(targets, *health).soonest_cooled(clock.now()), clock.now() + 2s);
+  EXPECT_EQ(plan(route).soonest_cooled(clock.now()), clock.now() + 2s);
   clock.advance(2s);
   EXPECT_EQ(order(), (Order{0}));
 }
@@ -106,7 +99,7 @@ TEST_F(Pool, TheCallersFaultsSayNothingOfTheTarget) {
 }
 
 TEST_F(Pool, AllOpenAreStillTriedAsTheLastResort) {
-  for (const auto target : targets) fail(target, FailureClass::connect);
+  for (const std::size_t target : {0U, 1U, 2U}) fail(target, FailureClass::connect);
   EXPECT_EQ(order(), (Order{0, 1, 2}));
 }
 
