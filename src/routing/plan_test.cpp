@@ -111,6 +111,108 @@ TEST_F(Pool, AProbeWhoseClientLeftLetsTheNextOneIn) {
   EXPECT_EQ(order(), (Order{0, 1, 2}));
 }
 
+struct Causes : testing::Test, World {
+  // What comes after the first target failed so.
+  std::pair<Next, Positions> after(const Route& route, const Failed& how) {
+    Plan walk = plan(route);
+    const auto first = walk.next(clock.now());
+    const Next next = walk.failed(*first, how);
+    Positions rest;
+    while (const auto position = walk.next(clock.now())) rest.push_back(*position);
+    return {next, rest};
+  }
+  static Route windows(const char* more = "") {
+    return route_of(std::string(more) + R"(
+    targets:
+      - { provider: a, model: small, context_window: 8000 }
+      - { provider: a, model: same, context_window: 8000 }
+      - { provider: b, model: unsaid }
+      - { provider: c, model: large, context_window: 128000 }
+)");
+  }
+};
+
+TEST_F(Causes, WhatIsTooLongGoesToLargerWindows) {
+  EXPECT_EQ(after(windows(), {.failure = FailureClass::context_too_long}),
+            std::make_pair(Next::next_target, Positions{3}));
+  const Route unsaid = route_of(R"(
+    targets:
+      - { provider: a, model: m }
+      - { provider: b, model: m, context_window: 128000 }
+)");
+  EXPECT_EQ(after(unsaid, {.failure = FailureClass::context_too_long}).first, Next::give_up)
+      << "nobody knows that it is larger";
+  const Route none_larger = route_of(R"(
+    targets:
+      - { provider: a, model: m, context_window: 128000 }
+      - { provider: b, model: m, context_window: 8000 }
+)");
+  EXPECT_EQ(after(none_larger, {.failure = FailureClass::context_too_long}).first, Next::give_up);
+}
+
+TEST_F(Causes, RefusedContentGoesToAnotherProviderIfTheModelSaysSo) {
+  EXPECT_EQ(after(windows(), {.failure = FailureClass::content_filter}).first, Next::give_up);
+  EXPECT_EQ(
+      after(windows("    on_content_filter: next"), {.failure = FailureClass::content_filter}),
+      std::make_pair(Next::next_target, (Positions{2, 3})))
+      << "but not to the same provider's other model";
+}
+
+TEST_F(Causes, AnotherCredentialIsTriedBeforeAnotherTarget) {
+  for (const FailureClass failure : {FailureClass::revoked, FailureClass::unpaid}) {
+    EXPECT_EQ(after(windows(), {.failure = failure, .another_credential = true}).first,
+              Next::same_target);
+    EXPECT_EQ(after(windows(), {.failure = failure}).first, Next::next_target);
+  }
+  EXPECT_EQ(
+      after(windows(), {.failure = FailureClass::server_error, .another_credential = true}).first,
+      Next::next_target);
+}
+
+TEST_F(Causes, NoLastResortIfTheModelSaysSo) {
+  const Route route = windows("    last_resort: refuse");
+  for (std::size_t i = 0; i < 4; ++i) fail(i, FailureClass::connect);
+  EXPECT_EQ(order(route), Positions{});
+  EXPECT_EQ(plan(route).passed_over(0, clock.now()), PassedOver::open);
+  clock.advance(1001ms);
+  EXPECT_EQ(order(route).front(), 0U) << "probes are made";
+}
+
+TEST_F(Causes, WaitsForTheFirstThatIsBackIfTheModelSaysSo) {
+  const Route patient = windows("    wait_for_cooling: 3s");
+  const MonoTime far = clock.now() + 60s;
+  for (std::size_t i = 0; i < 4; ++i) fail(i, FailureClass::rate_limited, 20s);
+  EXPECT_FALSE(plan(patient).wait_until(clock.now(), far)) << "20 s are more than 3 s";
+  World other;
+  for (std::size_t i = 1; i < 4; ++i) other.fail(i, FailureClass::rate_limited, 20s);
+  Plan walk = other.plan(patient);
+  EXPECT_EQ(walk.next(other.clock.now()), 0U);
+  other.fail(0, FailureClass::rate_limited, 2s);
+  walk.failed(0, {.failure = FailureClass::rate_limited});
+  EXPECT_FALSE(walk.next(other.clock.now()));
+  const MonoTime now = other.clock.now();
+  EXPECT_FALSE(walk.wait_until(now, now + 1s)) << "the request's deadline comes first";
+  EXPECT_EQ(walk.wait_until(now, far), now + 2s);
+  other.clock.advance(2s);
+  EXPECT_EQ(walk.next(other.clock.now()), 0U) << "it is asked again";
+  other.fail(0, FailureClass::rate_limited, 2s);
+  walk.failed(0, {.failure = FailureClass::rate_limited});
+  EXPECT_FALSE(walk.next(other.clock.now()));
+  EXPECT_FALSE(walk.wait_until(other.clock.now(), far)) << "3 s in all";
+  const Route usual = windows();
+  EXPECT_FALSE(plan(usual).wait_until(clock.now(), far)) << "usually not at all";
+}
+
+TEST_F(Causes, TargetsThatCannotServeAreNeverTried) {
+  const Route route = windows();
+  Plan walk = plan(route, {}, {.fitting = 0b0101, .lossy = 0b0001});
+  EXPECT_EQ(walk.next(clock.now()), 2U) << "what would be lost by comes last";
+  EXPECT_EQ(walk.next(clock.now()), 0U);
+  EXPECT_EQ(walk.next(clock.now()), std::nullopt);
+  EXPECT_EQ(walk.passed_over(1, clock.now()), PassedOver::unfit);
+  EXPECT_EQ(walk.passed_over(0, clock.now()), PassedOver::no);
+}
+
 TEST(AfterFailure, TheClassDecides) {
   EXPECT_EQ(after_failure(FailureClass::bad_request, false), Next::give_up);
   EXPECT_EQ(after_failure(FailureClass::client_left, false), Next::give_up);
