@@ -39,5 +39,6 @@ inline constexpr std::chrono::seconds upstream_idle = 30s;
 // Attempts.
 inline constexpr std::size_t targets_per_model = 16;
 inline constexpr std::size_t targets_total = 1024;
+inline constexpr std::size_t services_total = 1024;  // pairs of logical model and service
 
 }  // namespace holdfast::limits

@@ -187,6 +187,7 @@ void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Ou
 // The client has content and the stream is broken: one error event, then the end.
 Task<void> Attempts::end_cut_stream(const Outcome& outcome) {
   parts_.counters.cut_streams.add();
+  state_.broken = true;
   state_.answered_status = 200;
   if (!state_.incoming.stream) {  // a whole answer cut short: the missing bytes say so
     state_.exchange.close_after();

@@ -118,7 +118,8 @@ class Pipeline {
                .stopping = false,
                .cors_origin = {},
                .writer = {},
-               .answered_status = 200} {}
+               .answered_status = 200,
+               .broken = false} {}
 
   Task<void> run() {
     parts_.counters.requests_in_flight.up();
@@ -310,6 +311,7 @@ class Pipeline {
   Task<void> answer(const Refusal& refusal) {
     if (state_.exchange.begun()) {  // comments went out already: the error comes as an event
       state_.answered_status = 200;
+      state_.broken = true;
       parts_.counters.error_events.add();
       const std::string event = error_event(state_, refusal);
       auto sent = co_await state_.exchange.end(event);
@@ -404,8 +406,23 @@ class Pipeline {
     parts_.counters.client_sent_bytes.add(exchange.bytes_sent());
     parts_.counters.answered(
         route_, static_cast<unsigned>(exchange.begun() ? state_.answered_status : 499));
-    parts_.counters.request_duration[static_cast<std::size_t>(route_)].observe_us(
-        duration_cast<microseconds>(parts_.clock.now() - state_.started).count());
+    const auto took_us = duration_cast<microseconds>(parts_.clock.now() - state_.started).count();
+    parts_.counters.request_duration[static_cast<std::size_t>(route_)].observe_us(took_us);
+    if (state_.model == nullptr) return;
+    observe::ServiceCounters& service =
+        parts_.counters.service(state_.model->service_index(key_ ? key_->service : ""));
+    const observe::RequestEnd end = request_end();
+    service.requests[static_cast<std::size_t>(end)].add();
+    if (end == observe::RequestEnd::ok) service.duration.observe_us(took_us);
+  }
+
+  observe::RequestEnd request_end() const {
+    if (state_.broken) return observe::RequestEnd::error;
+    if (state_.exchange.client_left()) return observe::RequestEnd::client_left;
+    if (!state_.exchange.begun() || state_.answered_status >= 500)
+      return observe::RequestEnd::error;
+    return state_.answered_status >= 400 ? observe::RequestEnd::client_error
+                                         : observe::RequestEnd::ok;
   }
 
   LoopParts& parts_;

@@ -33,6 +33,7 @@ struct RequestState {
   std::string_view cors_origin;                   // to be named in the answer; empty: none
   std::unique_ptr<dialect::StreamWriter> writer;  // of a stream in the client's dialect
   int answered_status = 200;                      // what the client was answered
+  bool broken = false;                            // what had begun ended in an error
 
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;

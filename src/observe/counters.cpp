@@ -13,8 +13,13 @@ constexpr std::array<std::string_view, refusal_count> refusal_names = {
     "unknown_route", "timeout",  "overloaded",     "stopping",     "no_target"};
 constexpr std::array<std::string_view, token_kind_count> token_kind_names = {"in", "out", "cached",
                                                                              "reasoning"};
+constexpr std::array<std::string_view, request_end_count> request_end_names = {
+    "ok", "client_error", "error", "client_left"};
 }  // namespace
 
+std::string_view to_string(RequestEnd end) {
+  return request_end_names[static_cast<std::size_t>(end)];
+}
 std::string_view to_string(Route route) { return route_names[static_cast<std::size_t>(route)]; }
 std::string_view to_string(Refusal refusal) {
   return refusal_names[static_cast<std::size_t>(refusal)];
@@ -28,20 +33,6 @@ void Histogram::observe_us(std::int64_t value_us) {
   const auto* const bound = std::ranges::lower_bound(bucket_bounds_us, value_us);
   buckets_[static_cast<std::size_t>(bound - bucket_bounds_us.begin())].add();
   sum_us_.add(static_cast<std::uint64_t>(value_us));
-}
-
-ThreadCounters::ThreadCounters() = default;
-
-ThreadCounters::~ThreadCounters() {
-  for (const auto& target : targets_) delete target.load(std::memory_order_relaxed);
-}
-
-TargetCounters& ThreadCounters::target(std::size_t index) {
-  auto& slot = targets_[std::min(index, limits::targets_total)];
-  if (auto* known = slot.load(std::memory_order_relaxed)) return *known;
-  auto* made = new TargetCounters;
-  slot.store(made, std::memory_order_release);
-  return *made;
 }
 
 }  // namespace holdfast::observe

@@ -102,12 +102,54 @@ struct TargetCounters {
   Histogram time_to_first_content, attempt_duration;
 };
 
+// How a request for a logical model ended, as the label `result`.
+enum class RequestEnd : std::uint8_t {
+  ok,
+  client_error,  // 4xx, refusals by limits included
+  error,         // 5xx, a stream that broke, an answer that was cut
+  client_left,   // before the answer was whole
+};
+inline constexpr std::size_t request_end_count = 4;
+std::string_view to_string(RequestEnd end);
+
+// The requests of one service for one logical model.
+struct ServiceCounters {
+  std::array<Count, request_end_count> requests;
+  Histogram duration;  // of those that ended ok
+};
+
+// Counters that are made when they are first used, by the thread that owns them; read by any.
+template <class Counters, std::size_t size>
+class Slots {
+ public:
+  Slots() = default;
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+  ~Slots() {
+    for (const auto& slot : slots_) delete slot.load(std::memory_order_relaxed);
+  }
+  // Beyond the last, the last. The owner's thread only.
+  Counters& at(std::size_t index) {
+    auto& slot = slots_[index < size ? index : size - 1];
+    if (auto* known = slot.load(std::memory_order_relaxed)) return *known;
+    auto* made = new Counters;
+    slot.store(made, std::memory_order_release);
+    return *made;
+  }
+  // Null when they have not been used.
+  const Counters* find(std::size_t index) const {
+    return slots_[index].load(std::memory_order_acquire);
+  }
+
+ private:
+  std::array<std::atomic<Counters*>, size> slots_{};
+};
+
 class ThreadCounters {
  public:
   static constexpr std::size_t status_low = 100, status_high = 599;
 
-  ThreadCounters();
-  ~ThreadCounters();
+  ThreadCounters() = default;
   ThreadCounters(const ThreadCounters&) = delete;
   ThreadCounters& operator=(const ThreadCounters&) = delete;
 
@@ -122,11 +164,12 @@ class ThreadCounters {
   void refused(Refusal refusal) { refusals[static_cast<std::size_t>(refusal)].add(); }
   // The counters of the target that Registry::target_index numbered `index`; made at first use.
   // The owner's thread only.
-  TargetCounters& target(std::size_t index);
+  TargetCounters& target(std::size_t index) { return targets_.at(index); }
   // The same for the scrape: null when the thread has not used the target.
-  const TargetCounters* find_target(std::size_t index) const {
-    return targets_[index].load(std::memory_order_acquire);
-  }
+  const TargetCounters* find_target(std::size_t index) const { return targets_.find(index); }
+  // The same for what Registry::service_index numbered.
+  ServiceCounters& service(std::size_t index) { return services_.at(index); }
+  const ServiceCounters* find_service(std::size_t index) const { return services_.find(index); }
 
   std::array<Histogram, route_count> request_duration;
   std::array<Count, refusal_count> refusals;
@@ -138,8 +181,9 @@ class ThreadCounters {
 
  private:
   std::array<std::array<Count, status_high - status_low + 1>, route_count> answers_;
-  // One more than there are targets: the last stands for all beyond the limit.
-  std::array<std::atomic<TargetCounters*>, limits::targets_total + 1> targets_{};
+  // One more than there may be: the last stands for all beyond the limit.
+  Slots<TargetCounters, limits::targets_total + 1> targets_;
+  Slots<ServiceCounters, limits::services_total + 1> services_;
 };
 
 }  // namespace holdfast::observe

@@ -137,6 +137,19 @@ void add_requests(const Registry& registry, Page& page) {
                  [&](const ThreadCounters& thread) { return thread.refusals[refusal].value(); }));
 }
 
+void add_service(const Registry& registry, std::size_t index, const ServiceName& name, Page& page) {
+  for (std::size_t end = 0; end < request_end_count; ++end) {
+    const std::uint64_t count = registry.sum_service(
+        index, [&](const ServiceCounters& service) { return service.requests[end].value(); });
+    const std::string label(to_string(static_cast<RequestEnd>(end)));
+    if (count > 0) page.add(Metric::service_requests, {name.model, name.service, label}, count);
+  }
+  page.add_histogram(Metric::service_request_duration, {name.model, name.service}, [&](auto read) {
+    return registry.sum_service(
+        index, [&](const ServiceCounters& service) { return read(service.duration); });
+  });
+}
+
 void add_target(const Registry& registry, std::size_t index, const TargetName& name, Page& page) {
   const auto by_failure = [&](Metric metric, auto counters) {
     for (std::size_t failure = 0; failure < failure_class_count; ++failure) {
@@ -171,6 +184,8 @@ std::string Registry::expose() const {
   add_requests(*this, page);
   const std::vector<TargetName> names = targets();
   for (std::size_t i = 0; i < names.size(); ++i) add_target(*this, i, names[i], page);
+  const auto by_service = services();
+  for (std::size_t i = 0; i < by_service.size(); ++i) add_service(*this, i, by_service[i], page);
   std::unique_lock lock(mutex_);
   const auto providers = providers_;  // called without the lock: they may ask the registry
   lock.unlock();

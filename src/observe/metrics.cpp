@@ -59,6 +59,10 @@ constexpr std::array<Description, metric_count> table = {{
      "Writes of batches of records to the journals."},
     {bugs, "holdfast_bugs_total", counter, "",
      "Requests that failed by what cannot happen. Anything but 0 is worth a report."},
+    {service_requests, "holdfast_service_requests_total", counter, "logical_model,service,result",
+     "Requests for a logical model, by the service of their key and how they ended."},
+    {service_request_duration, "holdfast_service_request_duration_seconds", histogram,
+     "logical_model,service", "The time of those that ended ok, from the head to the last byte."},
     {breaker_state, "holdfast_breaker_state", gauge, "provider,model",
      "0: the target is used; 1: it is left out; 2: one request tries it; 3: it waits out "
      "Retry-After."},
@@ -151,6 +155,13 @@ std::string metrics_reference() {
   page += fmt::format("- `kind`: {}\n", listed(token_kind_count, [](std::size_t i) {
                         return to_string(static_cast<TokenKind>(i));
                       }));
+  page += fmt::format("- `result`: {}\n",
+                      listed(request_end_count,
+                             [](std::size_t i) { return to_string(static_cast<RequestEnd>(i)); }));
+  page += fmt::format(
+      "- `service`: as the configuration's keys say it; empty for the others. Beyond {} pairs with "
+      "`logical_model`,\n  `other`.\n",
+      limits::services_total);
   page += fmt::format(
       "- `provider`, `model`: a target as the configuration names it. Beyond {} targets over the "
       "life of a process,\n  `other`.\n- `status`: the exact HTTP status.\n\n",

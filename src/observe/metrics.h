@@ -34,6 +34,8 @@ enum class Metric : std::uint8_t {
   keepalives,
   journal_flushes,
   bugs,
+  service_requests,
+  service_request_duration,
   // Asked for at each scrape: Registry::provide.
   breaker_state,
   engine_ready,
@@ -56,7 +58,7 @@ enum class Metric : std::uint8_t {
   process_start_time,
   process_cpu,
 };
-inline constexpr std::size_t metric_count = 42;
+inline constexpr std::size_t metric_count = 44;
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 

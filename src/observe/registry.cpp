@@ -10,18 +10,38 @@ ThreadCounters& Registry::add_thread() {
   return *threads_.back();
 }
 
+namespace {
+// The number of a pair of names; beyond `most` pairs all share the last, named `other`.
+template <class Name>
+std::size_t number_of(std::string_view first, std::string_view second, std::vector<Name>& names,
+                      std::map<std::pair<std::string, std::string>, std::size_t>& indexes,
+                      std::size_t most) {
+  std::pair key{std::string(first), std::string(second)};
+  const auto known = indexes.find(key);
+  if (known != indexes.end()) return known->second;
+  if (names.size() >= most) {
+    if (names.size() == most) names.push_back({"other", "other"});
+    return most;
+  }
+  names.push_back({key.first, key.second});
+  indexes.emplace(std::move(key), names.size() - 1);
+  return names.size() - 1;
+}
+}  // namespace
+
 std::size_t Registry::target_index(std::string_view provider, std::string_view model) {
   const std::scoped_lock lock(mutex_);
-  std::pair key{std::string(provider), std::string(model)};
-  const auto known = target_indexes_.find(key);
-  if (known != target_indexes_.end()) return known->second;
-  if (targets_.size() >= limits::targets_total) {
-    if (targets_.size() == limits::targets_total) targets_.push_back({"other", "other"});
-    return limits::targets_total;
-  }
-  targets_.push_back({key.first, key.second});
-  target_indexes_.emplace(std::move(key), targets_.size() - 1);
-  return targets_.size() - 1;
+  return number_of(provider, model, targets_, target_indexes_, limits::targets_total);
+}
+
+std::size_t Registry::service_index(std::string_view model, std::string_view service) {
+  const std::scoped_lock lock(mutex_);
+  return number_of(model, service, services_, service_indexes_, limits::services_total);
+}
+
+std::vector<ServiceName> Registry::services() const {
+  const std::scoped_lock lock(mutex_);
+  return services_;
 }
 
 std::vector<TargetName> Registry::targets() const {

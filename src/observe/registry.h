@@ -26,6 +26,10 @@ struct TargetName {
   std::string provider, model;
 };
 
+struct ServiceName {
+  std::string model, service;  // a logical model; whose key it was, empty: not said
+};
+
 class Registry {  // thread-safe
  public:
   // version: of the program, for holdfast_build_info
@@ -37,6 +41,9 @@ class Registry {  // thread-safe
   // away again. Beyond limits::targets_total, all share the last, named `other`.
   std::size_t target_index(std::string_view provider, std::string_view model);
   std::vector<TargetName> targets() const;
+  // The same for the requests of a service for a logical model.
+  std::size_t service_index(std::string_view model, std::string_view service);
+  std::vector<ServiceName> services() const;
 
   // Names who tells `metric` at each scrape, on the scraping thread; replaces an earlier one.
   // An empty answer leaves the metric out.
@@ -64,13 +71,23 @@ class Registry {  // thread-safe
       return target == nullptr ? 0 : read(*target);
     });
   }
+  // The same for what each thread counts of one service.
+  template <class Read>
+  auto sum_service(std::size_t index, Read read) const {
+    return sum([&](const ThreadCounters& thread) -> decltype(read(*thread.find_service(index))) {
+      const ServiceCounters* service = thread.find_service(index);
+      return service == nullptr ? 0 : read(*service);
+    });
+  }
 
  private:
+  using Names = std::map<std::pair<std::string, std::string>, std::size_t>;
   const std::string version_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<ThreadCounters>> threads_;
   std::vector<TargetName> targets_;
-  std::map<std::pair<std::string, std::string>, std::size_t> target_indexes_;
+  std::vector<ServiceName> services_;
+  Names target_indexes_, service_indexes_;
   std::map<Metric, Provide> providers_;
 };
 

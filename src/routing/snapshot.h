@@ -48,6 +48,13 @@ struct Model {
   std::chrono::milliseconds hold_keepalive{};
   bool lossy = false;       // what a target cannot express is dropped, not refused
   bool pad_streams = true;  // translated events hide their lengths
+  // Where the requests of each service are counted; the first is for keys that name none.
+  std::vector<std::pair<std::string, std::uint16_t>> services;
+  std::uint16_t service_index(std::string_view service) const {
+    for (const auto& [known, index] : services)
+      if (known == service) return index;
+    return services.empty() ? limits::services_total : services.front().second;
+  }
 };
 
 struct Snapshot {

@@ -30,6 +30,22 @@ std::shared_ptr<const routing::Provider> compile_provider(const provider::Settin
   return out;
 }
 
+// Where the requests for `model` are counted, by the service of the key that made them.
+std::vector<std::pair<std::string, std::uint16_t>> number_services(
+    const std::string& model, const std::vector<identity::KeySettings>& keys,
+    observe::Registry& registry) {
+  std::vector<std::pair<std::string, std::uint16_t>> out;
+  const auto add = [&](const std::string& service) {
+    for (const auto& known : out)
+      if (known.first == service) return;
+    out.emplace_back(service, static_cast<std::uint16_t>(registry.service_index(model, service)));
+  };
+  add("");
+  for (const identity::KeySettings& key : keys)
+    if (identity::may_use(&key, model)) add(key.service);
+  return out;
+}
+
 }  // namespace
 
 std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::uint64_t generation,
@@ -61,6 +77,7 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
           static_cast<std::uint16_t>(registry.target_index(target.provider, target.model)));
     }
     model.route = routing::make_route(one, model.indices);
+    model.services = number_services(one.name, settings.keys, registry);
     out->models.emplace(one.name, std::move(model));
   }
   return out;
