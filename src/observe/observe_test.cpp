@@ -35,6 +35,9 @@ void fill(Registry& registry) {
   target.tokens[0].add(5);
   target.attempt_duration.observe_us(5);
   target.time_to_first_content.observe_us(5);
+  ServiceCounters& service = thread.service(registry.service_index("chat", "support"));
+  service.requests[static_cast<std::size_t>(RequestEnd::ok)].add();
+  service.duration.observe_us(5);
   for (const Description& metric : metrics()) {
     if (metric.metric < Metric::breaker_state || metric.metric > Metric::config_reload_failures)
       continue;
@@ -129,6 +132,20 @@ TEST(Registry, NumbersTargetsOnceAndBoundsThem) {
       value_of(registry.expose(),
                "holdfast_attempts_total{provider=\"other\",model=\"other\",failure=\"none\"}"),
       2);
+}
+
+TEST(Registry, CountsServicesBesideTargets) {
+  Registry registry("1");
+  ThreadCounters& one = registry.add_thread();
+  ThreadCounters& two = registry.add_thread();
+  const std::size_t index = registry.service_index("chat", "");
+  EXPECT_EQ(registry.service_index("chat", ""), index);
+  EXPECT_NE(registry.service_index("chat", "support"), index);
+  one.service(index).requests[static_cast<std::size_t>(RequestEnd::error)].add(2);
+  two.service(index).requests[static_cast<std::size_t>(RequestEnd::error)].add(3);
+  const std::string series =
+      "holdfast_service_requests_total{logical_model=\"chat\",service=\"\",result=\"error\"}";
+  EXPECT_EQ(value_of(registry.expose(), series), 5);
 }
 
 TEST(Registry, AProviderMayAskTheRegistry) {
