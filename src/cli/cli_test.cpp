@@ -113,7 +113,8 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"no verb", {}, "holdfast: A subcommand is required\nSee holdfast --help\n"},
       {"an unknown verb",
        {"sreve"},
-       "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, version, "
+       "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, route, "
+       "version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -132,7 +133,8 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
        "--help\n"},
       {"help for an unknown verb",
        {"help", "nothing"},
-       "holdfast: unknown verb \"nothing\"; verbs: serve, config, version, completion, help\nSee "
+       "holdfast: unknown verb \"nothing\"; verbs: serve, config, route, version, completion, "
+       "help\nSee "
        "holdfast --help\n"}};
   for (const Case& c : cases) {
     const Outcome outcome = execute(c.arguments, 0);
@@ -245,7 +247,7 @@ TEST(Completion, WorksInBash) {
     std::string want;
   };
   const Case cases[] = {
-      {"verbs first", "holdfast \"\"", 1, "serve config version completion help --help --version "},
+      {"verbs first", "holdfast \"\"", 1, "serve config route version completion help --help --version "},
       {"verbs by their beginning", "holdfast ver", 1, "version "},
       {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
       {"options", "holdfast serve --", 2, "--help --config --state "},

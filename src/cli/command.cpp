@@ -8,6 +8,7 @@
 
 #include "cli/check.h"
 #include "cli/completion.h"
+#include "cli/route.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "config/nearest.h"
@@ -85,6 +86,8 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path == "holdfast config check")
     return check_config(arguments.check_path, arguments.json, columns);
   if (path == "holdfast config reference") return {0, server::settings_reference(), {}};
+  if (path == "holdfast route explain")
+    return explain_route(arguments.route, arguments.json, columns);
   if (path == "holdfast version") return {0, version_text(arguments.json), {}};
   if (path == "holdfast completion")
     return {0, completion_script(arguments.shell, list_verbs()), {}};

@@ -48,6 +48,29 @@ void add_config(CLI::App& app, Arguments& into) {
            "holdfast config reference > configuration.md");
 }
 
+void add_route(CLI::App& app, Arguments& into) {
+  CLI::App* route =
+      add_verb(app, "route", "Explain who answers",
+               "holdfast route explain --config holdfast.yaml --request request.json");
+  route->require_subcommand(1);
+  CLI::App* explain =
+      add_verb(*route, "explain", "Say which targets a request would be given, and why",
+               "holdfast route explain --config holdfast.yaml --request request.json");
+  explain->add_option("--config", into.route.config_path, "configuration: a file, or a folder")
+      ->type_name("FILE")
+      ->required();
+  explain
+      ->add_option("--request", into.route.request_path,
+                   "the request's facts, JSON: model, key, tokens ...")
+      ->type_name("FILE")
+      ->required();
+  explain
+      ->add_option("--health", into.route.health_path,
+                   "JSON: how the targets are; none: all are well")
+      ->type_name("FILE");
+  explain->add_flag("--json", into.json, "print the explanation as JSON");
+}
+
 void add_help(CLI::App& app, Arguments& into) {
   CLI::App* help = add_verb(app, "help", "Explain a verb", "holdfast help config check");
   help->add_option("VERB", into.help_verbs, "the verb's words; none: all verbs")->type_name("VERB");
@@ -91,6 +114,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   app->require_subcommand(1);
   add_serve(*app, into);
   add_config(*app, into);
+  add_route(*app, into);
   add_verb(*app, "version", "Print the version", "holdfast version --json")
       ->add_flag("--json", into.json, "print it as JSON");
   add_verb(*app, "completion", "Print the completion script of a shell",

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/route.h"
 #include "server/serve.h"
 
 namespace holdfast::cli {
@@ -12,6 +13,7 @@ namespace holdfast::cli {
 struct Arguments {  // what the command line sets
   server::ServeOptions serve;
   std::string check_path;  // empty: the current folder
+  RouteArguments route;
   bool json = false;
   std::string shell;
   std::vector<std::string> help_verbs;

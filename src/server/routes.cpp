@@ -9,6 +9,7 @@
 
 #include "console/status_page.h"
 #include "server/admin.h"
+#include "server/route_explain.h"
 #include "server/status.h"
 
 namespace holdfast::server {
@@ -128,6 +129,21 @@ AdminAnswer answer_requests(AdminState& state, const QueryFields& fields) {
   return answer_json(records::to_json(*page));
 }
 
+AdminAnswer answer_route_explain(AdminState& state, const QueryFields& fields) {
+  const auto named = fields.find("model");
+  const auto found = state.snapshot->models.find(named == fields.end() ? "" : named->second);
+  if (found == state.snapshot->models.end())
+    return bad_field("model", "the name of a configured model");
+  const routing::Model& model = found->second;
+  Candidates candidates{model.name, model.route, {}};
+  for (const routing::Target& target : model.targets)
+    candidates.targets.emplace_back(target.provider->name, target.model);
+  const auto explained = explain_route(candidates, fields, state.settings.keys, state.health,
+                                       state.load, state.clock.now(), state.clock.wall_us());
+  if (!explained) return admin_problem(400, "invalid_query", explained.error());
+  return answer_json(*explained);
+}
+
 constexpr AdminRoute routes[] = {
     {"/", answer_status_page},
     {"/healthz", answer_healthz},
@@ -137,6 +153,7 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/status", answer_status},
     {"/api/v1/providers", answer_providers},
     {"/api/v1/requests", answer_requests},
+    {"/api/v1/route/explain", answer_route_explain},
 };
 
 }  // namespace

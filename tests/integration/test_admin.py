@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import time
+import urllib.parse
 
 import jsonschema
 import openapi_spec_validator
@@ -76,10 +77,13 @@ def test_every_described_route_answers_as_described(gateway, description):
         for method, operation in methods.items():
             if method != "get" or "text/event-stream" in json.dumps(operation["responses"]):
                 continue
-            status, headers, body = gateway.ask("GET", path, admin=True)
+            needed = [one for one in operation.get("parameters", []) if one["required"]]
+            query = urllib.parse.urlencode({one["name"]: one["example"] for one in needed})
+            asked = f"{path}?{query}" if query else path
+            status, headers, body = gateway.ask("GET", asked, admin=True)
             assert status in (200, 503), (path, status)
             check_answer(description, path, operation, status, headers, body)
-            status, _, body = gateway.ask("HEAD", path, admin=True)
+            status, _, body = gateway.ask("HEAD", asked, admin=True)
             assert status in (200, 503) and body == b""
 
 
@@ -105,6 +109,22 @@ def test_errors_of_the_administration_are_described_too(gateway, description):
         status, headers, body = gateway.ask("GET", f"/api/v1/requests?{query}", admin=True)
         assert status == 400, (query, status, body)
         check_answer(description, "/api/v1/requests", operation, status, headers, body)
+
+
+def test_errors_of_route_explain_name_what_is_allowed(gateway, description):
+    path = "/api/v1/route/explain"
+    operation = description["paths"][path]["get"]
+    for query, said in [
+        ("", "model must be"),
+        ("model=chta", "model must be"),
+        ("model=chat&tokens=many", "whole numbers"),
+        ("model=chat&key=nobody", "key: there is no"),
+        ("model=chat&colour=red", "unknown field"),
+    ]:
+        status, headers, body = gateway.ask("GET", f"{path}?{query}", admin=True)
+        assert status == 400, (query, status, body)
+        assert said in json.loads(body)["error"]["message"]
+        check_answer(description, path, operation, status, headers, body)
 
 
 def test_healthz_and_readyz(gateway):
