@@ -14,6 +14,8 @@ constexpr std::int64_t per_page = 2'000;
 constexpr std::int64_t bytes_per_page = 60'000;
 constexpr std::int64_t unseen_pages = 5;
 constexpr std::int64_t unseen_seconds = 60;
+constexpr std::size_t data_bytes = 16'384;  // of a string that may be base64
+constexpr std::size_t data_head_bytes = 256;
 
 std::int64_t size_of(std::string_view text) { return static_cast<std::int64_t>(text.size()); }
 
@@ -71,6 +73,23 @@ std::int64_t of_blocks(const std::vector<Block>& blocks) {
 }
 
 }  // namespace
+
+std::int64_t estimate_body_tokens(std::string_view body) {
+  if (body.size() <= data_bytes) return std::max<std::int64_t>(1, estimate_text_tokens(body));
+  std::int64_t tokens = 0;
+  std::size_t text = 0, at = 0;
+  while (at < body.size()) {
+    const std::size_t end = std::min(body.find('"', at), body.size());
+    const std::string_view span = body.substr(at, end - at);
+    const bool data = span.size() > data_bytes && !span.substr(0, data_head_bytes).contains(' ');
+    if (data)
+      tokens += per_image;
+    else
+      text += span.size() + 1;
+    at = end + 1;
+  }
+  return tokens + rounded_up(static_cast<std::int64_t>(text), bytes_per_token);
+}
 
 std::int64_t estimate_text_tokens(std::string_view text) {
   return rounded_up(size_of(text), bytes_per_token);

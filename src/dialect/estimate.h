@@ -19,4 +19,9 @@ std::int64_t estimate_tokens(const Request& request);
 // A text's, by the same rule.
 std::int64_t estimate_text_tokens(std::string_view text);
 
+// A request's that is not read: a token for each 4 bytes of its JSON, its quotes and names too; a
+// string of more than 16 KiB that has no space near its beginning is data, and counts as an image.
+// One pass over the quotes, for bodies above that size only.
+std::int64_t estimate_body_tokens(std::string_view body);
+
 }  // namespace holdfast::dialect

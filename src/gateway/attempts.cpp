@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gateway/facts.h"
+#include "gateway/target_permit.h"
 #include "net/signal.h"
 
 namespace holdfast::gateway {
@@ -40,7 +41,15 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
   Candidate* candidate = co_await next_candidate(plan, fitting);
   bool fresh = false;
   while (candidate != nullptr) {
+    std::optional<TargetPermit> permit = TargetPermit::take(state_, *candidate);
+    if (!permit) {
+      parts_.health.not_tried(candidate->index);
+      candidate = co_await next_candidate(plan, fitting);
+      continue;
+    }
     const Outcome outcome = co_await attempt_one(*candidate, fresh);
+    permit->settle(outcome, parts_.clock.now());
+    permit.reset();
     if (outcome.answered || outcome.failure == FailureClass::client_left) co_return std::nullopt;
     if (outcome.committed) {
       co_await end_cut_stream(outcome);
@@ -60,6 +69,10 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
   const MonoTime now = parts_.clock.now();
   if (const auto cooled = plan.soonest_cooled(now))
     cooled_in = duration_cast<std::chrono::milliseconds>(*cooled - now);
+  if (state_.failed.empty() && state_.passed_over) {
+    parts_.counters.refused(observe::Refusal::limited);
+    co_return std::move(state_.passed_over);
+  }
   if (state_.failed.empty()) parts_.counters.refused(observe::Refusal::no_target);
   co_return no_target_answered(state_.failed, cooled_in);
 }
@@ -166,6 +179,7 @@ void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Ou
   end.answer_status = outcome.answer_status;
   end.upstream_request_id = outcome.upstream_request_id;
   parts_.journal.end(end);
+  state_.limits.note(outcome.usage, outcome.committed);
   state_.turn.schedule();
 
   observe::TargetCounters& counts = parts_.counters.target(index);

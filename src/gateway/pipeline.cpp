@@ -5,6 +5,7 @@
 //   admit         path, method and media type are known; the body is read within its limits
 //   translate_in  one scan finds the fields that matter and refuses what must not pass
 //   route         the logical model's targets, the healthy ones first
+//   limit         the key's, the team's and the model's limits (request_limits.cpp)
 //   attempt       one target after the other until one has answered (attempts.cpp)
 //   translate_out an error in the client's own dialect, when none has
 //   account       records and counts; nothing of it is waited for
@@ -119,7 +120,8 @@ class Pipeline {
                .cors_origin = {},
                .writer = {},
                .answered_status = 200,
-               .broken = false} {}
+               .broken = false,
+               .limits = {}} {}
 
   Task<void> run() {
     parts_.counters.requests_in_flight.up();
@@ -150,6 +152,7 @@ class Pipeline {
     if (body->empty()) body = co_await state_.exchange.read_body(max_body);
     if (auto refusal = translate_in(body)) co_return refusal;
     if (auto unroutable = route()) co_return unroutable;
+    if (auto limited = limit()) co_return limited;
     co_return co_await attempt_all();
   }
 
@@ -295,6 +298,21 @@ class Pipeline {
     return std::nullopt;
   }
 
+  std::optional<Refusal> limit() {
+    if (state_.model == nullptr) return std::nullopt;
+    return state_.limits.take(*state_.snapshot, key_, *state_.model, estimated_tokens(),
+                              parts_.clock.now(), parts_.counters);
+  }
+
+  // Before anybody has counted; 0 where no limit asks, and for requests that only count.
+  std::int64_t estimated_tokens() const {
+    const Incoming& incoming = state_.incoming;
+    if (!state_.snapshot->counts_tokens || incoming.front.operation == Operation::count_tokens)
+      return 0;
+    if (incoming.canonical) return dialect::estimate_tokens(*incoming.canonical);
+    return dialect::estimate_body_tokens(incoming.body);
+  }
+
   Task<std::optional<Refusal>> attempt_all() {
     if (state_.model == nullptr) co_return std::nullopt;
     net::Exchange::ClientWatch watch(state_.exchange, [this] {
@@ -402,6 +420,7 @@ class Pipeline {
 
   void account_request() {
     const net::Exchange& exchange = state_.exchange;
+    state_.limits.settle(parts_.clock.now());
     if (exchange.client_left()) parts_.counters.clients_left.add();
     parts_.counters.client_sent_bytes.add(exchange.bytes_sent());
     parts_.counters.answered(

@@ -13,6 +13,7 @@ net::AnswerHeaders RequestState::common_headers() const {
     headers.add("access-control-allow-origin", cors_origin);
     headers.add("vary", "origin");
   }
+  limits.add_headers(incoming.front.dialect, parts.clock, headers);
   return headers;
 }
 

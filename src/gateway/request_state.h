@@ -9,6 +9,7 @@
 #include "gateway/answers.h"
 #include "gateway/gateway.h"
 #include "gateway/incoming.h"
+#include "gateway/request_limits.h"
 
 namespace holdfast::gateway {
 
@@ -34,6 +35,8 @@ struct RequestState {
   std::unique_ptr<dialect::StreamWriter> writer;  // of a stream in the client's dialect
   int answered_status = 200;                      // what the client was answered
   bool broken = false;                            // what had begun ended in an error
+  RequestLimits limits;                           // of the key, the team and the model
+  std::optional<Refusal> passed_over = {};        // what is told when no target had room
 
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;

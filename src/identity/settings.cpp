@@ -40,6 +40,7 @@ void read_key(config::Section& section, std::span<const std::string_view> models
   section.words("regions", key.regions,
                 "where its requests may be answered: only by providers whose region is one of "
                 "these or begins with it, as eu-west does with eu; none: anywhere");
+  config::read_limits(section, key.limits, "how much may be asked with it");
 }
 }  // namespace
 
@@ -67,5 +68,18 @@ void read_settings(config::Section& top, std::span<const std::string_view> model
         by_hash.emplace(hash, into.size());
         into.push_back(std::move(key));
       });
+}
+
+void read_teams(config::Section& top, std::span<const KeySettings> keys,
+                std::vector<TeamSettings>& into) {
+  top.entries("teams", "What the keys that name the same team have in common",
+              [&](const std::string& name, config::Section& section) {
+                TeamSettings team;
+                team.name = name;
+                config::read_limits(section, team.limits, "how much all its keys may ask together");
+                if (std::ranges::find(keys, name, &KeySettings::team) == keys.end())
+                  section.warn("", "no key names this team", "write team: under its keys");
+                into.push_back(std::move(team));
+              });
 }
 }  // namespace holdfast::identity

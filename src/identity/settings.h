@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "config/limit_settings.h"
 
 namespace holdfast::config {
 class Section;
@@ -39,6 +40,13 @@ struct KeySettings {
   std::string_view sensitivity;      // one of `sensitivities`; empty: not said
   std::string region;                // where its callers are; empty: not said
   std::vector<std::string> regions;  // where its requests may be answered; empty: anywhere
+  config::LimitSettings limits;
+};
+
+// What the keys of a team have in common: `teams.NAME`. A team that only keys name needs none.
+struct TeamSettings {
+  std::string name;
+  config::LimitSettings limits;  // of all its keys together
 };
 
 std::string_view to_string(ServiceClass service_class);
@@ -46,4 +54,7 @@ std::string_view to_string(ServiceClass service_class);
 // Reads `keys` of the top level.   models   the logical models that there are
 void read_settings(config::Section& top, std::span<const std::string_view> models,
                    std::vector<KeySettings>& into);
+// Reads `teams` of the top level; `keys` have been read.
+void read_teams(config::Section& top, std::span<const KeySettings> keys,
+                std::vector<TeamSettings>& into);
 }  // namespace holdfast::identity

@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, route_count> route_names = {
     "converse",         "rerank"};
 constexpr std::array<std::string_view, refusal_count> refusal_names = {
     "bad_http",      "bad_body", "body_too_large", "unauthorized", "forbidden", "unknown_model",
-    "unknown_route", "timeout",  "overloaded",     "stopping",     "no_target"};
+    "unknown_route", "timeout",  "overloaded",     "stopping",     "no_target", "limited"};
 constexpr std::array<std::string_view, token_kind_count> token_kind_names = {"in", "out", "cached",
                                                                              "reasoning"};
 constexpr std::array<std::string_view, request_end_count> request_end_names = {

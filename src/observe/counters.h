@@ -9,6 +9,7 @@
 
 #include "base/failure.h"
 #include "base/limits.h"
+#include "config/limit_settings.h"
 
 namespace holdfast::observe {
 
@@ -88,8 +89,9 @@ enum class Refusal : std::uint8_t {
   overloaded,     // a limit of ours was reached
   stopping,
   no_target,  // every target is known to be away
+  limited,    // a limit of a key, a team or a model
 };
-inline constexpr std::size_t refusal_count = 11;
+inline constexpr std::size_t refusal_count = 12;
 std::string_view to_string(Refusal refusal);
 enum class TokenKind : std::uint8_t { in, out, cached, reasoning };
 inline constexpr std::size_t token_kind_count = 4;
@@ -162,6 +164,10 @@ class ThreadCounters {
     return answers_[static_cast<std::size_t>(route)][status - status_low].value();
   }
   void refused(Refusal refusal) { refusals[static_cast<std::size_t>(refusal)].add(); }
+  // A request did not fit into a limit: it was refused, or a provider passed over.
+  void limited(config::LimitScope scope, config::LimitKind kind) {
+    limits[static_cast<std::size_t>(scope)][static_cast<std::size_t>(kind)].add();
+  }
   // The counters of the target that Registry::target_index numbered `index`; made at first use.
   // The owner's thread only.
   TargetCounters& target(std::size_t index) { return targets_.at(index); }
@@ -173,6 +179,7 @@ class ThreadCounters {
 
   std::array<Histogram, route_count> request_duration;
   std::array<Count, refusal_count> refusals;
+  std::array<std::array<Count, config::limit_kind_count>, config::limit_scope_count> limits;
   Level requests_in_flight, client_connections, streams;
   Count client_connections_opened, upstream_connections_opened;
   Count client_received_bytes, client_sent_bytes, upstream_received_bytes, upstream_sent_bytes;

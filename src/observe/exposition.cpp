@@ -150,6 +150,19 @@ void add_service(const Registry& registry, std::size_t index, const ServiceName&
   });
 }
 
+void add_limits(const Registry& registry, Page& page) {
+  for (std::size_t scope = 0; scope < config::limit_scope_count; ++scope)
+    for (std::size_t kind = 0; kind < config::limit_kind_count; ++kind) {
+      const std::uint64_t count = registry.sum(
+          [&](const ThreadCounters& thread) { return thread.limits[scope][kind].value(); });
+      if (count == 0) continue;
+      page.add(Metric::requests_limited,
+               {std::string(config::to_string(static_cast<config::LimitScope>(scope))),
+                std::string(config::to_string(static_cast<config::LimitKind>(kind)))},
+               count);
+    }
+}
+
 void add_target(const Registry& registry, std::size_t index, const TargetName& name, Page& page) {
   const auto by_failure = [&](Metric metric, auto counters) {
     for (std::size_t failure = 0; failure < failure_class_count; ++failure) {
@@ -182,6 +195,7 @@ std::string Registry::expose() const {
   Page page;
   add_plain(*this, page);
   add_requests(*this, page);
+  add_limits(*this, page);
   const std::vector<TargetName> names = targets();
   for (std::size_t i = 0; i < names.size(); ++i) add_target(*this, i, names[i], page);
   const auto by_service = services();

@@ -22,6 +22,9 @@ constexpr std::array<Description, metric_count> table = {{
      "Requests that have begun and are not yet answered."},
     {requests_refused, "holdfast_requests_refused_total", counter, "reason",
      "Requests that were answered without asking any target."},
+    {requests_limited, "holdfast_requests_limited_total", counter, "scope,limit",
+     "Times that a request did not fit into a limit: it was refused, or, for a provider's, passed "
+     "the provider over."},
     {client_connections, "holdfast_client_connections", gauge, "",
      "Open connections of applications."},
     {client_connections_opened, "holdfast_client_connections_opened_total", counter, "",
@@ -151,6 +154,12 @@ std::string metrics_reference() {
                       }));
   page += fmt::format("- `reason`: {}\n", listed(refusal_count, [](std::size_t i) {
                         return to_string(static_cast<Refusal>(i));
+                      }));
+  page += fmt::format("- `scope`: {}\n", listed(config::limit_scope_count, [](std::size_t i) {
+                        return config::to_string(static_cast<config::LimitScope>(i));
+                      }));
+  page += fmt::format("- `limit`: {}\n", listed(config::limit_kind_count, [](std::size_t i) {
+                        return config::to_string(static_cast<config::LimitKind>(i));
                       }));
   page += fmt::format("- `kind`: {}\n", listed(token_kind_count, [](std::size_t i) {
                         return to_string(static_cast<TokenKind>(i));

@@ -15,6 +15,7 @@ enum class Metric : std::uint8_t {
   request_duration,
   requests_in_flight,
   requests_refused,
+  requests_limited,
   client_connections,
   client_connections_opened,
   streams,
@@ -58,7 +59,7 @@ enum class Metric : std::uint8_t {
   process_start_time,
   process_cpu,
 };
-inline constexpr std::size_t metric_count = 44;
+inline constexpr std::size_t metric_count = 45;
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 

@@ -204,6 +204,8 @@ void read_provider(Section& section, Settings& settings) {
   read_own(section, settings, known);
   section.when(!local, "all kinds but llama_cpp", [&] { read_remote(section, settings, known); });
   read_timeouts(section, settings.timeouts, "deadlines of one attempt");
+  config::read_limits(section, settings.limits,
+                      "how much it may be asked; beyond, its targets are passed over");
   section.when(!known || local, "kind: llama_cpp",
                [&] { read_engine(section, settings.engine, known && local); });
 }

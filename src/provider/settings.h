@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "config/limit_settings.h"
 #include "net/origin.h"
 #include "vault/settings.h"
 
@@ -65,6 +66,7 @@ struct Settings {
   bool private_network = false;     // network: private -- the address may be in a private range
   UsageAsk usage = UsageAsk::ask;
   Timeouts timeouts;
+  config::LimitSettings limits;  // of all its targets together
   std::shared_ptr<const OwnSettings> own;
   std::optional<vault::AuthSettings> auth;  // short-lived credentials in place of `key`
   EngineSettings engine;                    // local engines only

@@ -107,6 +107,7 @@ void read_model(Section& section, const Providers& providers, ModelSettings& mod
                "whether events of translated streams are padded to hide their lengths");
   section.duration("hold_keepalive", model.hold_keepalive, 1ms, 24h,
                    "without content for so long, a stream's head and comments go out");
+  config::read_limits(section, model.limits, "how much may be asked of it by all together");
 }
 }  // namespace
 

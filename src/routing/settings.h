@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/limit_settings.h"
 #include "provider/settings.h"
 #include "routing/policy.h"
 
@@ -43,6 +44,7 @@ struct ModelSettings {
   std::chrono::milliseconds hold_keepalive{15'000};  // then the head and comments go out
   bool lossy = false;       // lossy: allow -- what a target cannot express is dropped and named
   bool pad_streams = true;  // translated events hide their lengths
+  config::LimitSettings limits;
 };
 
 // What the decisions of a model go by.   indices   of its targets, in the tables of health and load

@@ -14,6 +14,7 @@
 #include "provider/adapter.h"
 #include "provider/settings.h"
 #include "routing/health.h"
+#include "routing/limits.h"
 #include "routing/settings.h"
 
 namespace holdfast::routing {
@@ -29,6 +30,7 @@ struct Provider {
   Secret key;
   bool short_lived = false;  // proves itself with a credential that is fetched, not with `key`
   std::shared_ptr<engine::Engine> engine;  // local engines only; it has its own endpoint and key
+  std::unique_ptr<const Limit> limit;      // null: none
 };
 
 struct Target {
@@ -55,6 +57,7 @@ struct Model {
       if (known == service) return index;
     return services.empty() ? limits::services_total : services.front().second;
   }
+  std::unique_ptr<const Limit> limit;  // null: none
 };
 
 struct Snapshot {
@@ -63,6 +66,8 @@ struct Snapshot {
   std::map<std::string, Model, std::less<>> models;
   std::vector<std::shared_ptr<const Provider>> providers;
   identity::Keys keys;
+  std::map<std::string, Limit, std::less<>> key_limits, team_limits;  // of those that have any
+  bool counts_tokens = false;       // any limit is of tokens: requests are estimated
   std::size_t max_body = 0;         // bytes
   std::size_t response_buffer = 0;  // bytes
   std::vector<std::string> cors_origins;

@@ -114,7 +114,7 @@ class Server {
     if (auto free = refuse_taken_port(settings_.administration); !free)
       return refuse_start(free.error());
 
-    auto snapshot = compile(settings_, ++generation_, clock_.wall_us(), registry_,
+    auto snapshot = compile(settings_, ++generation_, clock_.wall_us(), registry_, limits_,
                             [this](const provider::Settings& one) { return engines_.get(one); });
     admin_.emplace(AdminState{clock_, registry_, *drain_, health_, load_, failures_,
                               options_.state_dir, HF_VERSION, clock_.wall_us(), snapshot,
@@ -254,7 +254,7 @@ class Server {
       log::warning(
           "server.listen, server.threads, admin.listen and records take effect at the next start");
     const auto snapshot =
-        compile(*loaded, ++generation_, clock_.wall_us(), registry_,
+        compile(*loaded, ++generation_, clock_.wall_us(), registry_, limits_,
                 [this](const provider::Settings& one) { return engines_.get(one); });
     credentials_->use(*loaded);  // first: what is no longer of a provider goes nowhere new with it
     for (const auto& worker : workers_) worker->use(snapshot);
@@ -308,6 +308,7 @@ class Server {
   observe::Registry registry_;
   routing::HealthTable health_;
   routing::LoadTable load_;
+  routing::LocalLimitStore limits_;
   Engines engines_;
   FailureLog failures_;
   std::unique_ptr<records::Drain> drain_;

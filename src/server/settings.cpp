@@ -70,6 +70,7 @@ void read_all(Section& top, Settings& into) {
   models.reserve(into.models.size());
   for (const routing::ModelSettings& model : into.models) models.emplace_back(model.name);
   identity::read_settings(top, models, into.keys);
+  identity::read_teams(top, into.keys, into.teams);
   records::read_settings(top, into.records);
   check_listeners(top, into);
 }

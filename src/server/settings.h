@@ -34,6 +34,7 @@ struct Settings {
   std::chrono::milliseconds drain_timeout{30'000};                // server.drain_timeout
   std::vector<std::string> cors_origins;  // server.cors_origins; empty: CORS off
   std::vector<identity::KeySettings> keys;
+  std::vector<identity::TeamSettings> teams;
   records::Settings records;
   std::vector<provider::Settings> providers;   // in the file's order
   std::vector<routing::ModelSettings> models;  // in the file's order

@@ -1,5 +1,6 @@
 #include "server/snapshot.h"
 
+#include <algorithm>
 #include <map>
 
 #include "provider/kind.h"
@@ -7,11 +8,39 @@
 namespace holdfast::server {
 namespace {
 
+// Null when there are none.
+std::unique_ptr<const routing::Limit> compile_limit(routing::LimitScope scope,
+                                                    const std::string& name,
+                                                    const config::LimitSettings& settings,
+                                                    routing::LimitStore& store) {
+  if (!settings.any()) return nullptr;
+  return std::make_unique<routing::Limit>(
+      routing::Limit{scope, name, routing::rates_of(settings), store.open(scope, name)});
+}
+
+// Those of keys and of teams that have any.
+template <class Owner>
+void compile_limits(routing::LimitScope scope, const std::vector<Owner>& owners,
+                    routing::LimitStore& store,
+                    std::map<std::string, routing::Limit, std::less<>>& into) {
+  for (const Owner& owner : owners)
+    if (auto limit = compile_limit(scope, owner.name, owner.limits, store))
+      into.emplace(owner.name, *limit);
+}
+
+template <class Owner>
+bool counts_tokens(const std::vector<Owner>& owners) {
+  return std::ranges::any_of(owners,
+                             [](const Owner& owner) { return owner.limits.tokens_per_minute > 0; });
+}
+
 std::shared_ptr<const routing::Provider> compile_provider(const provider::Settings& settings,
+                                                          routing::LimitStore& limits,
                                                           const EngineOf& engine_of) {
   auto out = std::make_shared<routing::Provider>();
   out->name = settings.name;
   out->kind = settings.kind;
+  out->limit = compile_limit(routing::LimitScope::provider, settings.name, settings.limits, limits);
   std::vector<std::string> extra_stop;
   if (settings.kind->local) {
     out->engine = engine_of(settings);
@@ -50,17 +79,22 @@ std::vector<std::pair<std::string, std::uint16_t>> number_services(
 
 std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::uint64_t generation,
                                                  std::int64_t now_us, observe::Registry& registry,
+                                                 routing::LimitStore& limits,
                                                  const EngineOf& engine_of) {
   auto out = std::make_shared<routing::Snapshot>();
   out->generation = generation;
   out->loaded_us = now_us;
   out->keys = identity::Keys(settings.keys);
+  compile_limits(routing::LimitScope::key, settings.keys, limits, out->key_limits);
+  compile_limits(routing::LimitScope::team, settings.teams, limits, out->team_limits);
+  out->counts_tokens = counts_tokens(settings.keys) || counts_tokens(settings.teams) ||
+                       counts_tokens(settings.models) || counts_tokens(settings.providers);
   out->max_body = settings.max_body;
   out->response_buffer = settings.response_buffer;
   out->cors_origins = settings.cors_origins;
   std::map<std::string, std::shared_ptr<const routing::Provider>> by_name;
   for (const provider::Settings& one : settings.providers) {
-    by_name[one.name] = compile_provider(one, engine_of);
+    by_name[one.name] = compile_provider(one, limits, engine_of);
     out->providers.push_back(by_name[one.name]);
   }
   for (const routing::ModelSettings& one : settings.models) {
@@ -70,6 +104,7 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
     model.hold_keepalive = one.hold_keepalive;
     model.lossy = one.lossy;
     model.pad_streams = one.pad_streams;
+    model.limit = compile_limit(routing::LimitScope::model, one.name, one.limits, limits);
     for (const routing::TargetSettings& target : one.targets) {
       model.targets.push_back({by_name.at(target.provider), target.model, target.vector_space,
                                target.timeouts, target.overrides});
