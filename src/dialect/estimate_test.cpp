@@ -50,5 +50,27 @@ TEST(EstimateTokens, AddsUpWhatTheHeaderSays) {
   }
 }
 
+TEST(EstimateBodyTokens, CountsTextAndNotData) {
+  const std::string image(400'000, 'A');
+  std::string prose;
+  while (prose.size() < 40'000) prose += "word after word ";
+  struct Case {
+    const char* rule;
+    std::string body;
+    std::int64_t least, most;
+  };
+  const Case cases[] = {
+      {"never below one", "{}", 1, 1},
+      {"a token for each 4 bytes", R"({"messages":[{"role":"user","content":"Hello"}]})", 12, 12},
+      {"long prose is prose", "{\"content\":\"" + prose + "\"}", 10'000, 10'010},
+      {"an image is an image", "{\"url\":\"data:image/png;base64," + image + "\"}", 1'500, 1'510},
+      {"each of them", "[\"" + image + "\",\"" + image + "\"]", 3'000, 3'010},
+      {"a quote without its end", "[\"" + image, 1'500, 1'510}};
+  for (const Case& c : cases) {
+    EXPECT_GE(estimate_body_tokens(c.body), c.least) << c.rule;
+    EXPECT_LE(estimate_body_tokens(c.body), c.most) << c.rule;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::dialect

@@ -95,6 +95,11 @@ void HealthTable::undecided(std::size_t target) {
   entries_[target].probe_until.store(0, relaxed);
 }
 
+void HealthTable::not_tried(std::size_t target) {
+  if (entries_[target].probe_until.load(relaxed) != 0)
+    entries_[target].probe_until.store(0, relaxed);
+}
+
 void HealthTable::failed(std::size_t target, FailureClass failure, std::uint16_t status,
                          MonoTime now, std::int64_t wall_us,
                          std::optional<std::chrono::milliseconds> retry_after) {

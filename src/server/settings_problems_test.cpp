@@ -58,7 +58,7 @@ TEST(ReadSettings, RulesOfTheListeners) {
       {"an unknown section",
        "provider: {}",
        {"t.yaml:1:1: provider: unknown key; did you mean \"providers\"? allowed: server, admin, "
-        "providers, models, keys, records"}},
+        "providers, models, keys, teams, records"}},
       {"an unknown key",
        "server: { lisen: x }",
        {"t.yaml:1:11: server.lisen: unknown key; did you mean \"listen\"? allowed: listen, "
@@ -221,7 +221,7 @@ TEST(ReadSettings, RulesOfProviders) {
         "t.yaml:1:31: providers.p.kye: unknown key; did you mean \"key\"? allowed: kind, "
         "owner, host, region, organization, project, api_version, anthropic_version, location, "
         "key, "
-        "auth, network, ca_file, base_url, usage, timeouts, binary, model, standby, frame, "
+        "auth, network, ca_file, base_url, usage, timeouts, limits, binary, model, standby, frame, "
         "threads, "
         "parallel, context, start_timeout, idle_stop"}},
       {"openai_compatible without an address",
@@ -417,5 +417,21 @@ TEST(ReadSettings, SaysOnlyWhyTheFileIsNotYaml) {
   EXPECT_EQ(problems_of("server: [\n"),
             Lines{"t.yaml:2:1: not YAML: end of sequence flow not found"});
 }
+TEST(ReadSettings, RulesOfLimits) {
+  const Case cases[] = {
+      {"a limit below nothing",
+       "keys: { a: { key: env:APP_KEY, limits: { requests_per_minute: -1 } } }",
+       {"t.yaml:1:63: keys.a.limits.requests_per_minute: is out of range; allowed: 0 to "
+        "2147483647"}},
+      {"a team that no key names",
+       "teams: { shop: {} }",
+       {"t.yaml:1:10: warning: teams.shop: no key names this team; write team: under its keys"}},
+      {"an unknown kind",
+       "keys: { a: { key: env:APP_KEY, limits: { per_minute: 1 } } }",
+       {"t.yaml:1:42: keys.a.limits.per_minute: unknown key; allowed: requests_per_second, "
+        "requests_per_minute, tokens_per_minute, concurrent_requests"}}};
+  for (const Case& c : cases) EXPECT_EQ(with_line(c.text), c.want) << c.rule;
+}
+
 }  // namespace
 }  // namespace holdfast::server

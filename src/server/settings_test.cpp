@@ -137,6 +137,24 @@ models: { chat: { targets: [ { provider: openai, model: m } ] } }
   EXPECT_TRUE(read->keys.empty());
 }
 
+TEST(ReadSettings, ReadsLimitsWhereverTheyStand) {
+  const auto read = read_settings(config::parse(R"(
+providers: { openai: { kind: openai, key: env:OPENAI_KEY, limits: { requests_per_second: 3 } } }
+models:
+  chat: { targets: [ { provider: openai, model: m } ], limits: { concurrent_requests: 4 } }
+teams: { shop: { limits: { tokens_per_minute: 5000 } } }
+keys: { app: { key: env:OPENAI_KEY, team: shop, limits: { requests_per_minute: 6 } } }
+)",
+                                                "t.yaml", usual_environment()));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->providers[0].limits.requests_per_second, 3);
+  EXPECT_EQ(read->models[0].limits.concurrent_requests, 4);
+  ASSERT_EQ(read->teams.size(), 1U);
+  EXPECT_EQ(read->teams[0].limits.tokens_per_minute, 5'000);
+  EXPECT_EQ(read->keys[0].limits.requests_per_minute, 6);
+  EXPECT_FALSE(config::LimitSettings{}.any());
+}
+
 TEST(ReadSettings, AsksTheEnvironmentForProxies) {
   const auto read =
       read_settings(config::parse(R"(
