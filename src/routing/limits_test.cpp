@@ -129,7 +129,8 @@ TEST_F(Limits, WhatNobodyHasAnyMoreIsForgotten) {
   clock.advance(1h);
   {
     const Limit limit = limit_of(store, {.requests_per_minute = 2});
-    (void)LimitPermit::take(limit, 1, clock.now());
+    const auto taken = LimitPermit::take(limit, 1, clock.now());
+    EXPECT_TRUE(taken);
   }
   const Limit limit = limit_of(store, {.requests_per_minute = 2});
   EXPECT_EQ(limit.use->requests(limit.rates, clock.now())->remaining, 2);

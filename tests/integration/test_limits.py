@@ -174,7 +174,9 @@ ENDS = ["client leaves", "cut stream", "refused by the provider"]
 @pytest.mark.parametrize("end", ENDS)
 def test_a_place_is_given_back_however_the_request_ends(holdfast, fake, end):
     one = fake("one")
-    config = keyed(one, keys_app={"concurrent_requests": 1}, providers_one={"concurrent_requests": 1})
+    config = keyed(
+        one, keys_app={"concurrent_requests": 1}, providers_one={"concurrent_requests": 1}
+    )
     gateway = holdfast(config, env=KEYS)
     if end == "client leaves":
         one.behave("slow_headers")
