@@ -3,6 +3,7 @@
 import concurrent.futures
 import datetime
 import json
+import time
 
 import anthropic
 import openai
@@ -82,17 +83,21 @@ def test_a_provider_that_is_full_is_passed_over(holdfast, fake):
 
 def test_tokens_are_estimated_then_counted(holdfast, fake):
     one = fake("one")
-    gateway = holdfast(keyed(one, keys_app={"tokens_per_minute": 100_000}), env=KEYS)
+    one.behave("good", tokens=590)
+    gateway = holdfast(keyed(one, keys_app={"tokens_per_minute": 600}), env=KEYS)
+    start = time.monotonic()
     status, headers, body = gateway.chat(headers=as_key("APP"))
-    assert status == 200
-    assert headers["x-ratelimit-limit-tokens"] == "100000"
-    usage = json.loads(body)["usage"]["total_tokens"]
-    # The answer's own headers go by the estimate; the next one's by the count.
+    assert status == 200 and headers["x-ratelimit-limit-tokens"] == "600"
+    assert int(headers["x-ratelimit-remaining-tokens"]) > 500, "the answer is not counted yet"
+    used = json.loads(body)["usage"]["total_tokens"]
+    assert used >= 590
     _, headers, _ = gateway.chat(headers=as_key("APP"))
-    estimate = 25  # of the body's hundred bytes
-    left = int(headers["x-ratelimit-remaining-tokens"])
-    assert 100_000 - usage - 2 * estimate <= left <= 100_000 - usage
-    assert headers["x-ratelimit-reset-tokens"].endswith("ms")
+    refilled = 10 * (time.monotonic() - start) + 1
+    assert int(headers["x-ratelimit-remaining-tokens"]) <= 600 - used + refilled
+    # Both answers together were twice what a minute has: the next one waits.
+    status, headers, body = gateway.chat(headers=as_key("APP"))
+    assert status == 429
+    assert "keys.app.limits.tokens_per_minute (600)" in json.loads(body)["error"]["message"]
 
 
 def test_what_can_never_fit_is_not_to_be_retried(holdfast, fake):
