@@ -19,6 +19,8 @@
 
 namespace holdfast::gateway {
 
+class AnswerCache;
+
 // A failed attempt, as told to whoever watches (the status page, the log). Posted, never awaited.
 struct FailureNotice {
   std::string request_id, model, provider, target_model, detail;
@@ -47,6 +49,7 @@ struct LoopParts {
   RefusedListener on_refused;
   // Short-lived credentials by provider, as they last came.
   std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> credentials;
+  AnswerCache* cache = nullptr;  // shared by all loops; null: nothing is answered from memory
 };
 
 // Used by its loop's thread alone.

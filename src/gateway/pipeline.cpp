@@ -19,6 +19,7 @@
 #include "dialect/gemini/codec.h"
 #include "dialect/openai/answer.h"
 #include "gateway/attempts.h"
+#include "gateway/cache_step.h"
 #include "gateway/front.h"
 #include "gateway/gateway.h"
 #include "gateway/model_list.h"
@@ -153,7 +154,15 @@ class Pipeline {
     if (auto refusal = translate_in(body)) co_return refusal;
     if (auto unroutable = route()) co_return unroutable;
     if (auto limited = limit()) co_return limited;
-    co_return co_await attempt_all();
+    CacheStep cache(state_);
+    if (auto not_kept = cache.look()) co_return not_kept;
+    if (cache.found()) {
+      co_await cache.answer();
+      co_return std::nullopt;
+    }
+    auto refusal = co_await attempt_all();
+    if (!refusal) cache.remember();
+    co_return refusal;
   }
 
   const net::RequestHead& head() const { return state_.exchange.head(); }

@@ -172,6 +172,8 @@ Task<Result<void>> Exchange::answer(int status, const AnswerHeaders& headers,
                                     std::string_view body) {
   HF_CHECK(!begun_);
   begun_ = ended_ = true;
+  if (copy_most_) copy_.headers = headers.lines();
+  copy_body(body);
   skip_buffered_body();
   if (body_pending_ || shared_.stopping) keep_alive_ = false;
   const std::uint64_t length = body.size();
@@ -201,6 +203,7 @@ void Exchange::begin(int status, const AnswerHeaders& headers,
                      std::optional<std::uint64_t> length) {
   HF_CHECK(!begun_);
   begun_ = true;
+  if (copy_most_) copy_.headers = headers.lines();
   chunked_ = !length && head_.minor_version >= 1;
   if (body_pending_ || shared_.stopping || (!length && !chunked_)) keep_alive_ = false;
   pending_ = head_lines(status, headers, keep_alive_, head_.minor_version, first_piece_bytes);
@@ -211,7 +214,24 @@ void Exchange::begin(int status, const AnswerHeaders& headers,
   pending_.append("\r\n");
 }
 
+void Exchange::copy_body(std::string_view piece) {
+  if (!copy_most_) return;
+  if (copy_.body.size() + piece.size() > *copy_most_) {
+    copy_most_.reset();
+    copy_ = {};
+    return;
+  }
+  copy_.body.append(piece);
+}
+
+std::optional<Exchange::Copy> Exchange::take_copy() {
+  if (!copy_most_ || !ended_ || left_ || head_.method == Method::head) return std::nullopt;
+  copy_most_.reset();
+  return std::move(copy_);
+}
+
 void Exchange::append_piece(std::string_view piece) {
+  copy_body(piece);
   if (piece.empty() || head_.method == Method::head) return;
   if (chunked_) append_chunk_size(pending_, piece.size());
   pending_.append(piece);

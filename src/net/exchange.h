@@ -57,6 +57,15 @@ class Exchange {
   // Closes the connection after this exchange, in mid-answer when end() was not called.
   void close_after() { keep_alive_ = false; }
 
+  // From now on what is answered is kept as well, up to `most` bytes of body.
+  void keep_copy(std::size_t most) { copy_most_ = most; }
+  struct Copy {
+    std::string headers;  // as AnswerHeaders::lines()
+    std::string body;     // whole, without the framing
+  };
+  // The answer, when it has been given to its end and was not larger; else nothing.
+  std::optional<Copy> take_copy();
+
   bool begun() const { return begun_; }
   bool client_left() const { return left_; }
   std::uint64_t bytes_sent() const { return bytes_sent_; }
@@ -86,6 +95,7 @@ class Exchange {
   Task<std::expected<std::size_t, HeadProblem>> read_some(std::span<char> room, std::size_t so_far,
                                                           MonoTime started);
   void append_piece(std::string_view piece);
+  void copy_body(std::string_view piece);
   void skip_buffered_body();
 
   ServerShared& shared_;
@@ -101,6 +111,8 @@ class Exchange {
   bool left_ = false;
   std::string pending_;  // bytes to go out with the next write
   std::uint64_t bytes_sent_ = 0;
+  std::optional<std::size_t> copy_most_;  // nothing: no copy is kept, or not any more
+  Copy copy_;
 };
 
 }  // namespace holdfast::net

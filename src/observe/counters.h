@@ -104,6 +104,16 @@ struct TargetCounters {
   Histogram time_to_first_content, attempt_duration;
 };
 
+// What became of requests that may be answered from memory, as the label `result`.
+enum class CacheUse : std::uint8_t {
+  hit,
+  miss,
+  bypass,  // the client asked for a new answer
+  stored,  // an answer was kept
+};
+inline constexpr std::size_t cache_use_count = 4;
+std::string_view to_string(CacheUse use);
+
 // How a request for a logical model ended, as the label `result`.
 enum class RequestEnd : std::uint8_t {
   ok,
@@ -185,6 +195,7 @@ class ThreadCounters {
   Count client_received_bytes, client_sent_bytes, upstream_received_bytes, upstream_sent_bytes;
   Count cut_streams, error_events, keepalives, clients_left;
   Count journal_flushes, bugs;
+  std::array<Count, cache_use_count> cache;
 
  private:
   std::array<std::array<Count, status_high - status_low + 1>, route_count> answers_;

@@ -116,6 +116,15 @@ void add_plain(const Registry& registry, Page& page) {
   count(Metric::bugs, &ThreadCounters::bugs);
 }
 
+void add_cache(const Registry& registry, Page& page) {
+  for (std::size_t use = 0; use < cache_use_count; ++use) {
+    const std::uint64_t count =
+        registry.sum([&](const ThreadCounters& thread) { return thread.cache[use].value(); });
+    if (count > 0)
+      page.add(Metric::cache_requests, {std::string(to_string(static_cast<CacheUse>(use)))}, count);
+  }
+}
+
 void add_requests(const Registry& registry, Page& page) {
   for (std::size_t route = 0; route < route_count; ++route) {
     const std::string name(to_string(static_cast<Route>(route)));
@@ -198,6 +207,7 @@ std::string Registry::expose() const {
   add_limits(*this, page);
   const std::vector<TargetName> names = targets();
   for (std::size_t i = 0; i < names.size(); ++i) add_target(*this, i, names[i], page);
+  add_cache(*this, page);
   const auto by_service = services();
   for (std::size_t i = 0; i < by_service.size(); ++i) add_service(*this, i, by_service[i], page);
   std::unique_lock lock(mutex_);

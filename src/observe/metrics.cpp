@@ -66,6 +66,8 @@ constexpr std::array<Description, metric_count> table = {{
      "Requests for a logical model, by the service of their key and how they ended."},
     {service_request_duration, "holdfast_service_request_duration_seconds", histogram,
      "logical_model,service", "The time of those that ended ok, from the head to the last byte."},
+    {cache_requests, "holdfast_cache_requests_total", counter, "result",
+     "Requests for models with a cache, by what became of them; stored: answers that were kept."},
     {breaker_state, "holdfast_breaker_state", gauge, "provider,model",
      "0: the target is used; 1: it is left out; 2: one request tries it; 3: it waits out "
      "Retry-After."},
@@ -93,6 +95,8 @@ constexpr std::array<Description, metric_count> table = {{
      "The configuration in force: 1 at the start, one more with each reload."},
     {config_reload_failures, "holdfast_config_reload_failures_total", counter, "",
      "Reloads that left the old configuration in force."},
+    {cache_size, "holdfast_cache_size_bytes", gauge, "", "Size of the answers that are kept."},
+    {cache_entries, "holdfast_cache_entries", gauge, "", "Answers that are kept."},
     {log_lines_dropped, "holdfast_log_lines_dropped_total", counter, "",
      "Log lines that were dropped because they came too fast."},
     {build_info, "holdfast_build_info", gauge, "version", "Always 1."},
@@ -164,9 +168,12 @@ std::string metrics_reference() {
   page += fmt::format("- `kind`: {}\n", listed(token_kind_count, [](std::size_t i) {
                         return to_string(static_cast<TokenKind>(i));
                       }));
-  page += fmt::format("- `result`: {}\n",
-                      listed(request_end_count,
-                             [](std::size_t i) { return to_string(static_cast<RequestEnd>(i)); }));
+  page += fmt::format("- `result`: {}\n", listed(request_end_count, [](std::size_t i) {
+                        return to_string(static_cast<RequestEnd>(i));
+                      }));
+  page += fmt::format("  Of a cache: {}.\n", listed(cache_use_count, [](std::size_t i) {
+                        return to_string(static_cast<CacheUse>(i));
+                      }));
   page += fmt::format(
       "- `service`: as the configuration's keys say it; empty for the others. Beyond {} pairs with "
       "`logical_model`,\n  `other`.\n",

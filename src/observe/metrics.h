@@ -37,6 +37,7 @@ enum class Metric : std::uint8_t {
   bugs,
   service_requests,
   service_request_duration,
+  cache_requests,
   // Asked for at each scrape: Registry::provide.
   breaker_state,
   engine_ready,
@@ -51,6 +52,8 @@ enum class Metric : std::uint8_t {
   journal_bytes,
   snapshot_generation,
   config_reload_failures,
+  cache_size,
+  cache_entries,
   // The registry's own.
   log_lines_dropped,
   build_info,
@@ -59,7 +62,7 @@ enum class Metric : std::uint8_t {
   process_start_time,
   process_cpu,
 };
-inline constexpr std::size_t metric_count = 45;
+inline constexpr std::size_t metric_count = static_cast<std::size_t>(Metric::process_cpu) + 1;
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 

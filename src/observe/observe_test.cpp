@@ -39,9 +39,9 @@ void fill(Registry& registry) {
   ServiceCounters& service = thread.service(registry.service_index("chat", "support"));
   service.requests[static_cast<std::size_t>(RequestEnd::ok)].add();
   service.duration.observe_us(5);
+  thread.cache[0].add();
   for (const Description& metric : metrics()) {
-    if (metric.metric < Metric::breaker_state || metric.metric > Metric::config_reload_failures)
-      continue;
+    if (metric.metric < Metric::breaker_state || metric.metric > Metric::cache_entries) continue;
     std::vector<std::string> labels;
     if (!metric.labels.empty()) labels.emplace_back("a");
     if (metric.labels.contains(',')) labels.emplace_back("b");

@@ -105,6 +105,14 @@ void read_model(Section& section, const Providers& providers, ModelSettings& mod
                  "x-holdfast-dropped) or refused");
   section.flag("pad_streams", model.pad_streams,
                "whether events of translated streams are padded to hide their lengths");
+  model.cache = section.has("cache");
+  section.section("cache",
+                  "answers are kept and given again, to the same key, for the same question",
+                  [&](Section& inner) {
+                    inner.duration("ttl", model.cache_ttl, 1s, 30 * 24h, "how long each is kept");
+                    inner.size("max_answer", model.cache_max_answer, 1024, 64U << 20U,
+                               "larger ones are not kept");
+                  });
   section.duration("hold_keepalive", model.hold_keepalive, 1ms, 24h,
                    "without content for so long, a stream's head and comments go out");
   config::read_limits(section, model.limits, "how much may be asked of it by all together");

@@ -42,6 +42,9 @@ struct ModelSettings {
   std::chrono::milliseconds wait_for_cooling{0};     // at most, when all that is left cools down
   std::chrono::milliseconds deadline{600'000};       // of a request, over all its attempts
   std::chrono::milliseconds hold_keepalive{15'000};  // then the head and comments go out
+  bool cache = false;                                // answers are kept, and given again
+  std::chrono::milliseconds cache_ttl{600'000};
+  std::uint64_t cache_max_answer = 1U << 20U;  // bytes; larger ones are not kept
   bool lossy = false;       // lossy: allow -- what a target cannot express is dropped and named
   bool pad_streams = true;  // translated events hide their lengths
   config::LimitSettings limits;

@@ -48,8 +48,11 @@ struct Model {
   Route route;                         // how they are chosen from; its leaves stand as the targets
   std::chrono::milliseconds deadline{};
   std::chrono::milliseconds hold_keepalive{};
-  bool lossy = false;       // what a target cannot express is dropped, not refused
-  bool pad_streams = true;  // translated events hide their lengths
+  bool cache = false;  // answers are kept, and given again
+  std::chrono::milliseconds cache_ttl{};
+  std::size_t cache_max_answer = 0;  // bytes
+  bool lossy = false;                // what a target cannot express is dropped, not refused
+  bool pad_streams = true;           // translated events hide their lengths
   // Where the requests of each service are counted; the first is for keys that name none.
   std::vector<std::pair<std::string, std::uint16_t>> services;
   std::uint16_t service_index(std::string_view service) const {

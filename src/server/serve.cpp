@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "config/document.h"
+#include "gateway/answer_cache.h"
 #include "provider/kind.h"
 #include "server/admin.h"
 #include "server/credentials.h"
@@ -96,6 +97,7 @@ class Server {
       : options_(std::move(options)),
         clock_(clock),
         registry_(HF_VERSION),
+        cache_(settings.cache_size),
         engines_(options_.state_dir, clock),
         failures_(loop_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
@@ -149,7 +151,7 @@ class Server {
           [this](const std::string& provider) {
             asio::post(loop_, [this, provider] { credentials_->refused(provider); });
           },
-          snapshot));
+          cache_, snapshot));
       auto bound = workers_.back()->listen(settings_.applications.address, port);
       if (!bound) return std::unexpected(std::move(bound).error());
       port = *bound;
@@ -192,6 +194,9 @@ class Server {
     registry_.provide_records(*drain_);
     registry_.provide(Metric::snapshot_generation,
                       [this] { return static_cast<double>(generation_); });
+    registry_.provide(Metric::cache_size, [this] { return static_cast<double>(cache_.bytes()); });
+    registry_.provide(Metric::cache_entries,
+                      [this] { return static_cast<double>(cache_.entries()); });
     registry_.provide(Metric::config_reload_failures,
                       [this] { return static_cast<double>(reload_failures_); });
     registry_.provide(Metric::breaker_state, [this] {
@@ -263,6 +268,7 @@ class Server {
     admin_->reload_problem.clear();
     engines_.keep_only(*loaded);
     settings_.drain_timeout = loaded->drain_timeout;
+    cache_.set_max_bytes(loaded->cache_size);
     log::info("configuration reloaded: generation {}", generation_);
   }
 
@@ -307,6 +313,7 @@ class Server {
   asio::io_context loop_{1};  // of the administrative side
   observe::Registry registry_;
   routing::HealthTable health_;
+  gateway::AnswerCache cache_;
   routing::LoadTable load_;
   routing::LocalLimitStore limits_;
   Engines engines_;

@@ -31,6 +31,8 @@ void read_server(Section& top, Settings& into) {
     section.size("max_body", into.max_body, 1024, 1ULL << 30U, "largest body of a request");
     section.size("response_buffer", into.response_buffer, 1024, 1ULL << 30U,
                  "whole answers up to this are checked before they go out, and can fail over");
+    section.size("cache_size", into.cache_size, 1U << 20U, 64ULL << 30U,
+                 "most memory for answers of models with a cache");
     section.duration("drain_timeout", into.drain_timeout, 1ms, 1h,
                      "how long requests in flight may take after SIGTERM");
     section.words("cors_origins", into.cors_origins,

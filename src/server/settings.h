@@ -31,6 +31,7 @@ struct Settings {
   int threads = 0;                                                // server.threads; 0: one per core
   std::uint64_t max_body = limits::request_body_bytes;            // server.max_body
   std::uint64_t response_buffer = limits::response_buffer_bytes;  // server.response_buffer
+  std::uint64_t cache_size = 64U << 20U;                          // server.cache_size
   std::chrono::milliseconds drain_timeout{30'000};                // server.drain_timeout
   std::vector<std::string> cors_origins;  // server.cors_origins; empty: CORS off
   std::vector<identity::KeySettings> keys;

@@ -102,6 +102,9 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
     model.name = one.name;
     model.deadline = one.deadline;
     model.hold_keepalive = one.hold_keepalive;
+    model.cache = one.cache;
+    model.cache_ttl = one.cache_ttl;
+    model.cache_max_answer = one.cache_max_answer;
     model.lossy = one.lossy;
     model.pad_streams = one.pad_streams;
     model.limit = compile_limit(routing::LimitScope::model, one.name, one.limits, limits);

@@ -17,7 +17,7 @@ constexpr auto after_cut = 2s;            // for the error events of what did no
 Worker::Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTable& load,
                observe::ThreadCounters& counters, std::unique_ptr<records::Journal> journal,
                gateway::FailureListener on_failure, gateway::RefusedListener on_refused,
-               std::shared_ptr<const routing::Snapshot> snapshot)
+               gateway::AnswerCache& cache, std::shared_ptr<const routing::Snapshot> snapshot)
     : work_(loop_.get_executor()),
       clock_(clock),
       journal_(std::move(journal)),
@@ -35,7 +35,8 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTa
                 Random(entropy_seed()),
                 std::move(on_failure),
                 std::move(on_refused),
-                {}},
+                {},
+                &cache},
                std::move(snapshot)),
       drained_(loop_, watchdog_) {}
 

@@ -20,7 +20,7 @@ class Worker {
   Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTable& load,
          observe::ThreadCounters& counters, std::unique_ptr<records::Journal> journal,
          gateway::FailureListener on_failure, gateway::RefusedListener on_refused,
-         std::shared_ptr<const routing::Snapshot> snapshot);
+         gateway::AnswerCache& cache, std::shared_ptr<const routing::Snapshot> snapshot);
   ~Worker();  // joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
