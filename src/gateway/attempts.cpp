@@ -57,6 +57,11 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
     }
     const auto next = plan.failed(candidate->position,
                                   {.failure = outcome.failure, .stale = ended_idle(outcome)});
+    if (next == routing::Next::next_target &&
+        routing::after_failure(outcome.failure, false) == routing::Next::give_up)
+      parts_.counters.target(candidate->index)
+          .failovers[static_cast<std::size_t>(outcome.failure)]
+          .add();  // by this model's rules; the others are counted with their attempt
     if (next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
     fresh = next == routing::Next::same_target;
     if (fresh)

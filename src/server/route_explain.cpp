@@ -126,6 +126,7 @@ class Question {
 
   std::optional<std::string> read_features() {
     std::vector<std::string_view> names;
+    names.reserve(records::feature_count);
     for (std::size_t i = 0; i < records::feature_count; ++i)
       names.push_back(records::to_string(records::feature_at(i)));
     for (std::string_view rest = text("features"); !rest.empty();) {
@@ -151,6 +152,7 @@ class Question {
     const std::string_view name = text("endpoint");
     if (name.empty()) return std::nullopt;
     std::vector<std::string_view> names;
+    names.reserve(records::endpoint_count);
     for (std::size_t i = 0; i < records::endpoint_count; ++i)
       names.push_back(records::to_string(static_cast<records::Endpoint>(i)));
     const auto found = std::ranges::find(names, name);

@@ -91,8 +91,10 @@ json::array models_json(const AdminState& state) {
       if (serving.is_null() && health.state == BreakerState::closed)
         serving = model.targets[i].provider->name;
     }
-    out.push_back(json::object{
-        {"name", name}, {"policy", "failover"}, {"serving", serving}, {"targets", targets}});
+    out.push_back(json::object{{"name", name},
+                               {"policy", routing::to_string(model.route.nodes.front().policy)},
+                               {"serving", serving},
+                               {"targets", targets}});
   }
   return out;
 }

@@ -101,7 +101,8 @@ def answered_by(instance, model, stream, headers=APP, **fields):
     assert status == 200, body
     if stream:
         assert sse.is_whole(body)
-        assert sse.text(body).startswith(f"Hello from {answer['x-holdfast-provider']}")
+        text = sse.text(body)
+        assert text and f"Hello from {answer['x-holdfast-provider']} w3 w4".startswith(text)
     return answer["x-holdfast-provider"]
 
 
@@ -204,37 +205,44 @@ def test_the_busy_one_is_left_alone(holdfast, fake, stream):
     config = configs.through(one, two)
     config["models"]["chat"]["policy"] = "least_busy"
     config["models"]["first"] = {"targets": [target("one")]}
-    one.behave("slow_headers", count=1)
+    # Three, since a request of `two` may end for its client a moment before it does for the gateway.
+    one.behave("slow_headers", count=3)
     instance = holdfast(config)
-    before = len(one.receipts())
     asked = {"model": "first", "stream": stream, "timeout": 60}
-    thread = threading.Thread(target=instance.chat, kwargs=asked)
-    thread.start()
-    eventually(lambda: len(one.receipts()) > before, "the request is there")
+    threads = [threading.Thread(target=instance.chat, kwargs=asked) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(one.receipts()) == 3, "the requests are there")
     assert count(instance, "chat", stream, 8, headers=None) == {"two": 8}
     one.release()
-    thread.join()
+    for thread in threads:
+        thread.join()
     eventually(lambda: count(instance, "chat", stream, 4, headers=None)["one"], "it is asked again")
 
 
 def test_the_slower_of_two_is_left_alone(holdfast, fake, stream):
-    """`one` is held for a second once: that is remembered for much longer than this takes."""
+    """`one` is held once, for much longer than `two` takes: that is remembered for a while."""
     one, two = fake("one"), fake("two")
     config = configs.through(one, two)
     config["models"]["chat"]["policy"] = "least_latency"
-    config["models"]["first"] = {"targets": [target("one")]}
+    config["models"] |= {name: {"targets": [target(name)]} for name in ("one", "two")}
     one.behave("slow_headers", count=1)
     instance = holdfast(config)
-    asked = {"model": "first", "stream": stream, "timeout": 60}
+    short = {"headers": None, "max_tokens": 1}  # so that the time to the first token decides
+    _, headers, _ = instance.chat("two", stream=stream, max_tokens=1)
+    instance.attempts_of(headers["x-request-id"], 1)  # until its end is known here
+    asked = {"model": "one", "stream": stream, "timeout": 60}
     thread = threading.Thread(target=instance.chat, kwargs=asked)
-    began = time.monotonic()
     thread.start()
     eventually(lambda: one.receipts(), "the request is there")
-    while time.monotonic() - began < 1:
-        assert answered_by(instance, "chat", stream, headers=None) == "two"
+    began, slowest = time.monotonic(), 0.1
+    while time.monotonic() - began < 10 * slowest:
+        asked_at = time.monotonic()
+        assert answered_by(instance, "chat", stream, **short) == "two"
+        slowest = max(slowest, time.monotonic() - asked_at)
     one.release()
     thread.join()
-    assert count(instance, "chat", stream, 8, headers=None) == {"two": 8}
+    assert count(instance, "chat", stream, 8, **short) == {"two": 8}
 
 
 def test_what_is_too_long_goes_to_a_larger_window(holdfast, fakes, stream):
@@ -252,6 +260,12 @@ def test_what_is_too_long_goes_to_a_larger_window(holdfast, fakes, stream):
     assert headers["x-holdfast-provider"] == "three" and headers["x-holdfast-attempts"] == "2"
     assert headers["x-holdfast-fallback-reason"] == "context_too_long"
     assert not two.receipts()
+    counted = [
+        (name, value)
+        for name, value in instance.metrics().items()
+        if name.startswith("holdfast_failovers_total") and value > 0
+    ]
+    assert len(counted) == 1 and "context_too_long" in counted[0][0] and counted[0][1] == 1
 
 
 @pytest.mark.parametrize("choice", ["stop", "next"])
@@ -300,6 +314,11 @@ def test_a_client_that_leaves_ends_the_wait(holdfast, fake):
         lambda: instance.metrics()["holdfast_requests_in_flight"] == 0, "the request has ended", 8
     )
     assert len(one.receipts()) == 1
+
+
+def test_the_status_tells_the_policy(gateway):
+    told = {model["name"]: model["policy"] for model in gateway.admin("/api/v1/status")["models"]}
+    assert told == {name: model.get("policy", "failover") for name, model in SPEC.items()}
 
 
 def test_route_explain_agrees_with_what_happens(gateway, stream):
