@@ -62,7 +62,7 @@ TEST(ReadSettings, RulesOfTheListeners) {
       {"an unknown key",
        "server: { lisen: x }",
        {"t.yaml:1:11: server.lisen: unknown key; did you mean \"listen\"? allowed: listen, "
-        "threads, max_body, response_buffer, drain_timeout, cors_origins"}},
+        "threads, max_body, response_buffer, cache_size, drain_timeout, cors_origins"}},
       {"an unknown key unlike any",
        "admin: { password: x }",
        {"t.yaml:1:10: admin.password: unknown key; allowed: listen"}},
