@@ -6,7 +6,9 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "base/clock.h"
 #include "config/document.h"
+#include "server/prices.h"
 #include "server/settings.h"
 
 namespace holdfast::cli {
@@ -63,6 +65,18 @@ Outcome check_config(const std::string& path, bool json, std::size_t columns) {
     outcome.out +=
         fmt::format("{}: {}, {}\n", read, counted(errors, "error"), counted(warnings, "warning"));
   return outcome;
+}
+
+Outcome check_prices(const std::string& path, bool json, std::size_t columns) {
+  const auto settings = server::read_settings(config::load(path_to_read(path)));
+  if (!settings) return check_config(path, json, columns);
+  const auto targets = server::list_prices(*settings);
+  const std::int64_t now_us = system_clock().wall_us();
+  std::size_t unknown = 0;
+  std::string text = server::describe(targets, now_us, unknown);
+  text += fmt::format("{}, {} without a price\n", counted(targets.size(), "target"), unknown);
+  if (json) text = boost::json::serialize(server::to_json(targets, now_us)) + "\n";
+  return {unknown == 0 ? 0 : 1, std::move(text), {}};
 }
 
 std::string wrap(const std::string& line, std::size_t columns) {

@@ -1,4 +1,4 @@
-// `holdfast config check`.
+// `holdfast config check` and `holdfast prices check`.
 #pragma once
 #include <string>
 
@@ -9,6 +9,9 @@ namespace holdfast::cli {
 // Reads the configuration at `path`; when that is empty holdfast.yaml of the current folder, or all
 // *.yaml of it.   columns   width to which problems are wrapped; 0: one line each
 Outcome check_config(const std::string& path, bool json, std::size_t columns);
+
+// The same for the prices of its targets: exit code 1 when one has none.
+Outcome check_prices(const std::string& path, bool json, std::size_t columns);
 
 // `line` broken at spaces so that it fits `columns`, what follows indented; 0: as it is.
 std::string wrap(const std::string& line, std::size_t columns);

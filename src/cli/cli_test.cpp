@@ -114,7 +114,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"an unknown verb",
        {"sreve"},
        "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, route, "
-       "version, "
+       "prices, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -133,7 +133,8 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
        "--help\n"},
       {"help for an unknown verb",
        {"help", "nothing"},
-       "holdfast: unknown verb \"nothing\"; verbs: serve, config, route, version, completion, "
+       "holdfast: unknown verb \"nothing\"; verbs: serve, config, route, prices, version, "
+       "completion, "
        "help\nSee "
        "holdfast --help\n"}};
   for (const Case& c : cases) {
@@ -199,6 +200,34 @@ TEST(ConfigCheck, PrintsProblemsForPeopleAndForPrograms) {
   for (std::string line; std::getline(wrapped, line);) EXPECT_LE(line.size(), 80U) << line;
 }
 
+TEST(PricesCheck, NamesEveryTargetAndWhoHasNoPrice) {
+  const Folder folder;
+  const std::string text =
+      "providers: { p: { kind: openai_compatible, base_url: 'http://127.0.0.1:1' } }\n"
+      "prices: { list: [ { provider: p, model: x, input: 2.5, output: 10 } ] }\n"
+      "models:\n  m: { targets: [ { provider: p, model: x } ] }\n";
+  const std::string path = folder.write("t.yaml", text);
+  const Outcome known = execute({"prices", "check", path}, 0);
+  EXPECT_EQ(known.exit_code, 0);
+  EXPECT_EQ(
+      known.out,
+      "m: p/x: 2.5 in, 10 out, USD per million tokens; 1000 and 1000 cost 0.0125 (configuration)\n"
+      "1 target, 0 without a price\n");
+  const std::string more =
+      folder.write("more.yaml", text + "  n: { targets: [ { provider: p, model: y } ] }\n");
+  const Outcome unknown = execute({"prices", "check", more}, 0);
+  EXPECT_EQ(unknown.exit_code, 1) << "a price that is not known is a finding";
+  EXPECT_NE(unknown.out.find("n: p/y: no price; write one under prices.list"), std::string::npos);
+  EXPECT_NE(unknown.out.find("2 targets, 1 without a price"), std::string::npos);
+  const auto json = boost::json::parse(execute({"prices", "check", "--json", more}, 0).out);
+  const auto& first = json.at("data").at(0);
+  EXPECT_TRUE(first.at("known").as_bool());
+  EXPECT_EQ(first.at("prices").at(0).at("pico_usd_per_token").at("input").as_int64(), 2'500'000);
+  EXPECT_FALSE(json.at("data").at(1).at("known").as_bool());
+  const std::string wrong = folder.write("wrong.yaml", "models: {}\n");
+  EXPECT_EQ(execute({"prices", "check", wrong}, 0).out, execute({"config", "check", wrong}, 0).out);
+}
+
 TEST(ConfigCheck, LooksIntoTheCurrentFolder) {
   const Folder folder;
   const fs::path before = fs::current_path();
@@ -246,16 +275,16 @@ TEST(Completion, WorksInBash) {
     int at;
     std::string want;
   };
-  const Case cases[] = {
-      {"verbs first", "holdfast \"\"", 1, "serve config route version completion help --help --version "},
-      {"verbs by their beginning", "holdfast ver", 1, "version "},
-      {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
-      {"options", "holdfast serve --", 2, "--help --config --state "},
-      {"files of an option", "holdfast serve --config " + folder.path.string() + "/so", 3,
-       file + " "},
-      {"files of an argument", "holdfast config check " + folder.path.string() + "/so", 3,
-       file + " "},
-      {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
+  const Case cases[] = {{"verbs first", "holdfast \"\"", 1,
+                         "serve config route prices version completion help --help --version "},
+                        {"verbs by their beginning", "holdfast ver", 1, "version "},
+                        {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
+                        {"options", "holdfast serve --", 2, "--help --config --state "},
+                        {"files of an option",
+                         "holdfast serve --config " + folder.path.string() + "/so", 3, file + " "},
+                        {"files of an argument",
+                         "holdfast config check " + folder.path.string() + "/so", 3, file + " "},
+                        {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
   for (const Case& c : cases) EXPECT_EQ(bash_offers(script, c.words, c.at), c.want) << c.rule;
 }
 }  // namespace

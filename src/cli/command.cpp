@@ -85,6 +85,8 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path == "holdfast serve") return {server::serve(arguments.serve), {}, {}};
   if (path == "holdfast config check")
     return check_config(arguments.check_path, arguments.json, columns);
+  if (path == "holdfast prices check")
+    return check_prices(arguments.check_path, arguments.json, columns);
   if (path == "holdfast config reference") return {0, server::settings_reference(), {}};
   if (path == "holdfast route explain")
     return explain_route(arguments.route, arguments.json, columns);

@@ -71,6 +71,17 @@ void add_route(CLI::App& app, Arguments& into) {
   explain->add_flag("--json", into.json, "print the explanation as JSON");
 }
 
+void add_prices(CLI::App& app, Arguments& into) {
+  CLI::App* prices =
+      add_verb(app, "prices", "Look up what models cost", "holdfast prices check holdfast.yaml");
+  prices->require_subcommand(1);
+  CLI::App* check = add_verb(*prices, "check", "List the price of every target, and who has none",
+                             "holdfast prices check holdfast.yaml");
+  check->add_option("PATH", into.check_path, "file or folder; none: the current one")
+      ->type_name("");
+  check->add_flag("--json", into.json, "print the list as JSON");
+}
+
 void add_help(CLI::App& app, Arguments& into) {
   CLI::App* help = add_verb(app, "help", "Explain a verb", "holdfast help config check");
   help->add_option("VERB", into.help_verbs, "the verb's words; none: all verbs")->type_name("VERB");
@@ -115,6 +126,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   add_serve(*app, into);
   add_config(*app, into);
   add_route(*app, into);
+  add_prices(*app, into);
   add_verb(*app, "version", "Print the version", "holdfast version --json")
       ->add_flag("--json", into.json, "print it as JSON");
   add_verb(*app, "completion", "Print the completion script of a shell",

@@ -9,6 +9,7 @@
 
 #include "console/status_page.h"
 #include "server/admin.h"
+#include "server/prices.h"
 #include "server/route_explain.h"
 #include "server/status.h"
 
@@ -144,6 +145,10 @@ AdminAnswer answer_route_explain(AdminState& state, const QueryFields& fields) {
   return answer_json(*explained);
 }
 
+AdminAnswer answer_prices(AdminState& state, const QueryFields&) {
+  return answer_json(to_json(list_prices(state.settings), state.clock.wall_us()));
+}
+
 constexpr AdminRoute routes[] = {
     {"/", answer_status_page},
     {"/healthz", answer_healthz},
@@ -153,6 +158,7 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/status", answer_status},
     {"/api/v1/providers", answer_providers},
     {"/api/v1/requests", answer_requests},
+    {"/api/v1/prices", answer_prices},
     {"/api/v1/route/explain", answer_route_explain},
 };
 

@@ -67,6 +67,10 @@ void read_all(Section& top, Settings& into) {
   read_server(top, into);
   read_admin(top, into);
   provider::read_settings(top, into.providers);
+  std::vector<std::string_view> providers;
+  providers.reserve(into.providers.size());
+  for (const provider::Settings& one : into.providers) providers.emplace_back(one.name);
+  records::read_settings(top, providers, into.prices);
   routing::read_settings(top, into.providers, into.models);
   std::vector<std::string_view> models;
   models.reserve(into.models.size());

@@ -10,6 +10,7 @@
 #include "config/problem.h"
 #include "identity/settings.h"
 #include "provider/settings.h"
+#include "records/price_settings.h"
 #include "records/settings.h"
 #include "routing/settings.h"
 
@@ -37,6 +38,7 @@ struct Settings {
   std::vector<identity::KeySettings> keys;
   std::vector<identity::TeamSettings> teams;
   records::Settings records;
+  records::PriceBook prices;
   std::vector<provider::Settings> providers;   // in the file's order
   std::vector<routing::ModelSettings> models;  // in the file's order
   std::vector<config::Problem> warnings;       // unwise, but not wrong; for the log

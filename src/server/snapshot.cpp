@@ -4,6 +4,7 @@
 #include <map>
 
 #include "provider/kind.h"
+#include "server/prices.h"
 
 namespace holdfast::server {
 namespace {
@@ -115,6 +116,11 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
           static_cast<std::uint16_t>(registry.target_index(target.provider, target.model)));
     }
     model.route = routing::make_route(one, model.indices);
+    for (std::size_t i = 0; i < one.targets.size(); ++i) {
+      const records::PriceList prices = price_list(settings, one.targets[i]);
+      if (const records::Price* price = prices.at(now_us))
+        model.route.leaves[i].price = {price->rates.input.value, price->rates.output.value};
+    }
     model.services = number_services(one.name, settings.keys, registry);
     out->models.emplace(one.name, std::move(model));
   }

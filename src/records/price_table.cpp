@@ -1,0 +1,131 @@
+// The prices of well-known models. A list is out of date on the day it is printed: what the
+// operator writes under `prices` takes precedence, and `holdfast prices check` says where each
+// price is from.
+#include "records/price_book.h"
+
+namespace holdfast::records {
+namespace {
+constexpr std::int64_t none = -1;  // no price of its own
+constexpr std::string_view source = "list prices as of 2026-11 (LiteLLM 1.109.1)";
+
+// Pico-USD per token: the same numbers are micro-USD per million tokens.
+struct Line {
+  std::string_view kind, model;
+  std::int64_t input, output, cached, cache_write, cache_write_1h, audio_in;
+  // For requests with more than `above` tokens in.
+  std::int64_t above = 0, above_input = 0, above_output = 0, above_cached = none,
+               above_cache_write = none, above_cache_write_1h = none;
+};
+
+constexpr Line lines[] = {
+    // kind, model, input, output, cached, cache_write, cache_write_1h, audio_in
+    {"openai", "gpt-4o", 2'500'000, 10'000'000, 1'250'000, none, none, none},
+    {"openai", "gpt-4o-2024-05-13", 5'000'000, 15'000'000, none, none, none, none},
+    {"openai", "gpt-4o-mini", 150'000, 600'000, 75'000, none, none, none},
+    {"openai", "gpt-4.1", 2'000'000, 8'000'000, 500'000, none, none, none},
+    {"openai", "gpt-4.1-mini", 400'000, 1'600'000, 100'000, none, none, none},
+    {"openai", "gpt-4.1-nano", 100'000, 400'000, 25'000, none, none, none},
+    {"openai", "o3", 2'000'000, 8'000'000, 500'000, none, none, none},
+    {"openai", "o4-mini", 1'100'000, 4'400'000, 275'000, none, none, none},
+    {"openai", "gpt-5", 1'250'000, 10'000'000, 125'000, none, none, none},
+    {"openai", "gpt-5-mini", 250'000, 2'000'000, 25'000, none, none, none},
+    {"openai", "gpt-5-nano", 50'000, 400'000, 5'000, none, none, none},
+    {"openai", "gpt-5.1", 1'250'000, 10'000'000, 125'000, none, none, none},
+    {"openai", "gpt-5.2", 1'750'000, 14'000'000, 175'000, none, none, none},
+    {"openai", "gpt-5.4", 2'500'000, 15'000'000, 250'000, none, none, none, 272'000, 5'000'000,
+     22'500'000, 500'000, none, none},
+    {"openai", "gpt-5.4-mini", 750'000, 4'500'000, 75'000, none, none, none},
+    {"openai", "gpt-5.4-nano", 200'000, 1'250'000, 20'000, none, none, none},
+    {"openai", "gpt-5.5", 5'000'000, 30'000'000, 500'000, none, none, none, 272'000, 10'000'000,
+     45'000'000, 1'000'000, none, none},
+    {"openai", "text-embedding-3-small", 20'000, 0, none, none, none, none},
+    {"openai", "text-embedding-3-large", 130'000, 0, none, none, none, none},
+    {"anthropic", "claude-haiku-4-5", 1'000'000, 5'000'000, 100'000, 1'250'000, 2'000'000, none},
+    {"anthropic", "claude-sonnet-4-5", 3'000'000, 15'000'000, 300'000, 3'750'000, 6'000'000, none},
+    {"anthropic", "claude-sonnet-4-6", 3'000'000, 15'000'000, 300'000, 3'750'000, 6'000'000, none},
+    {"anthropic", "claude-sonnet-5", 2'000'000, 10'000'000, 200'000, 2'500'000, 4'000'000, none},
+    {"anthropic", "claude-sonnet-5-5", 2'000'000, 10'000'000, 100'000, 2'500'000, 4'000'000, none},
+    {"anthropic", "claude-opus-4-5", 5'000'000, 25'000'000, 500'000, 6'250'000, 10'000'000, none},
+    {"anthropic", "claude-opus-4-6", 5'000'000, 25'000'000, 500'000, 6'250'000, 10'000'000, none},
+    {"anthropic", "claude-opus-4-8", 5'000'000, 25'000'000, 500'000, 6'250'000, 10'000'000, none},
+    {"anthropic", "claude-opus-5", 5'000'000, 25'000'000, 500'000, 6'250'000, 10'000'000, none},
+    {"anthropic", "claude-opus-5-5", 4'000'000, 20'000'000, 200'000, 5'000'000, 8'000'000, none},
+    {"anthropic", "claude-haiku-5-5", 100'000, 500'000, 10'000, 125'000, 200'000, none, 100'000,
+     500'000, 2'500'000, 50'000, 625'000, 1'000'000},
+    {"gemini", "gemini-2.5-pro", 1'250'000, 10'000'000, 125'000, none, none, none, 200'000,
+     2'500'000, 15'000'000, 250'000, none, none},
+    {"gemini", "gemini-2.5-flash", 300'000, 2'500'000, 30'000, none, none, 1'000'000},
+    {"gemini", "gemini-2.5-flash-lite", 100'000, 400'000, 10'000, none, none, 300'000},
+    {"gemini", "gemini-3.1-pro-preview", 2'000'000, 12'000'000, 200'000, none, none, none, 200'000,
+     4'000'000, 18'000'000, 400'000, none, none},
+    {"gemini", "gemini-3.5-flash", 1'500'000, 9'000'000, 150'000, none, none, 1'500'000},
+    {"gemini", "gemini-3.5-flash-lite", 300'000, 2'500'000, 30'000, none, none, none},
+    {"bedrock", "amazon.nova-micro-v1:0", 35'000, 140'000, 8'750, none, none, none},
+    {"bedrock", "amazon.nova-lite-v1:0", 60'000, 240'000, 15'000, none, none, none},
+    {"bedrock", "amazon.nova-pro-v1:0", 800'000, 3'200'000, 200'000, none, none, none},
+    {"bedrock", "eu.amazon.nova-micro-v1:0", 46'000, 184'000, 11'500, none, none, none},
+    {"bedrock", "eu.amazon.nova-lite-v1:0", 78'000, 312'000, 19'500, none, none, none},
+    {"bedrock", "eu.amazon.nova-pro-v1:0", 1'050'000, 4'200'000, 262'500, none, none, none},
+    {"bedrock", "us.amazon.nova-micro-v1:0", 35'000, 140'000, 8'750, none, none, none},
+    {"bedrock", "us.amazon.nova-lite-v1:0", 60'000, 240'000, 15'000, none, none, none},
+    {"bedrock", "us.amazon.nova-pro-v1:0", 800'000, 3'200'000, 200'000, none, none, none},
+    {"mistral", "mistral-large-latest", 500'000, 1'500'000, 50'000, none, none, none},
+    {"mistral", "mistral-medium-latest", 1'500'000, 7'500'000, 150'000, none, none, none},
+    {"mistral", "mistral-small-latest", 150'000, 600'000, 15'000, none, none, none},
+    {"mistral", "mistral-embed", 100'000, 0, none, none, none, none},
+    {"deepseek", "deepseek-chat", 280'000, 420'000, 28'000, none, none, none},
+    {"deepseek", "deepseek-reasoner", 280'000, 420'000, 28'000, none, none, none},
+    {"groq", "openai/gpt-oss-120b", 150'000, 600'000, 75'000, none, none, none},
+    {"groq", "openai/gpt-oss-20b", 75'000, 300'000, 37'500, none, none, none},
+    {"xai", "grok-4.3", 1'250'000, 2'500'000, 200'000, none, none, none, 200'000, 2'500'000,
+     5'000'000, 400'000, none, none},
+    {"xai", "grok-4.5", 2'000'000, 6'000'000, 300'000, none, none, none, 200'000, 4'000'000,
+     12'000'000, 600'000, none, none},
+    {"cohere", "command-a-03-2025", 2'500'000, 10'000'000, none, none, none, none},
+    {"cohere", "command-r-08-2024", 150'000, 600'000, none, none, none, none},
+    {"cohere", "embed-multilingual-v3.0", 100'000, 0, none, none, none, none},
+};
+
+std::optional<PicoUsdPerToken> rate(std::int64_t value) {
+  return value == none ? std::nullopt : std::optional(PicoUsdPerToken{value});
+}
+
+PriceRow row_of(const Line& line) {
+  PriceRow row;
+  row.origin = PriceOrigin::built_in;
+  row.kind = line.kind;
+  row.model = line.model;
+  row.price.source = source;
+  Rates& rates = row.price.rates;
+  rates.input = {line.input};
+  rates.output = {line.output};
+  rates.cached = rate(line.cached);
+  rates.cache_write = rate(line.cache_write);
+  rates.cache_write_1h = rate(line.cache_write_1h);
+  rates.audio_in = rate(line.audio_in);
+  if (line.above == 0) return row;
+  ContextTier& tier = row.price.above.emplace_back();
+  tier.tokens = line.above;
+  tier.rates = rates;
+  tier.rates.input = {line.above_input};
+  tier.rates.output = {line.above_output};
+  tier.rates.cached = rate(line.above_cached);
+  tier.rates.cache_write = rate(line.above_cache_write);
+  tier.rates.cache_write_1h = rate(line.above_cache_write_1h);
+  return row;
+}
+}  // namespace
+
+std::vector<PriceRow> built_in_prices() {
+  std::vector<PriceRow> rows;
+  for (const Line& line : lines) rows.push_back(row_of(line));
+  // A local engine is paid for with the machine, not by the token: this is known, and nothing.
+  PriceRow& local = rows.emplace_back();
+  local.origin = PriceOrigin::built_in;
+  local.kind = "llama_cpp";
+  local.model = "*";
+  local.price.source = "runs on this machine";
+  return rows;
+}
+
+}  // namespace holdfast::records
