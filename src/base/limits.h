@@ -14,6 +14,9 @@ inline constexpr std::size_t header_count = 100;               // 431 beyond
 inline constexpr std::size_t request_body_bytes = 32U << 20U;  // 413 beyond; server.max_body
 inline constexpr std::size_t json_depth = 64;                  // 400 beyond
 inline constexpr std::size_t json_nodes = 1'000'000;           // 400 beyond
+inline constexpr std::size_t form_parts = 256;                 // 400 beyond
+inline constexpr std::size_t form_head_bytes = 4'096;          // of one part; 400 beyond
+inline constexpr std::size_t form_name_bytes = 128;            // of one field; 400 beyond
 inline constexpr std::size_t client_request_id_bytes = 128;    // longer ones are replaced
 inline constexpr std::chrono::seconds head_timeout = 10s;      // 408 beyond
 inline constexpr std::chrono::seconds body_grace = 10s;        // then at least body_min_rate
@@ -30,6 +33,7 @@ inline constexpr std::size_t response_header_bytes = 65'536;
 inline constexpr std::size_t response_buffer_bytes = 8U
                                                      << 20U;  // whole answers held for validation
 inline constexpr std::size_t stream_event_bytes = 1U << 20U;  // one server-sent event
+inline constexpr std::size_t media_event_bytes = 32U << 20U;  // the same with an image or a sound
 inline constexpr std::size_t held_back_bytes = 1U << 20U;     // events before content
 
 // Upstream connections.

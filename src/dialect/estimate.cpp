@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dialect/multipart.h"
+
 namespace holdfast::dialect {
 namespace {
 
@@ -89,6 +91,15 @@ std::int64_t estimate_body_tokens(std::string_view body) {
     at = end + 1;
   }
   return tokens + rounded_up(static_cast<std::int64_t>(text), bytes_per_token);
+}
+
+std::int64_t estimate_form_tokens(std::string_view body, std::string_view boundary) {
+  std::int64_t tokens = 0;
+  const auto parts = read_form(body, boundary);
+  if (!parts) return 1;
+  for (const FormPart& part : *parts)
+    tokens += part.is_file ? per_image : estimate_text_tokens(part.value);
+  return std::max<std::int64_t>(1, tokens);
 }
 
 std::int64_t estimate_text_tokens(std::string_view text) {

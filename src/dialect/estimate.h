@@ -23,5 +23,8 @@ std::int64_t estimate_text_tokens(std::string_view text);
 // string of more than 16 KiB that has no space near its beginning is data, and counts as an image.
 // One pass over the quotes, for bodies above that size only.
 std::int64_t estimate_body_tokens(std::string_view body);
+// A form's that was read before: its texts by the same rule, and each file as an image, since
+// nobody has looked into it.
+std::int64_t estimate_form_tokens(std::string_view body, std::string_view boundary);
 
 }  // namespace holdfast::dialect

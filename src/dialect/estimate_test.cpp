@@ -50,6 +50,17 @@ TEST(EstimateTokens, AddsUpWhatTheHeaderSays) {
   }
 }
 
+// Bytes of sound are no text, whatever they look like.
+TEST(EstimateFormTokens, CountsTextsAndFiles) {
+  const std::string head = "--b\r\nContent-Disposition: form-data; name=";
+  const std::string body = head + "prompt\r\n\r\n" + std::string(40, 'p') + "\r\n" + head +
+                           "file; filename=a\r\n\r\n" + std::string(1U << 20U, '"') +
+                           "\r\n--b--\r\n";
+  const std::string image = R"({"a":")" + std::string(20'000, 'A') + R"("})";
+  EXPECT_LT(estimate_form_tokens(body, "b"), estimate_body_tokens(image) + 20);
+  EXPECT_GT(estimate_form_tokens(body, "b"), 10);
+}
+
 TEST(EstimateBodyTokens, CountsTextAndNotData) {
   const std::string image(400'000, 'A');
   std::string prose;

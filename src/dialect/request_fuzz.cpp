@@ -2,9 +2,12 @@
 // keeps its model; nothing else changes.
 #include <simdjson.h>
 
+#include <iterator>
+
 #include "base/check.h"
 #include "dialect/json_scan.h"
 #include "dialect/openai/answer.h"
+#include "dialect/openai/media.h"
 #include "dialect/openai/request.h"
 
 namespace {
@@ -18,13 +21,18 @@ bool simdjson_minds(simdjson::error_code error) {
          error != simdjson::DEPTH_ERROR;
 }
 
+constexpr Endpoint endpoints[] = {Endpoint::chat_completions, Endpoint::completions,
+                                  Endpoint::embeddings,       Endpoint::images_generations,
+                                  Endpoint::moderations,      Endpoint::audio_speech};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   if (size == 0) return 0;
-  const auto endpoint = static_cast<Endpoint>(data[0] % 3);
+  const Endpoint endpoint = endpoints[data[0] % std::size(endpoints)];
   const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
   scan_event(body);
+  scan_media_event(body);
   scan_answer(endpoint, body);
   classify_error(400 + data[0], body);
   const auto request = scan_request(endpoint, body);
@@ -46,6 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   HF_CHECK(third.has_value() && third->model == request->model);
   HF_CHECK(body.substr(0, request->model_at.begin) ==
            std::string_view(same).substr(0, request->model_at.begin));
-  HF_CHECK(same.ends_with(body.substr(request->model_at.end)));
+  const std::size_t kept_from =
+      request->model_at.end > 0 ? request->model_at.end : request->root_at;
+  HF_CHECK(same.ends_with(body.substr(kept_from)));
   return 0;
 }

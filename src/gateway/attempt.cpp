@@ -216,6 +216,8 @@ Task<void> Attempt::call(bool fresh) {
     if (const auto value = head_->headers.find(name)) passed_.emplace_back(name, *value);
   if (state_.incoming.stream && is_stream(content_type_))
     co_await read_stream();
+  else if (state_.incoming.scanned.answers == dialect::openai::AnswerForm::bytes)
+    co_await read_bytes();
   else
     co_await read_whole();
 }

@@ -40,6 +40,8 @@ class Attempt {
   Task<void> call(bool fresh);
   Task<bool> reach_engine(provider::Destination& destination);
   Task<void> read_whole();
+  Task<void> read_bytes();
+  bool may_answer_whole() const;
   Task<void> read_stream();
   Task<void> read_error();
   Task<void> forward_rest(std::string body);

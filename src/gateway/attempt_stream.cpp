@@ -66,6 +66,7 @@ std::unique_ptr<StreamTaker> Attempt::make_taker() {
     return translate(adapter.codec(), std::string(adapter.abilities(target_.model).signs_as()),
                      state_.stream_writer());
   const dialect::Codec& codec = client_codec(incoming.front.dialect);
+  if (incoming.front.operation == Operation::media) return pass_media();
   if (incoming.front.dialect == dialect::Dialect::openai)
     return pass_openai(adapter, adapter.asks_usage(incoming.scanned));
   if (incoming.front.dialect == dialect::Dialect::bedrock) return pass_frames(codec);

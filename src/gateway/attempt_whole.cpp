@@ -1,6 +1,7 @@
 // An answer that comes whole: collected, checked and only then the client's.
 #include <algorithm>
 
+#include "dialect/openai/media.h"
 #include "gateway/attempt.h"
 #include "gateway/whole_answer.h"
 
@@ -32,10 +33,10 @@ Task<void> Attempt::read_whole() {
     gathered.append(*piece);
     body = gathered;
     if (body.size() > state_.snapshot->response_buffer) {
-      if (state_.incoming.stream || !candidate_.passes) {
-        fail(FailureClass::malformed_body, state_.incoming.stream
-                                               ? "a whole answer instead of a stream"
-                                               : "larger than server.response_buffer");
+      if (!may_answer_whole() || !candidate_.passes) {
+        fail(FailureClass::malformed_body, may_answer_whole()
+                                               ? "larger than server.response_buffer"
+                                               : "a whole answer instead of a stream");
         co_return;
       }
       co_await forward_rest(std::move(gathered));
@@ -44,7 +45,7 @@ Task<void> Attempt::read_whole() {
   }
   std::string translated;
   dialect::AnswerFacts facts = judge_answer(body, translated);
-  if (facts.failure == FailureClass::none && state_.incoming.stream)
+  if (facts.failure == FailureClass::none && !may_answer_whole())
     facts = {FailureClass::malformed_body, "a whole answer instead of a stream", {}};
   outcome_.usage = facts.usage;
   if (facts.failure != FailureClass::none) {
@@ -67,8 +68,18 @@ Task<void> Attempt::read_whole() {
   outcome_.answered = true;
 }
 
+// Who asks for a stream gets one. Not so with transcripts: models that cannot stream them are
+// documented to answer whole. Once the head of a stream has gone out, nothing else can follow.
+bool Attempt::may_answer_whole() const {
+  if (!state_.incoming.stream) return true;
+  return state_.incoming.front.endpoint == records::Endpoint::audio_transcriptions &&
+         !state_.exchange.begun();
+}
+
 // What the whole answer is worth; where dialects differ, it is put into the client's.
 dialect::AnswerFacts Attempt::judge_answer(std::string_view body, std::string& translated) {
+  if (state_.incoming.scanned.answers == dialect::openai::AnswerForm::text)
+    return dialect::openai::scan_transcript(content_type_, body);
   if (candidate_.passes)
     return provider_.adapter->scan_answer(state_.incoming.front.endpoint, body);
   dialect::AnswerFacts facts;
@@ -86,13 +97,39 @@ dialect::AnswerFacts Attempt::judge_answer(std::string_view body, std::string& t
   return facts;
 }
 
+// Sound: committed with its first bytes, and passed on as it comes.
+Task<void> Attempt::read_bytes() {
+  if (const std::string_view why = dialect::openai::not_sound(content_type_); !why.empty()) {
+    fail(FailureClass::malformed_body, std::string(why));
+    co_return;
+  }
+  announced_ = head_->framing == net::BodyFraming::length ? std::optional(head_->content_length)
+                                                          : std::nullopt;
+  auto first = call_->next_buffered();
+  if (first && first->empty() && !call_->body_done())
+    first = co_await read_piece(until(started_ + target_.timeouts.first_content));
+  if (!first) {
+    fail_of(first.error(), FailureClass::truncated_body, FailureClass::first_content_timeout);
+    co_return;
+  }
+  if (first->empty()) {
+    fail(FailureClass::malformed_body, "the answer is empty");
+    co_return;
+  }
+  std::string begun(*first);
+  co_await forward_rest(std::move(begun));
+}
+
 // An answer beyond the buffer: committed, and passed on as it comes.
 Task<void> Attempt::forward_rest(std::string body) {
   outcome_.committed = true;
   outcome_.answer_status = 200;
   outcome_.first_content_us = since_start_us();
   net::AnswerHeaders headers = answer_headers();
-  headers.add("content-type", content_type_.empty() ? "application/json" : content_type_);
+  const bool sound = state_.incoming.scanned.answers == dialect::openai::AnswerForm::bytes;
+  const std::string_view usual = sound ? "application/octet-stream" : "application/json";
+  headers.add("content-type", content_type_.empty() ? usual : content_type_);
+  for (const auto& [name, value] : passed_) headers.add(name, value);
   state_.exchange.begin(200, headers, announced_);
   auto sent = co_await state_.exchange.write(body);
   while (sent) {

@@ -24,7 +24,9 @@ bool same_space(const routing::Model& model, const routing::Target& target,
 
 bool passes(const routing::Target& target, const Incoming& incoming) {
   const provider::Adapter& adapter = *target.provider->adapter;
-  return !target.overrides.any() && !incoming.foreign_state && !incoming.front.json_array &&
+  // Overrides are about conversations.
+  const bool overridden = target.overrides.any() && incoming.front.operation != Operation::media;
+  return !overridden && !incoming.foreign_state && !incoming.front.json_array &&
          adapter.passes(incoming.front.dialect, incoming.front.endpoint) &&
          !(incoming.unsigned_calls && adapter.abilities(target.model).signed_calls);
 }

@@ -19,6 +19,7 @@ struct Fixed {
   Endpoint endpoint;
   Route route;
   Method method = Method::post;
+  BodyKind body = BodyKind::json;
 };
 constexpr Fixed fixed_paths[] = {
     {"/v1/chat/completions", Dialect::openai, Operation::generate, Endpoint::chat_completions,
@@ -39,6 +40,20 @@ constexpr Fixed fixed_paths[] = {
     {"/v1/rerank", Dialect::cohere, Operation::rerank, Endpoint::rerank, Route::rerank},
     {"/v2/rerank", Dialect::cohere, Operation::rerank, Endpoint::rerank, Route::rerank},
     {"/rerank", Dialect::cohere, Operation::rerank, Endpoint::rerank, Route::rerank},
+    {"/v1/moderations", Dialect::openai, Operation::media, Endpoint::moderations,
+     Route::moderations},
+    {"/v1/images/generations", Dialect::openai, Operation::media, Endpoint::images_generations,
+     Route::images_generations},
+    {"/v1/images/edits", Dialect::openai, Operation::media, Endpoint::images_edits,
+     Route::images_edits, Method::post, BodyKind::json_or_form},
+    {"/v1/images/variations", Dialect::openai, Operation::media, Endpoint::images_variations,
+     Route::images_variations, Method::post, BodyKind::form},
+    {"/v1/audio/speech", Dialect::openai, Operation::media, Endpoint::audio_speech,
+     Route::audio_speech},
+    {"/v1/audio/transcriptions", Dialect::openai, Operation::media, Endpoint::audio_transcriptions,
+     Route::audio_transcriptions, Method::post, BodyKind::form},
+    {"/v1/audio/translations", Dialect::openai, Operation::media, Endpoint::audio_translations,
+     Route::audio_translations, Method::post, BodyKind::form},
 };
 
 struct Verb {
@@ -64,7 +79,7 @@ bool take(std::string_view& path, std::string_view prefix) {
 }
 
 Front front_of(const Fixed& fixed) {
-  return {fixed.dialect, fixed.operation, fixed.endpoint, fixed.route, fixed.method};
+  return {fixed.dialect, fixed.operation, fixed.endpoint, fixed.route, fixed.method, fixed.body};
 }
 
 // "gemini-2.5-pro:generateContent", behind ".../models/".
@@ -196,7 +211,10 @@ std::string_view known_routes() {
   return "POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, "
          "/v1/messages, /v1/messages/count_tokens, /v1beta/models/MODEL:generateContent (and "
          ":streamGenerateContent, :countTokens, :embedContent, :batchEmbedContents), "
-         "/v1/rerank, /model/MODEL/converse, /model/MODEL/converse-stream, GET /v1/models, "
+         "/v1/rerank, /v1/moderations, /v1/images/generations, /v1/images/edits, "
+         "/v1/images/variations, /v1/audio/speech, /v1/audio/transcriptions, "
+         "/v1/audio/translations, /model/MODEL/converse, /model/MODEL/converse-stream, "
+         "GET /v1/models, "
          "/v1/models/MODEL";
 }
 

@@ -17,9 +17,13 @@ enum class Operation : std::uint8_t {
   embeddings,
   rerank,  // texts in the order of their worth for a question
   count_tokens,
+  media,  // images, sound, moderation: passed on, never translated
   list_models,
   get_model,
 };
+
+// What a request's body may be.
+enum class BodyKind : std::uint8_t { json, form, json_or_form };
 
 struct Front {
   dialect::Dialect dialect = dialect::Dialect::openai;
@@ -27,10 +31,11 @@ struct Front {
   records::Endpoint endpoint = records::Endpoint::chat_completions;
   observe::Route route = observe::Route::other;
   net::Method method = net::Method::post;  // that it takes; get: HEAD too
-  std::string model{};                     // as the path names it, decoded; empty: the body does
-  std::string verb{};                      // of paths that have one: "streamGenerateContent"
-  bool stream = false;                     // the path asks for a stream
-  bool json_array = false;                 // Gemini: as one JSON array
+  BodyKind body = BodyKind::json;
+  std::string model{};      // as the path names it, decoded; empty: the body does
+  std::string verb{};       // of paths that have one: "streamGenerateContent"
+  bool stream = false;      // the path asks for a stream
+  bool json_array = false;  // Gemini: as one JSON array
 };
 
 // The route of `head`'s path, whatever its method; nothing when there is none.

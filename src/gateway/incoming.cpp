@@ -9,8 +9,10 @@
 #include "dialect/cohere/codec.h"
 #include "dialect/cohere/rerank.h"
 #include "dialect/gemini/embedding.h"
+#include "dialect/multipart.h"
 #include "dialect/openai/codec.h"
 #include "dialect/openai/embedding.h"
+#include "dialect/openai/form_request.h"
 #include "dialect/openai_responses/codec.h"
 
 namespace holdfast::gateway {
@@ -135,8 +137,19 @@ void find_resources(dialect::JsonValue root, Incoming& into) {
   std::ranges::sort(into.passed.resources_at, {}, &dialect::openai::Span::begin);
 }
 
-std::expected<void, RequestProblem> read_openai(Incoming& into) {
-  auto scanned = dialect::openai::scan_request(into.front.endpoint, into.body, into.front.model);
+// A body of OpenAI's dialect: JSON, or the form that the Content-Type says it is.
+std::expected<dialect::openai::ScannedRequest, RequestProblem> scan_openai(
+    std::string_view content_type, const Incoming& into) {
+  const Front& front = into.front;
+  if (front.body == BodyKind::json || !dialect::is_form(content_type))
+    return dialect::openai::scan_request(front.endpoint, into.body, front.model);
+  const auto boundary = dialect::read_boundary(content_type);
+  if (!boundary) return std::unexpected(boundary.error());
+  return dialect::openai::scan_form(front.endpoint, into.body, *boundary, front.model);
+}
+
+std::expected<void, RequestProblem> read_openai(std::string_view content_type, Incoming& into) {
+  auto scanned = scan_openai(content_type, into);
   if (!scanned) return std::unexpected(std::move(scanned.error()));
   into.scanned = std::move(*scanned);
   into.model = into.scanned.model;
@@ -175,7 +188,8 @@ const dialect::Codec& client_codec(Dialect dialect) {
 std::expected<void, RequestProblem> read_incoming(const net::RequestHead& head,
                                                   std::string_view body, Incoming& into) {
   into.body = body;
-  if (into.front.dialect == Dialect::openai) return read_openai(into);
+  if (into.front.dialect == Dialect::openai)
+    return read_openai(head.headers.find("content-type").value_or(""), into);
   dialect::JsonDocument document;
   if (auto parsed = document.parse(body); !parsed)
     return std::unexpected(

@@ -17,6 +17,7 @@
 #include "dialect/bedrock/codec.h"
 #include "dialect/estimate.h"
 #include "dialect/gemini/codec.h"
+#include "dialect/multipart.h"
 #include "dialect/openai/answer.h"
 #include "gateway/attempts.h"
 #include "gateway/cache_step.h"
@@ -256,15 +257,34 @@ class Pipeline {
                     error_type(405), "method_not_allowed");
     }
     if (front.method == Method::get) return std::nullopt;
-    const auto content_type = head().headers.find("content-type");
-    if (content_type && !is_json(*content_type))
-      return refuse(415, "Content-Type must be application/json", error_type(415),
+    if (const std::string_view wanted = wanted_content_type(front.body); !wanted.empty())
+      return refuse(415, fmt::format("Content-Type must be {}", wanted), error_type(415),
                     "unsupported_media_type");
     if (const auto encoding = head().headers.find("content-encoding");
         encoding && !net::same_name(*encoding, "identity"))
       return refuse(415, "compressed bodies are not accepted: leave Content-Encoding out",
                     error_type(415), "unsupported_content_encoding");
     return std::nullopt;
+  }
+
+  // What the Content-Type would have to be; empty: it is right. JSON need not be named.
+  std::string_view wanted_content_type(BodyKind body) const {
+    const auto& fields = head().headers.fields;
+    const auto types = std::ranges::count_if(fields, [](const net::HeaderField& field) {
+      return net::same_name(field.name, "content-type");
+    });
+    const std::string_view type = head().headers.find("content-type").value_or("");
+    const bool json = types == 0 || is_json(type);
+    const bool form = types == 1 && dialect::is_form(type);
+    switch (body) {
+      case BodyKind::json:
+        return json ? "" : "application/json";
+      case BodyKind::form:
+        return form ? "" : "multipart/form-data, once";
+      case BodyKind::json_or_form:
+        return json || form ? "" : "multipart/form-data or application/json";
+    }
+    return "";
   }
 
   std::optional<Refusal> translate_in(const net::Exchange::Body& body) {
@@ -319,6 +339,8 @@ class Pipeline {
     if (!state_.snapshot->counts_tokens || incoming.front.operation == Operation::count_tokens)
       return 0;
     if (incoming.canonical) return dialect::estimate_tokens(*incoming.canonical);
+    const std::string_view boundary = incoming.scanned.boundary;
+    if (!boundary.empty()) return dialect::estimate_form_tokens(incoming.body, boundary);
     return dialect::estimate_body_tokens(incoming.body);
   }
 

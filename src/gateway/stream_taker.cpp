@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "dialect/openai/media.h"
 #include "net/sse_parser.h"
 
 namespace holdfast::gateway {
@@ -36,6 +37,9 @@ bool says_nothing(const net::SseEvent& event) {
 // Server-sent events: each is judged by itself and passed on as it came.
 class EventTaker : public StreamTaker {
  public:
+  explicit EventTaker(std::size_t max_event_bytes = limits::stream_event_bytes)
+      : parser_(max_event_bytes) {}
+
   bool feed(std::string_view bytes, Taking& so_far, std::string& out) final {
     events_.clear();
     const auto fed = parser_.feed(bytes, events_);
@@ -59,18 +63,19 @@ class EventTaker : public StreamTaker {
   std::vector<net::SseEvent> events_;
 };
 
-class OpenAiTaker final : public EventTaker {
- public:
-  OpenAiTaker(const provider::Adapter& adapter, bool drop_usage)
-      : adapter_(adapter), drop_usage_(drop_usage) {}
+class OpenAiTaker : public EventTaker {
+ protected:
+  OpenAiTaker(std::size_t max_event_bytes, bool drop_usage)
+      : EventTaker(max_event_bytes), drop_usage_(drop_usage) {}
+  virtual dialect::Sight scan(std::string_view data) const = 0;
 
  private:
-  bool take(const net::SseEvent& event, Taking& so_far, std::string& out) override {
+  bool take(const net::SseEvent& event, Taking& so_far, std::string& out) final {
     if (!event.has_data) {
       out.append(event.raw);
       return true;
     }
-    const dialect::Sight sight = adapter_.scan_event(event.data);
+    const dialect::Sight sight = scan(event.data);
     so_far.any_event = true;
     if (sight.malformed) return fail(so_far, "an event that is not JSON");
     if (sight.error) {
@@ -87,8 +92,27 @@ class OpenAiTaker final : public EventTaker {
     return true;
   }
 
-  const provider::Adapter& adapter_;
   bool drop_usage_;
+};
+
+class ChatTaker final : public OpenAiTaker {
+ public:
+  ChatTaker(const provider::Adapter& adapter, bool drop_usage)
+      : OpenAiTaker(limits::stream_event_bytes, drop_usage), adapter_(adapter) {}
+
+ private:
+  dialect::Sight scan(std::string_view data) const override { return adapter_.scan_event(data); }
+  const provider::Adapter& adapter_;
+};
+
+class MediaTaker final : public OpenAiTaker {
+ public:
+  MediaTaker() : OpenAiTaker(limits::media_event_bytes, false) {}
+
+ private:
+  dialect::Sight scan(std::string_view data) const override {
+    return dialect::openai::scan_media_event(data);
+  }
 };
 
 // What a codec's reader says of bytes that pass through.
@@ -267,8 +291,10 @@ class Translation final : public StreamTaker {
 }  // namespace
 
 std::unique_ptr<StreamTaker> pass_openai(const provider::Adapter& adapter, bool drop_usage) {
-  return std::make_unique<OpenAiTaker>(adapter, drop_usage);
+  return std::make_unique<ChatTaker>(adapter, drop_usage);
 }
+
+std::unique_ptr<StreamTaker> pass_media() { return std::make_unique<MediaTaker>(); }
 
 std::unique_ptr<StreamTaker> pass_events(const dialect::Codec& codec) {
   return std::make_unique<PassingTaker>(codec);

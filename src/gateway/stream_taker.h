@@ -32,6 +32,8 @@ struct StreamTaker {
 
 // OpenAI's dialect on both sides.   drop_usage   the usage chunk was asked for by us
 std::unique_ptr<StreamTaker> pass_openai(const provider::Adapter& adapter, bool drop_usage);
+// OpenAI's dialect on both sides: images and sound, in events of up to limits::media_event_bytes.
+std::unique_ptr<StreamTaker> pass_media();
 // Another dialect on both sides, as server-sent events.
 std::unique_ptr<StreamTaker> pass_events(const dialect::Codec& codec);
 // AWS's frames on both sides.

@@ -4,10 +4,25 @@
 
 namespace holdfast::observe {
 namespace {
-constexpr std::array<std::string_view, route_count> route_names = {
-    "chat_completions", "completions", "embeddings",   "models",           "other",
-    "responses",        "messages",    "count_tokens", "generate_content", "embed_content",
-    "converse",         "rerank"};
+constexpr std::array<std::string_view, route_count> route_names = {"chat_completions",
+                                                                   "completions",
+                                                                   "embeddings",
+                                                                   "models",
+                                                                   "other",
+                                                                   "responses",
+                                                                   "messages",
+                                                                   "count_tokens",
+                                                                   "generate_content",
+                                                                   "embed_content",
+                                                                   "converse",
+                                                                   "rerank",
+                                                                   "moderations",
+                                                                   "images_generations",
+                                                                   "images_edits",
+                                                                   "images_variations",
+                                                                   "audio_speech",
+                                                                   "audio_transcriptions",
+                                                                   "audio_translations"};
 constexpr std::array<std::string_view, refusal_count> refusal_names = {
     "bad_http",      "bad_body", "body_too_large", "unauthorized", "forbidden", "unknown_model",
     "unknown_route", "timeout",  "overloaded",     "stopping",     "no_target", "limited"};

@@ -73,8 +73,15 @@ enum class Route : std::uint8_t {
   embed_content,
   converse,
   rerank,
+  moderations,
+  images_generations,
+  images_edits,
+  images_variations,
+  audio_speech,
+  audio_transcriptions,
+  audio_translations,
 };
-inline constexpr std::size_t route_count = 12;
+inline constexpr std::size_t route_count = 19;
 std::string_view to_string(Route route);
 // Requests that were answered before any target was asked, as the label `reason`.
 enum class Refusal : std::uint8_t {

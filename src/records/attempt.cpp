@@ -5,8 +5,15 @@
 namespace holdfast::records {
 namespace {
 constexpr std::array<std::string_view, endpoint_count> endpoint_names = {
-    "chat_completions", "completions",      "embeddings",    "responses", "messages",
-    "count_tokens",     "generate_content", "embed_content", "converse",  "rerank"};
+    "chat_completions",  "completions",
+    "embeddings",        "responses",
+    "messages",          "count_tokens",
+    "generate_content",  "embed_content",
+    "converse",          "rerank",
+    "moderations",       "images_generations",
+    "images_edits",      "images_variations",
+    "audio_speech",      "audio_transcriptions",
+    "audio_translations"};
 constexpr std::array<std::string_view, feature_count> feature_names = {
     "stream",     "tools",  "parallel_tools", "schema",       "json_object",
     "images",     "audio",  "files",          "reasoning",    "logprobs",

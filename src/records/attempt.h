@@ -23,8 +23,15 @@ enum class Endpoint : std::uint8_t {
   embed_content = 7,     // Gemini, Vertex; batches too
   converse = 8,          // Bedrock; streamed ones too
   rerank = 9,            // Cohere's and Jina's shape
+  moderations = 10,      // this and what follows: OpenAI
+  images_generations = 11,
+  images_edits = 12,
+  images_variations = 13,
+  audio_speech = 14,
+  audio_transcriptions = 15,
+  audio_translations = 16,
 };
-inline constexpr std::size_t endpoint_count = 10;
+inline constexpr std::size_t endpoint_count = 17;
 std::string_view to_string(Endpoint endpoint);
 
 // What a request makes use of; a set of them is their bits or-ed together. Stored: never

@@ -33,6 +33,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import forms  # noqa: E402
 import misbehaviour  # noqa: E402
 
 MAX_HEAD = 1 << 20
@@ -49,6 +50,14 @@ class Request:
         except ValueError:
             parsed = {}
         self.json = parsed if isinstance(parsed, dict) else {}
+        self.form = []
+        content_type = self.header("content-type") or ""
+        if content_type.startswith("multipart/form-data"):
+            try:
+                self.form = forms.read_form(content_type, body)
+                self.json = forms.fields_of(self.form)
+            except (forms.BadForm, ValueError, TypeError):
+                pass  # refused when it is answered, for want of its fields
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key.lower() == name), None)
@@ -141,7 +150,8 @@ class Exchange:
         self.keep = False
 
     def wants_stream(self) -> bool:
-        return self.request.json.get("stream") is True
+        body = self.request.json
+        return body.get("stream") is True or body.get("stream_format") == "sse"
 
 
 class Upstream:

@@ -19,6 +19,7 @@ import re
 import time
 
 import openai_answers as answers
+import openai_media as media
 
 REASONS = {
     200: "OK",
@@ -114,6 +115,8 @@ def retry_headers(x) -> list[tuple[str, str]]:
 
 
 def events_of(x) -> list[tuple[str, str]]:
+    if endpoint := media.endpoint_of(x.request.path):
+        return media.events(endpoint, x.request, x.options)
     legacy = x.request.path.endswith("/completions") and "/chat/" not in x.request.path
     make = answers.completion_events if legacy else answers.chat_events
     return make(x.request.json, x.options)
@@ -121,7 +124,17 @@ def events_of(x) -> list[tuple[str, str]]:
 
 def frame(data: str, x) -> bytes:
     end = {"crlf": "\r\n", "cr": "\r"}.get(x.options.get("lines"), "\n")
-    return f"data: {data}{end}{end}".encode()
+    name = ""
+    if "/images/" in x.request.path and data.startswith('{"type"'):  # these have their names
+        name = f"event: {json.loads(data)['type']}{end}"
+    return f"{name}data: {data}{end}{end}".encode()
+
+
+def whole_of(x) -> tuple[str, bytes]:
+    """The content type and the body of a good whole answer."""
+    if endpoint := media.endpoint_of(x.request.path):
+        return media.whole(endpoint, x.request, x.options)
+    return "application/json", pretty(answers.chat_answer(x.request.json, x.options))
 
 
 async def send_events(x, events) -> None:
@@ -142,6 +155,8 @@ async def good(x):
         return await x.answer(200, json.dumps(answers.model_object(name)).encode())
     if path.endswith("/embeddings"):
         return await x.answer(200, pretty(answers.embeddings_answer(x.request.json, x.options)))
+    if endpoint := media.endpoint_of(path):
+        return await good_media(x, endpoint)
     if not path.endswith("/completions"):
         body = answers.error_body(f"Invalid URL (POST {path})", "invalid_request_error")
         return await x.answer(404, body)
@@ -151,6 +166,24 @@ async def good(x):
         return await x.finish()
     make = answers.chat_answer if "/chat/" in path else answers.completion_answer
     return await x.answer(200, pretty(make(x.request.json, x.options)))
+
+
+async def good_media(x, endpoint: str) -> None:
+    try:
+        media.check(endpoint, x.request)
+    except media.Refusal as refusal:
+        return await x.answer(400, refusal.body)
+    if x.wants_stream():
+        await x.head(200, STREAM)
+        await send_events(x, events_of(x))
+        return await x.finish()
+    content_type, body = whole_of(x)
+    if not content_type.startswith("audio/"):
+        return await x.answer(200, body, content_type)
+    await x.head(200, content_type)  # sound comes in pieces
+    for at in range(0, len(body), 4096):
+        await x.piece(body[at : at + 4096])
+    return await x.finish()
 
 
 def pretty(value) -> bytes:
@@ -334,8 +367,8 @@ async def wrong_content_type(x):
 
 @behaviour
 async def truncated_body(x):
-    body = pretty(answers.chat_answer(x.request.json, x.options))
-    await x.head(200, "application/json", length=len(body) + 100)
+    content_type, body = whole_of(x)
+    await x.head(200, content_type, length=len(body) + 100)
     await x.send(body[: len(body) // 2])
     x.keep = False
 
@@ -349,6 +382,13 @@ async def error_in_200(x):
         "object_kind": b'{"object": "error", "message": "backend failed", "code": 50001}',
     }
     await x.answer(200, forms[x.options.get("form", "object")])
+
+
+@behaviour
+async def whole_instead(x):
+    """A whole answer for whoever asked for a stream."""
+    content_type, body = whole_of(x)
+    await x.answer(200, body, content_type)
 
 
 @behaviour
@@ -384,8 +424,8 @@ async def invalid_utf8(x):
 
 @behaviour
 async def gzip_answer(x):
-    body = gzip.compress(pretty(answers.chat_answer(x.request.json, x.options)))
-    await x.answer(200, body, "application/json", [("content-encoding", "gzip")])
+    content_type, body = whole_of(x)
+    await x.answer(200, gzip.compress(body), content_type, [("content-encoding", "gzip")])
 
 
 # Heads that break HTTP.
@@ -490,9 +530,16 @@ async def stall_after(x):
 
 @behaviour
 async def hold_after(x):
-    """Goes on when released; whole answers are not held."""
+    """Goes on when released; whole answers are not held, but for sound, after 4 KiB of it."""
     if not x.wants_stream():
-        return await good(x)
+        content_type, body = whole_of(x)
+        if not content_type.startswith("audio/"):
+            return await good(x)
+        await x.head(200, content_type)
+        await x.piece(body[:4096])
+        await x.gate()
+        await x.piece(body[4096:])
+        return await x.finish()
     await x.head(200, STREAM)
     rest = await partial(x)
     await x.gate()

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "dialect/json_scan.h"
+#include "dialect/openai/media.h"
 
 namespace holdfast::dialect::openai {
 namespace {
@@ -205,6 +206,7 @@ bool says_quota(const ErrorVisitor& error) {
 }  // namespace
 
 AnswerFacts scan_answer(Endpoint endpoint, std::string_view body) {
+  if (is_media(endpoint)) return scan_media_answer(endpoint, body);
   AnswerVisitor visitor(body);
   const auto scanned = scan_json(body, visitor, lenient);
   if (!scanned)

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "dialect/json_scan.h"
+#include "dialect/openai/media.h"
 
 namespace holdfast::dialect::openai {
 namespace {
@@ -53,6 +54,7 @@ enum Place : JsonTag {
   p_logit_bias,
   p_store,
   p_service_tier,
+  p_stream_format,
 };
 
 struct Field {
@@ -87,6 +89,7 @@ constexpr Field root_fields[] = {
     {"logit_bias", p_logit_bias},
     {"store", p_store},
     {"service_tier", p_service_tier},
+    {"stream_format", p_stream_format},
 };
 
 // Fields by which other gateways let a caller send a request, and its credentials, elsewhere.
@@ -99,6 +102,15 @@ JsonTag find_place(std::string_view key) {
   for (const Field& field : root_fields)
     if (field.name == key) return field.place;
   return no_tag;
+}
+
+bool needs_prompt(Endpoint endpoint) {
+  return endpoint == Endpoint::completions || endpoint == Endpoint::images_generations ||
+         endpoint == Endpoint::images_edits;
+}
+bool needs_input(Endpoint endpoint) {
+  return endpoint == Endpoint::embeddings || endpoint == Endpoint::moderations ||
+         endpoint == Endpoint::audio_speech;
 }
 
 class RequestVisitor final : public JsonVisitor {
@@ -208,7 +220,8 @@ class RequestVisitor final : public JsonVisitor {
           out_.features |= bit(Feature::parallel_tools);
         break;
       case p_format:
-        nullable(kind, JsonKind::object, "response_format");
+        nullable(kind, is_media(out_.endpoint) ? JsonKind::string : JsonKind::object,
+                 "response_format");
         break;
       case p_format_type:
         if (raw == "\"json_schema\"") out_.features |= bit(Feature::schema);
@@ -251,6 +264,10 @@ class RequestVisitor final : public JsonVisitor {
       case p_service_tier:
         note(kind, Feature::service_tier);
         break;
+      case p_stream_format:
+        if (nullable(kind, JsonKind::string, "stream_format"))
+          sound_as_events_ = unescape_json_string(raw) == "sse";
+        break;
       case p_logit_bias:
         note(kind, Feature::logit_bias);
         break;
@@ -279,14 +296,23 @@ class RequestVisitor final : public JsonVisitor {
 
   // What is wrong with the request as a whole.
   std::optional<RequestProblem> finish() {
+    if (!problem_ && !has_model_ && !usual_model(out_.endpoint).empty()) {
+      out_.model = usual_model(out_.endpoint);
+      has_model_ = true;
+    }
     if (!problem_ && !has_model_) missing("model");
     if (!problem_ && out_.model.empty())
       refuse("model must not be empty", "model", "invalid_value");
     if (!problem_ && out_.endpoint == Endpoint::chat_completions && !has_messages_)
       missing("messages");
-    if (!problem_ && out_.endpoint == Endpoint::completions && !has_prompt_) missing("prompt");
-    if (!problem_ && out_.endpoint == Endpoint::embeddings && !has_input_) missing("input");
-    if (out_.endpoint == Endpoint::embeddings) out_.stream = false;
+    if (!problem_ && needs_prompt(out_.endpoint) && !has_prompt_) missing("prompt");
+    if (!problem_ && needs_input(out_.endpoint) && !has_input_) missing("input");
+    if (needs_input(out_.endpoint)) out_.stream = false;
+    if (out_.endpoint == Endpoint::audio_speech) {
+      out_.stream = sound_as_events_;
+      out_.answers = sound_as_events_ ? AnswerForm::json : AnswerForm::bytes;
+    }
+    out_.features |= media_features(out_.endpoint);
     if (out_.stream) out_.features |= bit(Feature::stream);
     return std::move(problem_);
   }
@@ -356,9 +382,18 @@ class RequestVisitor final : public JsonVisitor {
   std::optional<RequestProblem> problem_;
   std::size_t messages_ = 0, tools_ = 0, stops_ = 0;
   bool has_model_ = false, has_messages_ = false, has_input_ = false, has_prompt_ = false;
+  bool sound_as_events_ = false;
 };
 
 using Edit = Splice::Edit;
+
+// The part of a form that names the model, with the delimiter before it when it is a new one.
+std::string model_part(const ScannedRequest& request, std::string_view model) {
+  const std::string part =
+      fmt::format("Content-Disposition: form-data; name=\"model\"\r\n\r\n{}", model);
+  if (request.model_at.end > 0) return part;
+  return fmt::format("--{}\r\n{}\r\n", request.boundary, part);
+}
 
 void edit_usage(const ScannedRequest& request, std::vector<Edit>& edits) {
   if (request.include_usage_at) {
@@ -406,6 +441,20 @@ std::string_view path_of(Endpoint endpoint) {
       return "/completions";
     case Endpoint::embeddings:
       return "/embeddings";
+    case Endpoint::moderations:
+      return "/moderations";
+    case Endpoint::images_generations:
+      return "/images/generations";
+    case Endpoint::images_edits:
+      return "/images/edits";
+    case Endpoint::images_variations:
+      return "/images/variations";
+    case Endpoint::audio_speech:
+      return "/audio/speech";
+    case Endpoint::audio_transcriptions:
+      return "/audio/transcriptions";
+    case Endpoint::audio_translations:
+      return "/audio/translations";
     default:
       return "";
   }
@@ -435,13 +484,16 @@ std::expected<ScannedRequest, RequestProblem> scan_request(Endpoint endpoint, st
 
 Splice::Splice(const ScannedRequest& request, const Changes& changes)
     : request_(request), size_(request.body.size()) {
-  if (request.model_at.end > 0)
+  if (!request.boundary.empty())
+    edits_.push_back({request.model_at, model_part(request, changes.model)});
+  else if (request.model_at.end > 0)
     edits_.push_back({request.model_at, quote_json_string(changes.model)});
   else
     edits_.push_back({{request.root_at, request.root_at},
                       fmt::format("\"model\":{},", quote_json_string(changes.model))});
   if (changes.ask_usage) edit_usage(request, edits_);
-  if (changes.stop != nullptr && !changes.stop->empty()) edit_stop(request, *changes.stop, edits_);
+  if (changes.stop != nullptr && !changes.stop->empty() && request.boundary.empty())
+    edit_stop(request, *changes.stop, edits_);
   std::sort(edits_.begin(), edits_.end(),
             [](const Edit& a, const Edit& b) { return a.at.begin < b.at.begin; });
   for (const Edit& edit : edits_) size_ += edit.text.size() - (edit.at.end - edit.at.begin);

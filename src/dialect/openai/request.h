@@ -25,11 +25,20 @@ struct Span {
   std::size_t begin = 0, end = 0;
 };
 
+// What an answer is made of that is no stream of events.
+enum class AnswerForm : std::uint8_t {
+  json,
+  text,   // a transcript as text, srt or vtt
+  bytes,  // sound, passed on as it comes
+};
+
 struct ScannedRequest {
   std::string_view body;  // the client's bytes; they outlive the scan
   Endpoint endpoint = Endpoint::chat_completions;
+  std::string_view boundary;  // of a form; empty: the body is JSON
+  AnswerForm answers = AnswerForm::json;
   std::string model;  // unescaped
-  Span model_at;      // the value, quotes included; empty: the body has none
+  Span model_at;      // the value, quotes included, or the form's part; empty: the body has none
   bool stream = false;
   bool include_usage = false;  // the client itself asks for usage in the stream
   std::optional<Span> stream_options_at;
@@ -59,7 +68,7 @@ struct Changes {
 // The body with the changes put in place; every other byte stays as it was.
 class Splice {
  public:
-  // `request` outlives it.
+  // `request` outlives it. Of a form only the model is changed.
   Splice(const ScannedRequest& request, const Changes& changes);
   std::size_t size() const { return size_; }  // of the changed body
   void append_to(std::string& out) const;

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "dialect/multipart.h"
 #include "dialect/openai/embedding.h"
+#include "dialect/openai/media.h"
 #include "dialect/openai_responses/codec.h"
 #include "net/url.h"
 
@@ -71,6 +73,7 @@ Adapter::Adapter(const Settings& settings, const Shape& shape, std::vector<std::
 bool Adapter::passes(dialect::Dialect dialect, Endpoint endpoint) const {
   if (dialect == dialect::Dialect::openai_responses) return shape_.responses;
   if (dialect != dialect::Dialect::openai) return false;
+  if (dialect::openai::is_media(endpoint)) return shape_.media.has(endpoint);
   return shape_.plain || endpoint != Endpoint::chat_completions;
 }
 
@@ -81,8 +84,30 @@ dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
   return out;
 }
 
+bool Media::has(Endpoint endpoint) const {
+  switch (endpoint) {
+    case Endpoint::moderations:
+      return moderations;
+    case Endpoint::images_generations:
+      return images;
+    case Endpoint::images_edits:
+      return edits;
+    case Endpoint::images_variations:
+      return variations;
+    case Endpoint::audio_speech:
+      return speech;
+    case Endpoint::audio_transcriptions:
+      return transcripts;
+    case Endpoint::audio_translations:
+      return translations;
+    default:
+      return false;
+  }
+}
+
 bool Adapter::asks_usage(const ScannedRequest& request) const {
-  return request.stream && !request.include_usage && usage_ == UsageAsk::ask;
+  return !dialect::openai::is_media(request.endpoint) && request.stream && !request.include_usage &&
+         usage_ == UsageAsk::ask;
 }
 
 std::string Adapter::authorization(const Destination& destination) const {
@@ -100,7 +125,8 @@ std::string Adapter::place(std::string_view path, std::string_view model) const 
 
 Outgoing Adapter::splice(const ScannedRequest& request, std::string_view model,
                          const Destination& destination) const {
-  const bool generates = request.endpoint != Endpoint::embeddings;
+  const bool generates =
+      request.endpoint == Endpoint::chat_completions || request.endpoint == Endpoint::completions;
   const dialect::openai::Splice body(
       request, {model, asks_usage(request), generates ? &extra_stop_ : nullptr});
   const fmt::format_int length(body.size());
@@ -115,9 +141,15 @@ Outgoing Adapter::splice(const ScannedRequest& request, std::string_view model,
   else
     out.append(path);
   out.append(" HTTP/1.1\r\nHost: ").append(destination.authority);
-  out.append("\r\nContent-Type: application/json\r\nContent-Length: ");
+  out.append("\r\nContent-Type: ");
+  if (request.boundary.empty())
+    out.append("application/json");
+  else
+    out.append(dialect::form_content_type(request.boundary));
+  out.append("\r\nContent-Length: ");
   out.append(length.data(), length.size()).append("\r\nAccept: ");
-  out.append(accepted(request.stream));
+  const bool json = request.stream || request.answers == dialect::openai::AnswerForm::json;
+  out.append(json ? accepted(request.stream) : "*/*");
   out.append("\r\nAccept-Encoding: identity\r\nUser-Agent: holdfast\r\nX-Request-Id: ");
   out.append(destination.attempt_id).append("\r\n");
   out.append(authorization(destination)).append("\r\n");

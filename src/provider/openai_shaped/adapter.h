@@ -7,6 +7,14 @@
 
 namespace holdfast::provider::openai_shaped {
 
+// Which of the endpoints for images, sound and moderation a kind has, as OpenAI has them.
+struct Media {
+  bool moderations = false, images = false, variations = false;
+  bool speech = false, transcripts = false, translations = false;
+  bool edits = false;
+  bool has(Endpoint endpoint) const;
+};
+
 // What is particular to a kind.
 struct Shape {
   std::string_view house;
@@ -15,6 +23,7 @@ struct Shape {
   bool responses = false;  // has /responses
   bool azure = false;      // Azure's paths and header
   bool reranks = false;    // has /rerank in Cohere's shape
+  Media media{};
 };
 
 class Adapter final : public provider::Adapter {

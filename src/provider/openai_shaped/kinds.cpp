@@ -26,19 +26,37 @@ void read_azure(config::Section& section, Settings& settings) {
   settings.own = std::move(own);
 }
 
-constexpr Shape openai_shape{"openai", &deviations::openai, true, true};
-constexpr Shape compatible_shape{"", &deviations::openai, true, false, false, true};
+// Which of OpenAI's endpoints for images, sound and moderation each has is what its documentation
+// says, read 2026-11. Who answers behind an `openai_compatible` only its operator knows.
+constexpr Media all_media{.moderations = true,
+                          .images = true,
+                          .variations = true,
+                          .speech = true,
+                          .transcripts = true,
+                          .translations = true,
+                          .edits = true};
+constexpr Media azure_media{
+    .images = true, .speech = true, .transcripts = true, .translations = true, .edits = true};
+constexpr Media groq_media{.speech = true, .transcripts = true, .translations = true};
+constexpr Media together_media{
+    .images = true, .speech = true, .transcripts = true, .translations = true};
+
+constexpr Shape openai_shape{"openai", &deviations::openai, true, true, false, false, all_media};
+constexpr Shape compatible_shape{"", &deviations::openai, true, false, false, true, all_media};
 constexpr Shape llama_cpp_shape{"", &deviations::llama_cpp, true, false, false, true};
-constexpr Shape azure_shape{"openai", &deviations::azure, true, true, true};
-constexpr Shape mistral_shape{"mistral", &deviations::mistral, false};
-constexpr Shape groq_shape{"groq", &deviations::groq, false};
+constexpr Shape azure_shape{"openai", &deviations::azure, true, true, true, false, azure_media};
+constexpr Shape mistral_shape{"mistral", &deviations::mistral, false, false, false,
+                              false,     {.transcripts = true}};
+constexpr Shape groq_shape{"groq", &deviations::groq, false, false, false, false, groq_media};
 constexpr Shape deepseek_shape{"deepseek", &deviations::deepseek, false};
-constexpr Shape xai_shape{"xai", &deviations::xai, false};
-constexpr Shape together_shape{"together", &deviations::together, true, false, false, true};
+constexpr Shape xai_shape{"xai", &deviations::xai, false, false, false, false, {.images = true}};
+constexpr Shape together_shape{"together", &deviations::together, true, false, false,
+                               true,       together_media};
 constexpr Shape fireworks_shape{"fireworks", &deviations::fireworks, true, false, false, true};
 constexpr Shape openrouter_shape{"openrouter", &deviations::openrouter};
 constexpr Shape ollama_shape{"", &deviations::ollama, false};
-constexpr Shape vllm_shape{"", &deviations::vllm, true, false, false, true};
+constexpr Shape vllm_shape{
+    "", &deviations::vllm, true, false, false, true, {.transcripts = true, .translations = true}};
 constexpr Shape sglang_shape{"", &deviations::sglang, true, false, false, true};
 constexpr Shape tgi_shape{"", &deviations::tgi, false};
 
