@@ -45,4 +45,13 @@ inline constexpr std::size_t targets_per_model = 16;
 inline constexpr std::size_t targets_total = 1024;
 inline constexpr std::size_t services_total = 1024;  // pairs of logical model and service
 
+// Kept responses.
+inline constexpr std::size_t responses_waiting = 4'096;  // to be written; more are lost and counted
+inline constexpr std::size_t responses_waiting_bytes = 64U << 20U;
+inline constexpr std::size_t responses_looks = 1'024;          // questions; 503 beyond
+inline constexpr std::chrono::seconds responses_timeout = 5s;  // for the answer; 503 beyond
+inline constexpr std::size_t responses_chain_length = 1'000;   // in a conversation; 400 beyond
+inline constexpr std::size_t responses_chain_bytes = 32U << 20U;
+inline constexpr std::size_t response_id_bytes = 256;  // longer ones are nobody's
+
 }  // namespace holdfast::limits

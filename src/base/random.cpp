@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "base/check.h"
@@ -55,10 +56,12 @@ std::uint64_t entropy_seed() {
 
 std::string secret_token(std::size_t bytes) {
   std::string out;
-  for (std::size_t i = 0; i < bytes; ++i) {
-    unsigned char byte = 0;
-    fill_from_system(&byte, 1);
-    append_hex(out, byte, 2);
+  std::array<unsigned char, 64> some{};
+  while (bytes > 0) {
+    const std::size_t now = std::min(bytes, some.size());
+    fill_from_system(some.data(), now);
+    for (std::size_t i = 0; i < now; ++i) append_hex(out, some[i], 2);
+    bytes -= now;
   }
   return out;
 }

@@ -58,6 +58,9 @@ struct AnswerContext {
   std::uint64_t pad_seed = 0;        // of the padding's random characters
   bool json_array = false;           // Gemini: a stream as one JSON array
   const Request* request = nullptr;  // what is answered, where the dialect echoes it
+  // Of answers that can be asked for again (Responses).
+  std::string_view answer_id{};    // empty: one is made of the request's id, and nothing is kept
+  std::string_view previous_id{};  // what it goes on from, to be echoed; empty: nothing
 };
 
 // A failure to be told to a client.
@@ -93,6 +96,8 @@ struct StreamWriter {
   // What must wait before it can be written has become more than limits::response_buffer_bytes:
   // the error stands in `out` already, and nothing more is worth reading.
   virtual bool gave_up() const { return false; }
+  // The same answer as it would have come whole, in dialects that say it at the end; else empty.
+  virtual std::string_view whole() const { return {}; }
 };
 
 struct Codec {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "gateway/kept.h"
+
 namespace holdfast::gateway {
 namespace {
 
@@ -290,7 +292,14 @@ Task<void> Attempt::read_error() {
   const bool same_words =
       candidate_.passes || provider_.adapter->codec().dialect() == state_.incoming.front.dialect;
   if (facts.is_json_error && same_words) outcome_.error_body = presentable(body).value_or("");
+  outcome_.forgotten = candidate_.passes && state_.incoming.kept.recalled &&
+                       facts.code == "previous_response_not_found";
   report_refused();
+}
+
+// Keeps the whole answer, where it is to be kept.
+void Attempt::keep(std::string_view response) {
+  keep_answer(state_, response, candidate_.passes ? provider_.name : std::string());
 }
 
 std::int64_t Attempt::since_start_us() const {

@@ -23,6 +23,7 @@ struct Outcome {
   bool committed = false;     // the client has got content of this attempt
   bool answered = false;      // the client has the whole answer
   bool error_event_sent = false;
+  bool forgotten = false;  // the provider has lost the response that the request goes on from
   dialect::Usage usage;
   std::int64_t first_content_us = -1;  // since the attempt's start
   std::uint64_t bytes_sent = 0, bytes_received = 0;
@@ -58,6 +59,7 @@ class Attempt {
   Task<void> flush_failed();
   Result<dialect::WireRequest> take_written();
   Task<void> drain();
+  void keep(std::string_view response);
   void add_stream_headers(net::AnswerHeaders& headers) const;
   FailureClass late_class() const;
   std::int64_t since_start_us() const;

@@ -1,5 +1,6 @@
 // An answer that comes as a stream: held back until its first content, then passed on as it comes.
 #include "base/limits.h"
+#include "dialect/openai_responses/kept.h"
 #include "gateway/attempt.h"
 
 namespace holdfast::gateway {
@@ -70,7 +71,7 @@ std::unique_ptr<StreamTaker> Attempt::make_taker() {
   if (incoming.front.dialect == dialect::Dialect::openai)
     return pass_openai(adapter, adapter.asks_usage(incoming.scanned));
   if (incoming.front.dialect == dialect::Dialect::bedrock) return pass_frames(codec);
-  return pass_events(codec);
+  return pass_events(codec, !incoming.kept.answer_id.empty());
 }
 
 // Notes what the taker has seen; false when the stream has failed by it.
@@ -175,6 +176,8 @@ Task<void> Attempt::read_stream() {
   }
   begin_stream();
   outcome_.answer_status = 200;
+  keep(candidate_.passes ? dialect::openai_responses::response_in(taking_.last_data)
+                         : state_.stream_writer().whole());
   auto sent = co_await state_.exchange.end(out_);
   if (!sent) {
     fail(FailureClass::client_left, "the client left");

@@ -60,6 +60,7 @@ Task<void> Attempt::read_whole() {
   for (const auto& [name, value] : passed_) headers.add(name, value);
   outcome_.committed = true;
   outcome_.answer_status = 200;
+  keep(body);  // before the client can ask for it
   auto sent = co_await state_.exchange.answer(200, headers, body);
   if (!sent) {
     fail(FailureClass::client_left, "the client left");

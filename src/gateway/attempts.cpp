@@ -55,6 +55,10 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
       co_await end_cut_stream(outcome);
       co_return std::nullopt;
     }
+    if (outcome.forgotten && tell_whole(*candidate, *state_.model, state_.incoming)) {
+      state_.failed.pop_back();  // it is asked again
+      continue;
+    }
     const auto next = plan.failed(candidate->position,
                                   {.failure = outcome.failure, .stale = ended_idle(outcome)});
     if (next == routing::Next::next_target &&

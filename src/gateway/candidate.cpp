@@ -22,12 +22,18 @@ bool same_space(const routing::Model& model, const routing::Target& target,
   return !target.vector_space.empty() && target.vector_space == model.targets.front().vector_space;
 }
 
+// A response that is known here is known to one provider besides, at most.
+bool knows_response(const routing::Target& target, const KeptState& kept) {
+  return (!kept.recalled && kept.kept_by.empty()) || target.provider->name == kept.kept_by;
+}
+
 bool passes(const routing::Target& target, const Incoming& incoming) {
   const provider::Adapter& adapter = *target.provider->adapter;
   // Overrides are about conversations.
   const bool overridden = target.overrides.any() && incoming.front.operation != Operation::media;
   return !overridden && !incoming.foreign_state && !incoming.front.json_array &&
          adapter.passes(incoming.front.dialect, incoming.front.endpoint) &&
+         knows_response(target, incoming.kept) &&
          !(incoming.unsigned_calls && adapter.abilities(target.model).signed_calls);
 }
 
@@ -194,6 +200,17 @@ Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& 
     if (net::same_name(header.first, "anthropic-beta")) written->headers.push_back(header);
   if (!incoming.passed.query.empty()) written->path.append("?").append(incoming.passed.query);
   return written;
+}
+
+bool tell_whole(Candidate& candidate, const routing::Model& model, Incoming& incoming) {
+  candidate.losses.clear();
+  auto written = write_for(*candidate.target, incoming, candidate.losses);
+  const bool loses =
+      std::ranges::find(candidate.losses, false, &Loss::harmless) != candidate.losses.end();
+  if (!written || (loses && !model.lossy)) return false;
+  candidate.passes = false;
+  candidate.written = std::move(*written);
+  return true;
 }
 
 std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,

@@ -26,6 +26,10 @@ struct Candidate {
 std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,
                                                           Incoming& incoming);
 
+// Has a candidate that was asked to go on from a response by its id told the whole conversation
+// instead. False: it cannot be, without a loss that `model` does not allow.
+bool tell_whole(Candidate& candidate, const routing::Model& model, Incoming& incoming);
+
 // The request as it is written for a target of another dialect (or with overrides).
 //   errors   invalid_request: cannot be said at all; configuration: it serves nothing of the kind
 Result<dialect::WireRequest> write_for(const routing::Target& target, Incoming& incoming,

@@ -137,8 +137,32 @@ std::optional<Front> bedrock(std::string_view path) {
   return front;
 }
 
+// ID, ID/cancel or ID/input_items, behind ".../responses/".
+std::optional<Front> kept_response(std::string_view rest, Method method) {
+  const auto slash = rest.find('/');
+  const std::string_view id = rest.substr(0, slash);
+  const std::string_view what = slash == rest.npos ? std::string_view() : rest.substr(slash);
+  // These are operations of OpenAI's that are not here, and no ids.
+  if (id.empty() || id == "compact" || id == "input_tokens") return std::nullopt;
+  Front front{Dialect::openai_responses, Operation::get_response, Endpoint::responses,
+              Route::stored_responses, Method::get};
+  front.response_id = net::percent_decode(id);
+  if (what.empty() && method == Method::del) {
+    front.operation = Operation::delete_response;
+    front.method = Method::del;
+  } else if (what == "/cancel") {
+    front.operation = Operation::cancel_response;
+    front.method = Method::post;
+  } else if (what == "/input_items") {
+    front.operation = Operation::list_input_items;
+  } else if (!what.empty()) {
+    return std::nullopt;
+  }
+  return front;
+}
+
 // Azure's two generations of paths lead to the same rooms.
-std::optional<Front> azure(std::string_view path) {
+std::optional<Front> azure(std::string_view path, Method method) {
   if (!take(path, "/openai/")) return std::nullopt;
   std::string deployment;
   if (take(path, "deployments/")) {
@@ -149,6 +173,8 @@ std::optional<Front> azure(std::string_view path) {
   } else if (!take(path, "v1/")) {
     return std::nullopt;
   }
+  if (std::string_view rest = path; deployment.empty() && take(rest, "responses/"))
+    return kept_response(rest, method);
   for (const Fixed& fixed : fixed_paths) {
     if (!fixed.path.starts_with("/v1/") || fixed.path.substr(4) != path) continue;
     if (fixed.dialect != Dialect::openai && fixed.dialect != Dialect::openai_responses) continue;
@@ -186,12 +212,14 @@ std::string query_value(std::string_view query, std::string_view name) {
 std::optional<Front> find_route(const net::RequestHead& head) {
   const std::string_view path = head.path();
   std::optional<Front> found;
+  if (std::string_view rest = path; take(rest, "/v1/responses/"))
+    return kept_response(rest, head.method);
   for (const Fixed& fixed : fixed_paths)
     if (fixed.path == path) found = front_of(fixed);
   if (!found) found = models(head);
   if (!found) found = google(path, head.query(), head.method);
   if (!found) found = bedrock(path);
-  if (!found) found = azure(path);
+  if (!found) found = azure(path, head.method);
   // Anthropic's SDK asks for models at the same place as OpenAI's, and names its version.
   if (found && found->route == Route::models && found->dialect == Dialect::openai) {
     if (head.headers.find("anthropic-version")) found->dialect = Dialect::anthropic;
@@ -208,7 +236,8 @@ Dialect dialect_of_path(std::string_view path) {
 }
 
 std::string_view known_routes() {
-  return "POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, "
+  return "POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses (and /ID, "
+         "/ID/cancel, /ID/input_items), "
          "/v1/messages, /v1/messages/count_tokens, /v1beta/models/MODEL:generateContent (and "
          ":streamGenerateContent, :countTokens, :embedContent, :batchEmbedContents), "
          "/v1/rerank, /v1/moderations, /v1/images/generations, /v1/images/edits, "

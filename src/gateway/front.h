@@ -20,6 +20,10 @@ enum class Operation : std::uint8_t {
   media,  // images, sound, moderation: passed on, never translated
   list_models,
   get_model,
+  get_response,  // one that is kept, as are those below
+  delete_response,
+  cancel_response,
+  list_input_items,
 };
 
 // What a request's body may be.
@@ -32,10 +36,11 @@ struct Front {
   observe::Route route = observe::Route::other;
   net::Method method = net::Method::post;  // that it takes; get: HEAD too
   BodyKind body = BodyKind::json;
-  std::string model{};      // as the path names it, decoded; empty: the body does
-  std::string verb{};       // of paths that have one: "streamGenerateContent"
-  bool stream = false;      // the path asks for a stream
-  bool json_array = false;  // Gemini: as one JSON array
+  std::string response_id{};  // of paths that name one, decoded
+  std::string model{};        // as the path names it, decoded; empty: the body does
+  std::string verb{};         // of paths that have one: "streamGenerateContent"
+  bool stream = false;        // the path asks for a stream
+  bool json_array = false;    // Gemini: as one JSON array
 };
 
 // The route of `head`'s path, whatever its method; nothing when there is none.

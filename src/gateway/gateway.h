@@ -12,6 +12,7 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "observe/counters.h"
+#include "responses/keeper.h"
 #include "routing/health.h"
 #include "routing/load.h"
 #include "routing/snapshot.h"
@@ -50,6 +51,7 @@ struct LoopParts {
   // Short-lived credentials by provider, as they last came.
   std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> credentials;
   AnswerCache* cache = nullptr;  // shared by all loops; null: nothing is answered from memory
+  responses::Keeper* responses = nullptr;  // null: responses are not kept
 };
 
 // Used by its loop's thread alone.

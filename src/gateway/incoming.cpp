@@ -95,9 +95,12 @@ std::optional<RequestProblem> check_forbidden(dialect::JsonValue root) {
   return std::nullopt;
 }
 
-// Answers that are fetched later are kept by nobody here.
-std::optional<RequestProblem> check_background(dialect::JsonValue root) {
-  if (!dialect::openai_responses::read_state(root).background) return std::nullopt;
+// Nothing is answered here when the client has gone.
+std::optional<RequestProblem> read_state(dialect::JsonValue root, KeptState& into) {
+  into.said = dialect::openai_responses::read_state(root);
+  if (const dialect::JsonValue input = root["input"]; input.is_string() || input.is_array())
+    into.input = input.raw();
+  if (!into.said.background) return std::nullopt;
   return RequestProblem{400,
                         "background: this gateway answers while the client waits, and later not",
                         "unsupported_parameter", "background"};
@@ -199,7 +202,7 @@ std::expected<void, RequestProblem> read_incoming(const net::RequestHead& head,
                        "invalid_json", ""});
   if (auto problem = check_forbidden(document.root())) return std::unexpected(std::move(*problem));
   if (into.front.dialect == Dialect::openai_responses)
-    if (auto problem = check_background(document.root()))
+    if (auto problem = read_state(document.root(), into.kept))
       return std::unexpected(std::move(*problem));
   if (into.front.dialect == Dialect::anthropic) {
     const std::string_view version = head.headers.find("anthropic-version").value_or("");
@@ -229,6 +232,11 @@ std::expected<void, RequestProblem> read_incoming(const net::RequestHead& head,
   }
   pass_headers(head, into);
   return {};
+}
+
+void use_canonical(Incoming& incoming, Request request) {
+  incoming.canonical = std::make_unique<Request>(std::move(request));
+  note_features(incoming);
 }
 
 dialect::gemini::Verb embed_verb(const Front& front) {

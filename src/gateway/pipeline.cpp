@@ -5,6 +5,7 @@
 //   admit         path, method and media type are known; the body is read within its limits
 //   translate_in  one scan finds the fields that matter and refuses what must not pass
 //   route         the logical model's targets, the healthy ones first
+//   recall        the conversation that a kept response belongs to (kept.cpp)
 //   limit         the key's, the team's and the model's limits (request_limits.cpp)
 //   attempt       one target after the other until one has answered (attempts.cpp)
 //   translate_out an error in the client's own dialect, when none has
@@ -23,6 +24,7 @@
 #include "gateway/cache_step.h"
 #include "gateway/front.h"
 #include "gateway/gateway.h"
+#include "gateway/kept.h"
 #include "gateway/model_list.h"
 #include "net/sigv4.h"
 #include "net/url.h"
@@ -36,6 +38,8 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
 std::string_view allowed_methods(const Front& front) {
+  if (front.operation == Operation::get_response || front.operation == Operation::delete_response)
+    return "GET, HEAD, DELETE, OPTIONS";
   return front.method == Method::post ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
 }
 
@@ -149,11 +153,16 @@ class Pipeline {
     if (auto refusal = identify()) co_return refusal;
     if (auto refusal = admit()) co_return refusal;
     if (route_ == Route::models) co_return co_await answer_models();
+    if (route_ == Route::stored_responses) co_return co_await answer_kept(state_);
     const std::size_t max_body = state_.snapshot->max_body;
     net::Exchange::Body body = state_.exchange.body_at_hand(max_body).value_or("");
     if (body->empty()) body = co_await state_.exchange.read_body(max_body);
     if (auto refusal = translate_in(body)) co_return refusal;
     if (auto unroutable = route()) co_return unroutable;
+    if (concerns_kept(state_)) {
+      std::optional<Refusal> forgotten = co_await recall(state_);
+      if (forgotten) co_return forgotten;
+    }
     if (auto limited = limit()) co_return limited;
     CacheStep cache(state_);
     if (auto not_kept = cache.look()) co_return not_kept;
@@ -256,7 +265,7 @@ class Pipeline {
       return refuse(405, fmt::format("{} takes {}", head().path().substr(0, 200), allow_),
                     error_type(405), "method_not_allowed");
     }
-    if (front.method == Method::get) return std::nullopt;
+    if (front.method != Method::post) return std::nullopt;
     if (const std::string_view wanted = wanted_content_type(front.body); !wanted.empty())
       return refuse(415, fmt::format("Content-Type must be {}", wanted), error_type(415),
                     "unsupported_media_type");
@@ -414,10 +423,10 @@ class Pipeline {
 
   Task<void> answer_options() {
     net::AnswerHeaders headers = state_.common_headers();
-    headers.add("allow",
-                known_ ? allowed_methods(state_.incoming.front) : "GET, HEAD, POST, OPTIONS");
+    headers.add("allow", known_ ? allowed_methods(state_.incoming.front)
+                                : "GET, HEAD, POST, DELETE, OPTIONS");
     if (!state_.cors_origin.empty()) {
-      headers.add("access-control-allow-methods", "GET, POST, OPTIONS");
+      headers.add("access-control-allow-methods", "GET, POST, DELETE, OPTIONS");
       headers.add("access-control-allow-headers",
                   head().headers.find("access-control-request-headers").value_or("authorization"));
       headers.add("access-control-max-age", "600");
@@ -534,7 +543,7 @@ std::string Gateway::problem_answer(const net::HeadProblem& problem, net::Answer
   parts_.counters.answered(Route::other, static_cast<unsigned>(problem.status));
   headers.add("x-request-id", make_id("req_", parts_.clock.wall_us(), parts_.random));
   headers.add("content-type", "application/json");
-  if (problem.status == 405) headers.add("allow", "GET, HEAD, POST, OPTIONS");
+  if (problem.status == 405) headers.add("allow", "GET, HEAD, POST, DELETE, OPTIONS");
   if (problem.status == 426) headers.add("upgrade", "HTTP/1.1");
   const bool ours = problem.status == 500;
   return dialect::openai::error_body(problem.detail,

@@ -24,6 +24,8 @@ dialect::AnswerContext RequestState::answer_context() const {
   context.now_s = parts.clock.wall_us() / 1'000'000;
   context.json_array = incoming.front.json_array;
   context.request = incoming.canonical.get();
+  context.answer_id = incoming.kept.answer_id;
+  if (incoming.kept.recalled) context.previous_id = incoming.kept.said.previous_response_id;
   if (incoming.canonical) {
     context.include_usage = incoming.canonical->include_usage;
     context.pad = incoming.canonical->pad_stream && (model == nullptr || model->pad_streams);

@@ -152,8 +152,10 @@ class Judge {
 // Google's take nothing but lines of data: no comment, no name, no byte order mark.
 class PassingTaker final : public EventTaker {
  public:
-  explicit PassingTaker(const dialect::Codec& codec)
-      : judge_(codec), data_only_(codec.dialect() == dialect::Dialect::gemini) {}
+  PassingTaker(const dialect::Codec& codec, bool keep_last)
+      : judge_(codec),
+        data_only_(codec.dialect() == dialect::Dialect::gemini),
+        keep_last_(keep_last) {}
 
   bool finish(Taking& so_far, std::string& out) override {
     return EventTaker::finish(so_far, out) && (so_far.done || judge_.finish(so_far));
@@ -173,6 +175,7 @@ class PassingTaker final : public EventTaker {
       std::replace(whole_.begin() + 6, whole_.end() - 2, '\n', ' ');  // between members only
     }
     if (!judge_.judge(whole_, so_far)) return false;
+    if (so_far.done && keep_last_) so_far.last_data = event.data;
     out.append(whole_);
     return true;
   }
@@ -192,7 +195,7 @@ class PassingTaker final : public EventTaker {
   }
 
   Judge judge_;
-  bool data_only_;
+  bool data_only_, keep_last_;
   std::string whole_;
 };
 
@@ -296,8 +299,8 @@ std::unique_ptr<StreamTaker> pass_openai(const provider::Adapter& adapter, bool 
 
 std::unique_ptr<StreamTaker> pass_media() { return std::make_unique<MediaTaker>(); }
 
-std::unique_ptr<StreamTaker> pass_events(const dialect::Codec& codec) {
-  return std::make_unique<PassingTaker>(codec);
+std::unique_ptr<StreamTaker> pass_events(const dialect::Codec& codec, bool keep_last) {
+  return std::make_unique<PassingTaker>(codec, keep_last);
 }
 
 std::unique_ptr<StreamTaker> pass_frames(const dialect::Codec& codec) {

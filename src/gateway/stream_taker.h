@@ -18,6 +18,7 @@ struct Taking {
   bool malformed = false;   // its bytes are not its dialect's
   std::string detail;       // of the last two, for the operator
   std::string error_event;  // as the client's dialect has it already; else empty
+  std::string last_data;    // of the event that ended the stream, if it was to be kept
   dialect::Usage usage;
 };
 
@@ -35,7 +36,8 @@ std::unique_ptr<StreamTaker> pass_openai(const provider::Adapter& adapter, bool 
 // OpenAI's dialect on both sides: images and sound, in events of up to limits::media_event_bytes.
 std::unique_ptr<StreamTaker> pass_media();
 // Another dialect on both sides, as server-sent events.
-std::unique_ptr<StreamTaker> pass_events(const dialect::Codec& codec);
+//   keep_last   whether the data of the event that ends the stream is kept
+std::unique_ptr<StreamTaker> pass_events(const dialect::Codec& codec, bool keep_last);
 // AWS's frames on both sides.
 std::unique_ptr<StreamTaker> pass_frames(const dialect::Codec& codec);
 // From the upstream's dialect into the writer's; the writer outlives it.

@@ -22,7 +22,8 @@ constexpr std::array<std::string_view, route_count> route_names = {"chat_complet
                                                                    "images_variations",
                                                                    "audio_speech",
                                                                    "audio_transcriptions",
-                                                                   "audio_translations"};
+                                                                   "audio_translations",
+                                                                   "stored_responses"};
 constexpr std::array<std::string_view, refusal_count> refusal_names = {
     "bad_http",      "bad_body", "body_too_large", "unauthorized", "forbidden", "unknown_model",
     "unknown_route", "timeout",  "overloaded",     "stopping",     "no_target", "limited"};

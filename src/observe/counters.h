@@ -80,8 +80,9 @@ enum class Route : std::uint8_t {
   audio_speech,
   audio_transcriptions,
   audio_translations,
+  stored_responses,
 };
-inline constexpr std::size_t route_count = 19;
+inline constexpr std::size_t route_count = 20;
 std::string_view to_string(Route route);
 // Requests that were answered before any target was asked, as the label `reason`.
 enum class Refusal : std::uint8_t {

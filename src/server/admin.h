@@ -14,6 +14,7 @@
 #include "observe/summary.h"
 #include "records/drain.h"
 #include "records/query.h"
+#include "responses/keeper.h"
 #include "routing/health.h"
 #include "routing/load.h"
 #include "routing/snapshot.h"
@@ -29,6 +30,7 @@ struct AdminState {
   const Clock& clock;
   observe::Registry& registry;
   const records::Drain& drain;
+  const responses::Keeper* responses;  // null: none are kept
   const routing::HealthTable& health;
   const routing::LoadTable& load;
   FailureLog& failures;

@@ -1,6 +1,7 @@
 #include "server/serve.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
@@ -12,6 +13,7 @@
 #include "config/document.h"
 #include "gateway/answer_cache.h"
 #include "provider/kind.h"
+#include "responses/schema.h"
 #include "server/admin.h"
 #include "server/credentials.h"
 #include "server/snapshot.h"
@@ -111,6 +113,7 @@ class Server {
     auto drain = records::Drain::open(options_.state_dir, settings_.records, clock_);
     if (!drain) return refuse_start(drain.error());
     drain_ = std::move(*drain);
+    if (auto kept = open_responses(); !kept) return refuse_start(kept.error());
     if (auto free = refuse_taken_port(settings_.applications); !free)
       return refuse_start(free.error());
     if (auto free = refuse_taken_port(settings_.administration); !free)
@@ -118,8 +121,8 @@ class Server {
 
     auto snapshot = compile(settings_, ++generation_, clock_.wall_us(), registry_, limits_,
                             [this](const provider::Settings& one) { return engines_.get(one); });
-    admin_.emplace(AdminState{clock_, registry_, *drain_, health_, load_, failures_,
-                              options_.state_dir, HF_VERSION, clock_.wall_us(), snapshot,
+    admin_.emplace(AdminState{clock_, registry_, *drain_, responses_.get(), health_, load_,
+                              failures_, options_.state_dir, HF_VERSION, clock_.wall_us(), snapshot,
                               settings_});
     if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
     if (auto started = start_admin(); !started) return refuse_start(started.error());
@@ -132,6 +135,22 @@ class Server {
   }
 
  private:
+  Result<void> open_responses() {
+    if (!settings_.responses.store) {
+      const std::string left = responses::database_path(options_.state_dir);
+      if (::access(left.c_str(), F_OK) == 0)
+        log::warning(
+            "responses.store is off, and {} still holds prompts and answers of before: delete it "
+            "and its -wal and -shm files unless they are wanted again",
+            left);
+      return {};
+    }
+    auto keeper = responses::Keeper::open(options_.state_dir, settings_.responses, clock_);
+    if (!keeper) return std::unexpected(std::move(keeper).error());
+    responses_ = std::move(*keeper);
+    return {};
+  }
+
   // Threads share their port by SO_REUSEPORT; another process must not join them by accident.
   Result<void> refuse_taken_port(const Listen& listen) {
     if (listen.port == 0) return {};
@@ -151,7 +170,7 @@ class Server {
           [this](const std::string& provider) {
             asio::post(loop_, [this, provider] { credentials_->refused(provider); });
           },
-          cache_, snapshot));
+          cache_, responses_.get(), snapshot));
       auto bound = workers_.back()->listen(settings_.applications.address, port);
       if (!bound) return std::unexpected(std::move(bound).error());
       port = *bound;
@@ -192,6 +211,7 @@ class Server {
   void provide_gauges() {
     using observe::Metric;
     registry_.provide_records(*drain_);
+    provide_responses();
     registry_.provide(Metric::snapshot_generation,
                       [this] { return static_cast<double>(generation_); });
     registry_.provide(Metric::cache_size, [this] { return static_cast<double>(cache_.bytes()); });
@@ -216,6 +236,21 @@ class Server {
     provide_engine(Metric::engine_restarts, [](const engine::EngineStatus& status) {
       return status.starts > 0 ? static_cast<double>(status.starts - 1) : 0.0;
     });
+  }
+
+  // Left out while responses are not kept.
+  void provide_responses() {
+    using observe::Metric;
+    const auto of = [this](Metric metric, std::uint64_t responses::Totals::* field) {
+      registry_.provide(metric, [this, field]() -> std::vector<observe::Sample> {
+        if (!responses_) return {};
+        return {{{}, static_cast<double>(responses_->totals().*field)}};
+      });
+    };
+    of(Metric::responses_written, &responses::Totals::written);
+    of(Metric::responses_lost, &responses::Totals::lost);
+    of(Metric::responses_waiting, &responses::Totals::waiting);
+    of(Metric::responses_waiting_bytes, &responses::Totals::waiting_bytes);
   }
 
   void provide_engine(observe::Metric metric, double (*read)(const engine::EngineStatus&)) {
@@ -255,9 +290,11 @@ class Server {
       log::warning("{}", config::to_string(warning));
     if (loaded->applications != settings_.applications ||
         loaded->administration != settings_.administration ||
-        loaded->threads != settings_.threads || !(loaded->records == settings_.records))
+        loaded->threads != settings_.threads || !(loaded->records == settings_.records) ||
+        !(loaded->responses == settings_.responses))
       log::warning(
-          "server.listen, server.threads, admin.listen and records take effect at the next start");
+          "server.listen, server.threads, admin.listen, records and responses take effect at the "
+          "next start");
     const auto snapshot =
         compile(*loaded, ++generation_, clock_.wall_us(), registry_, limits_,
                 [this](const provider::Settings& one) { return engines_.get(one); });
@@ -300,6 +337,10 @@ class Server {
   int finish() {
     if (joiner_.joinable()) joiner_.join();
     credentials_.reset();
+    if (responses_) {  // while there are loops, on which somebody may still have waited for it
+      if (const auto kept = responses_->stop(); !kept)
+        log::error("responses: {}", kept.error().detail);
+    }
     workers_.clear();
     const auto drained = drain_->stop();
     if (!drained) log::error("records: {}", drained.error().detail);
@@ -319,6 +360,7 @@ class Server {
   Engines engines_;
   FailureLog failures_;
   std::unique_ptr<records::Drain> drain_;
+  std::unique_ptr<responses::Keeper> responses_;  // null: none are kept
   asio::signal_set signals_;
   asio::steady_timer rate_timer_;
   net::Watchdog watchdog_;

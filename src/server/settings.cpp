@@ -78,6 +78,7 @@ void read_all(Section& top, Settings& into) {
   identity::read_settings(top, models, into.keys);
   identity::read_teams(top, into.keys, into.teams);
   records::read_settings(top, into.records);
+  responses::read_settings(top, into.responses);
   check_listeners(top, into);
 }
 }  // namespace

@@ -12,6 +12,7 @@
 #include "provider/settings.h"
 #include "records/price_settings.h"
 #include "records/settings.h"
+#include "responses/settings.h"
 #include "routing/settings.h"
 
 namespace holdfast::config {
@@ -39,6 +40,7 @@ struct Settings {
   std::vector<identity::TeamSettings> teams;
   records::Settings records;
   records::PriceBook prices;
+  responses::Settings responses;
   std::vector<provider::Settings> providers;   // in the file's order
   std::vector<routing::ModelSettings> models;  // in the file's order
   std::vector<config::Problem> warnings;       // unwise, but not wrong; for the log

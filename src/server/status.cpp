@@ -165,6 +165,12 @@ std::vector<std::string> warnings_of(const AdminState& state) {
                   state.reload_problem);
   const records::Totals totals = state.drain.totals();
   if (totals.lossy) out.emplace_back("records cannot be written: is the disk full?");
+  if (state.responses != nullptr) {
+    const responses::Totals kept = state.responses->totals();
+    if (!kept.error.empty())
+      out.push_back(fmt::format("responses cannot be written, {} wait in memory: {}", kept.waiting,
+                                kept.error));
+  }
   if (totals.lost > 0) out.push_back(fmt::format("{} records were lost", totals.lost));
   if (!totals.store_error.empty()) out.push_back("the records' store: " + totals.store_error);
   if (totals.damaged > 0)

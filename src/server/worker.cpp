@@ -17,7 +17,8 @@ constexpr auto after_cut = 2s;            // for the error events of what did no
 Worker::Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTable& load,
                observe::ThreadCounters& counters, std::unique_ptr<records::Journal> journal,
                gateway::FailureListener on_failure, gateway::RefusedListener on_refused,
-               gateway::AnswerCache& cache, std::shared_ptr<const routing::Snapshot> snapshot)
+               gateway::AnswerCache& cache, responses::Keeper* responses,
+               std::shared_ptr<const routing::Snapshot> snapshot)
     : work_(loop_.get_executor()),
       clock_(clock),
       journal_(std::move(journal)),
@@ -36,7 +37,8 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTa
                 std::move(on_failure),
                 std::move(on_refused),
                 {},
-                &cache},
+                &cache,
+                responses},
                std::move(snapshot)),
       drained_(loop_, watchdog_) {}
 

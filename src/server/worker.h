@@ -20,7 +20,8 @@ class Worker {
   Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTable& load,
          observe::ThreadCounters& counters, std::unique_ptr<records::Journal> journal,
          gateway::FailureListener on_failure, gateway::RefusedListener on_refused,
-         gateway::AnswerCache& cache, std::shared_ptr<const routing::Snapshot> snapshot);
+         gateway::AnswerCache& cache, responses::Keeper* responses,
+         std::shared_ptr<const routing::Snapshot> snapshot);
   ~Worker();  // joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -147,7 +147,8 @@ def config_for(kind: str, fake: Fake) -> dict:
         slug(one): {"policy": "failover", "targets": [{"provider": "one", "model": f"m1+{one}"}]}
         for one in behaviours()
     }
-    return {"providers": {"one": provider_config(kind, fake)}, "models": models}
+    providers = {"one": provider_config(kind, fake)}
+    return {"providers": providers, "models": models, "responses": {"store": True}}
 
 
 ENVIRONMENT = {"AWS_ID": drivers.ACCESS_KEY, "AWS_SECRET": drivers.SECRET_KEY}

@@ -124,7 +124,8 @@ def test_every_error_code_is_documented():
         if not path.name.endswith(("_test.cpp", "_fuzz.cpp")):
             said |= set(CODE_LIKE.findall(re.sub(r'R"\(.*?\)"', "", path.read_text())))
     assert {"no_target_available", "invalid_json"} <= said, "the codes were not found in the source"
-    said -= {"after_id", "before_id", "previous_response_id"}  # fields
+    said -= {"after_id", "before_id", "previous_response_id", "response_id"}  # fields
+    said -= {"starting_after", "input_tokens"}  # a field, a path
     missing = said - documented
     assert not missing, f"docs/reference/errors.md does not name {sorted(missing)}"
 

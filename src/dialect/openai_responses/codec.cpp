@@ -8,10 +8,9 @@
 namespace holdfast::dialect::openai_responses {
 namespace {
 
-// An answer of which nobody keeps state.
-const StateFields& stateless() {
-  static const StateFields state{{}, {}, false, false};
-  return state;
+// The state of an answer that is kept, or of one that is not.
+StateFields state_of(const AnswerContext& context) {
+  return {std::string(context.previous_id), {}, !context.answer_id.empty(), false};
 }
 
 class Responses final : public dialect::Codec {
@@ -26,10 +25,10 @@ class Responses final : public dialect::Codec {
     return openai_responses::read_request(body, {});
   }
   std::string write_answer(const Response& response, const AnswerContext& context) const override {
-    return write_response(response, context, stateless());
+    return write_response(response, context, state_of(context));
   }
   std::unique_ptr<StreamWriter> stream_writer(const AnswerContext& context) const override {
-    return response_stream(context, stateless());
+    return response_stream(context, state_of(context));
   }
   std::string write_error(const ErrorReport& report) const override {
     return openai_responses::write_error(report);

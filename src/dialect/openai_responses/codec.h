@@ -22,13 +22,14 @@ struct StateFields {
 };
 // `root` is a request's object; what is not of its type reads as not said.
 StateFields read_state(JsonValue root);
-// Takes the state fields out of `request`, for who has seen to them: left in, every other dialect
-// refuses them as extras.
-void forget_state(Request& request);
+// Takes the state field `name` out of `request`, for who has seen to it: left in, every other
+// dialect refuses it as an extra.
+void forget_state(Request& request, std::string_view name);
 
 // Reads a request that goes on from `history`: arrays of items, oldest first (the stored input and
 // output of the responses before), or a text. They stand between the instructions and the input;
-// the request refers to their texts as well.
+// the request refers to their texts as well. Thoughts without their encrypted content are left out:
+// only who keeps them could read them.
 std::expected<Request, RequestProblem> read_request(std::string_view body,
                                                     std::span<const JsonValue> history);
 // Items of input or of output, or a text, as messages; leading system messages among them.
@@ -38,12 +39,8 @@ std::expected<std::vector<Message>, RequestProblem> messages_of(JsonValue items,
 std::string write_response(const Response& response, const AnswerContext& context,
                            const StateFields& state);
 
-// A stream whose response object can be had, to be stored.
-struct ResponseStream : StreamWriter {
-  // The whole response object, once `end` or an error was written; empty before.
-  virtual std::string_view response() const = 0;
-};
-std::unique_ptr<ResponseStream> response_stream(const AnswerContext& context,
-                                                const StateFields& state);
+// Its whole() is the response object, once `end` or an error was written; empty before.
+std::unique_ptr<StreamWriter> response_stream(const AnswerContext& context,
+                                              const StateFields& state);
 
 }  // namespace holdfast::dialect::openai_responses

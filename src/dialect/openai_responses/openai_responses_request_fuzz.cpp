@@ -1,6 +1,7 @@
 // What is read as a request can be written, is JSON then, and reads as the same again.
 #include "base/check.h"
 #include "dialect/openai_responses/codec.h"
+#include "dialect/openai_responses/kept.h"
 #include "dialect/test_support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -15,6 +16,13 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   JsonDocument document;
   HF_CHECK(document.parse(body).has_value());
   openai_responses::read_state(document.root());
+  const auto listed = openai_responses::list_items(document.root()["input"], "seed", {});
+  JsonDocument list;
+  HF_CHECK(listed.has_value() && list.parse(*listed).has_value());
+  const JsonValue history[] = {document.root()["input"]};
+  if (history[0].is_string() ||
+      history[0].is_array())  // what could be read once can be gone on from
+    HF_CHECK(openai_responses::read_request(body, history).has_value());
   Abilities abilities;
   abilities.house = "openai";
   std::vector<Loss> losses;

@@ -47,7 +47,7 @@ std::string translated(std::string_view bytes) {
   }
   if (fed && over) {
     JsonDocument response;
-    HF_CHECK(response.parse(writer->response()).has_value());
+    HF_CHECK(response.parse(writer->whole()).has_value());
   }
   return out;
 }

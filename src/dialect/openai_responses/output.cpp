@@ -118,6 +118,7 @@ ItemKind item_kind(BlockKind kind) {
 }
 
 std::string response_id(const AnswerContext& context, std::string_view upstream_id) {
+  if (!context.answer_id.empty()) return std::string(context.answer_id);
   if (context.request_id.empty()) return std::string(upstream_id);
   return fmt::format("resp_{}", bare(context.request_id));
 }

@@ -16,8 +16,6 @@ constexpr std::int64_t any_count = std::numeric_limits<std::int64_t>::max();
 constexpr std::string_view harmless_members[] = {
     "include",        "max_tool_calls",         "prompt_cache_key", "prompt_cache_options",
     "stream_options", "prompt_cache_retention", "truncation",       "user"};
-constexpr std::string_view state_members[] = {"previous_response_id", "conversation", "store",
-                                              "background"};
 
 bool is_harmless(std::string_view name) {
   return std::ranges::find(harmless_members, name) != std::end(harmless_members) ||
@@ -72,8 +70,19 @@ class RequestReader {
     if (!instructions.empty()) out_.system.emplace_back().text = instructions;
     ItemReader items(reading_, &out_.system, out_.messages, out_.extras);
     for (const JsonValue& before : history) items.read(before, "previous_response_id");
+    forget_bare_thoughts();
     const JsonValue input = fields.take("input");
     if (input.exists()) items.read(input, "input");
+  }
+
+  void forget_bare_thoughts() {
+    for (Message& message : out_.messages)
+      std::erase_if(message.content, [](const Block& block) {
+        const bool thought =
+            block.kind == BlockKind::thinking || block.kind == BlockKind::redacted_thinking;
+        return thought && block.signature.value.empty();
+      });
+    std::erase_if(out_.messages, [](const Message& message) { return message.content.empty(); });
   }
 
   void parameters(Fields& fields) {
@@ -264,11 +273,9 @@ StateFields read_state(JsonValue root) {
   return out;
 }
 
-void forget_state(Request& request) {
-  std::erase_if(request.extras, [](const Extra& extra) {
-    return extra.from == own &&
-           std::ranges::find(state_members, extra.name) != std::end(state_members);
-  });
+void forget_state(Request& request, std::string_view name) {
+  std::erase_if(request.extras,
+                [name](const Extra& extra) { return extra.from == own && extra.name == name; });
 }
 
 }  // namespace holdfast::dialect::openai_responses

@@ -227,7 +227,8 @@ TEST(ResponsesRequest, StateIsReadForTheGatewayAndCanBeForgotten) {
   auto request = codec().read_request(body, {}, false);
   ASSERT_TRUE(request);
   EXPECT_EQ(request->extras.size(), 5);
-  forget_state(*request);
+  for (const char* name : {"previous_response_id", "conversation", "store", "background"})
+    forget_state(*request, name);
   ASSERT_EQ(request->extras.size(), 1);
   EXPECT_EQ(request->extras[0].name, "prompt_cache_key");
 }

@@ -205,7 +205,7 @@ TEST(ResponsesStream, IsWrittenInTheOrderThatSdksExpect) {
   StreamEvent finish = make(EventKind::finish);
   finish.finish = FinishReason::tool_calls;
   writer->write(finish, out);
-  EXPECT_TRUE(writer->response().empty());
+  EXPECT_TRUE(writer->whole().empty());
   writer->write(make(EventKind::end), out);
   const std::vector<std::string> want = {"response.created",
                                          "response.in_progress",
@@ -236,8 +236,8 @@ TEST(ResponsesStream, IsWrittenInTheOrderThatSdksExpect) {
         R"("item":{"id":"fc_01_2","type":"function_call","status":"completed","call_id":"call_1",)"
         R"("name":"f","arguments":"{}"})"})
     EXPECT_NE(out.find(part), std::string::npos) << part << "\n" << out;
-  EXPECT_TRUE(writer->response().starts_with(R"({"id":"resp_01",)"));
-  EXPECT_NE(out.find(std::string(writer->response())), std::string::npos);
+  EXPECT_TRUE(writer->whole().starts_with(R"({"id":"resp_01",)"));
+  EXPECT_NE(out.find(std::string(writer->whole())), std::string::npos);
 }
 
 TEST(ResponsesStream, DeltasOfAllLengthsArePaddedAlike) {
@@ -277,7 +277,7 @@ TEST(ResponsesStream, AnErrorIsTheLastEvent) {
             "event: error\ndata: {\"type\":\"error\",\"sequence_number\":5,\"code\":\"cut_stream\","
             "\"message\":\"broken\",\"param\":null,\"error\":{\"code\":\"cut_stream\",\"message\":"
             "\"broken\",\"param\":null,\"type\":\"server_error\"}}\n\n");
-  const std::string response(writer->response());
+  const std::string response(writer->whole());
   EXPECT_NE(response.find(R"("status":"failed")"), std::string::npos);
   EXPECT_NE(response.find("half"), std::string::npos);
   JsonDocument document;
@@ -297,7 +297,7 @@ TEST(ResponsesStream, BlocksMayBeOpenAtTheSameTime) {
   writer->write(make(EventKind::block_stop, 2, BlockKind::tool_call), out);
   writer->write(make(EventKind::end), out);
   types_of(out);
-  const auto answer = codec().read_answer(writer->response());
+  const auto answer = codec().read_answer(writer->whole());
   ASSERT_TRUE(answer);
   ASSERT_EQ(answer->choices[0].content.size(), 3);
   EXPECT_EQ(answer->choices[0].content[0].text, "text");
@@ -331,7 +331,7 @@ TEST(ResponsesStream, WrittenAndReadAgainItIsTheSame) {
       back.erase(at, back.find('"', at + 20) + 1 - at);
     ASSERT_EQ(back, test::describe(events, true)) << out;
     // The response object says the same as the events.
-    const auto whole = codec().read_answer(writer->response());
+    const auto whole = codec().read_answer(writer->whole());
     ASSERT_TRUE(whole);
     EXPECT_EQ(whole->choices[0].content.size(), response.choices[0].content.size());
     EXPECT_EQ(whole->usage.tokens_in, response.usage.tokens_in);

@@ -35,10 +35,11 @@ struct Item {
   std::string done;     // as it was when it was complete; empty: not yet
 };
 
-class Writer final : public ResponseStream {
+class Writer final : public StreamWriter {
  public:
   Writer(const AnswerContext& context, const StateFields& state)
       : request_id_(context.request_id),
+        answer_id_(context.answer_id),
         now_s_(context.now_s),
         pad_(context.pad),
         random_(context.pad_seed | 1U),
@@ -106,7 +107,7 @@ class Writer final : public ResponseStream {
                     usage_);
   }
 
-  std::string_view response() const override { return response_; }
+  std::string_view whole() const override { return response_; }
   bool gave_up() const override { return gave_up_; }
 
  private:
@@ -123,6 +124,7 @@ class Writer final : public ResponseStream {
   AnswerContext ids() const {
     AnswerContext context;
     context.request_id = request_id_;
+    context.answer_id = answer_id_;
     return context;
   }
 
@@ -398,7 +400,7 @@ class Writer final : public ResponseStream {
     return escaped_;
   }
 
-  std::string request_id_;
+  std::string request_id_, answer_id_;
   std::int64_t now_s_;
   bool pad_;
   std::uint64_t random_;
@@ -417,8 +419,8 @@ class Writer final : public ResponseStream {
 
 }  // namespace
 
-std::unique_ptr<ResponseStream> response_stream(const AnswerContext& context,
-                                                const StateFields& state) {
+std::unique_ptr<StreamWriter> response_stream(const AnswerContext& context,
+                                              const StateFields& state) {
   return std::make_unique<Writer>(context, state);
 }
 
