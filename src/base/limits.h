@@ -53,5 +53,9 @@ inline constexpr std::chrono::seconds responses_timeout = 5s;  // for the answer
 inline constexpr std::size_t responses_chain_length = 1'000;   // in a conversation; 400 beyond
 inline constexpr std::size_t responses_chain_bytes = 32U << 20U;
 inline constexpr std::size_t response_id_bytes = 256;  // longer ones are nobody's
+// Alerts.
+inline constexpr std::size_t alert_rules = 200;
+inline constexpr std::size_t webhooks = 20;
+inline constexpr std::size_t alerts_waiting = 256;  // for one webhook; the oldest goes beyond
 
 }  // namespace holdfast::limits

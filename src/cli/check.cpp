@@ -15,12 +15,6 @@ namespace holdfast::cli {
 namespace {
 constexpr const char* usual_file = "holdfast.yaml";
 
-std::string path_to_read(const std::string& asked) {
-  if (!asked.empty()) return asked;
-  std::error_code error;
-  return std::filesystem::exists(usual_file, error) ? usual_file : ".";
-}
-
 std::string counted(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
@@ -36,6 +30,12 @@ boost::json::object to_json(const config::Problem& problem) {
           {"allowed", problem.allowed}};
 }
 }  // namespace
+
+std::string path_to_read(const std::string& asked) {
+  if (!asked.empty()) return asked;
+  std::error_code error;
+  return std::filesystem::exists(usual_file, error) ? usual_file : ".";
+}
 
 Outcome check_config(const std::string& path, bool json, std::size_t columns) {
   const std::string read = path_to_read(path);

@@ -12,6 +12,9 @@ Outcome check_config(const std::string& path, bool json, std::size_t columns);
 
 // The same for the prices of its targets: exit code 1 when one has none.
 Outcome check_prices(const std::string& path, bool json, std::size_t columns);
+// Where an offline verb reads: `asked`, or when that is empty holdfast.yaml of the current folder,
+// or else the folder.
+std::string path_to_read(const std::string& asked);
 
 // `line` broken at spaces so that it fits `columns`, what follows indented; 0: as it is.
 std::string wrap(const std::string& line, std::size_t columns);

@@ -275,16 +275,17 @@ TEST(Completion, WorksInBash) {
     int at;
     std::string want;
   };
-  const Case cases[] = {{"verbs first", "holdfast \"\"", 1,
-                         "serve config route prices version completion help --help --version "},
-                        {"verbs by their beginning", "holdfast ver", 1, "version "},
-                        {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
-                        {"options", "holdfast serve --", 2, "--help --config --state "},
-                        {"files of an option",
-                         "holdfast serve --config " + folder.path.string() + "/so", 3, file + " "},
-                        {"files of an argument",
-                         "holdfast config check " + folder.path.string() + "/so", 3, file + " "},
-                        {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
+  const Case cases[] = {
+      {"verbs first", "holdfast \"\"", 1,
+       "serve config route alerts prices version completion help --help --version "},
+      {"verbs by their beginning", "holdfast ver", 1, "version "},
+      {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
+      {"options", "holdfast serve --", 2, "--help --config --state "},
+      {"files of an option", "holdfast serve --config " + folder.path.string() + "/so", 3,
+       file + " "},
+      {"files of an argument", "holdfast config check " + folder.path.string() + "/so", 3,
+       file + " "},
+      {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
   for (const Case& c : cases) EXPECT_EQ(bash_offers(script, c.words, c.at), c.want) << c.rule;
 }
 }  // namespace

@@ -6,6 +6,7 @@
 #include <exception>
 #include <optional>
 
+#include "cli/alerts.h"
 #include "cli/check.h"
 #include "cli/completion.h"
 #include "cli/route.h"
@@ -90,6 +91,7 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path == "holdfast config reference") return {0, server::settings_reference(), {}};
   if (path == "holdfast route explain")
     return explain_route(arguments.route, arguments.json, columns);
+  if (path == "holdfast alerts prometheus") return alert_rules(arguments.alerts_path, columns);
   if (path == "holdfast version") return {0, version_text(arguments.json), {}};
   if (path == "holdfast completion")
     return {0, completion_script(arguments.shell, list_verbs()), {}};

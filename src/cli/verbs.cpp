@@ -82,6 +82,17 @@ void add_prices(CLI::App& app, Arguments& into) {
   check->add_flag("--json", into.json, "print the list as JSON");
 }
 
+void add_alerts(CLI::App& app, Arguments& into) {
+  CLI::App* alerts = add_verb(app, "alerts", "Write the alerts out for others",
+                              "holdfast alerts prometheus holdfast.yaml > alerts.rules.yaml");
+  alerts->require_subcommand(1);
+  CLI::App* prometheus =
+      add_verb(*alerts, "prometheus", "Print the rules of the section alerts for Prometheus",
+               "holdfast alerts prometheus holdfast.yaml > alerts.rules.yaml");
+  prometheus->add_option("PATH", into.alerts_path, "file or folder; none: the current one")
+      ->type_name("");
+}
+
 void add_help(CLI::App& app, Arguments& into) {
   CLI::App* help = add_verb(app, "help", "Explain a verb", "holdfast help config check");
   help->add_option("VERB", into.help_verbs, "the verb's words; none: all verbs")->type_name("VERB");
@@ -125,6 +136,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   app->require_subcommand(1);
   add_serve(*app, into);
   add_config(*app, into);
+  add_alerts(*app, into);
   add_route(*app, into);
   add_prices(*app, into);
   add_verb(*app, "version", "Print the version", "holdfast version --json")

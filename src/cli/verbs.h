@@ -14,6 +14,7 @@ struct Arguments {  // what the command line sets
   server::ServeOptions serve;
   std::string check_path;  // empty: the current folder
   RouteArguments route;
+  std::string alerts_path;  // likewise
   bool json = false;
   std::string shell;
   std::vector<std::string> help_verbs;

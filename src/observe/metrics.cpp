@@ -105,6 +105,10 @@ constexpr std::array<Description, metric_count> table = {{
      "Reloads that left the old configuration in force."},
     {cache_size, "holdfast_cache_size_bytes", gauge, "", "Size of the answers that are kept."},
     {cache_entries, "holdfast_cache_entries", gauge, "", "Answers that are kept."},
+    {alerts_firing, "holdfast_alerts_firing", gauge, "rule,windows,severity",
+     "1: the alert fires; windows: of a burn rate, else empty."},
+    {alert_messages, "holdfast_alert_messages_total", counter, "webhook,result",
+     "Messages to webhooks that were delivered, or given up after all tries."},
     {log_lines_dropped, "holdfast_log_lines_dropped_total", counter, "",
      "Log lines that were dropped because they came too fast."},
     {build_info, "holdfast_build_info", gauge, "version", "Always 1."},
@@ -179,9 +183,9 @@ std::string metrics_reference() {
   page += fmt::format("- `result`: {}\n", listed(request_end_count, [](std::size_t i) {
                         return to_string(static_cast<RequestEnd>(i));
                       }));
-  page += fmt::format("  Of a cache: {}.\n", listed(cache_use_count, [](std::size_t i) {
-                        return to_string(static_cast<CacheUse>(i));
-                      }));
+  page += fmt::format(
+      "  Of a cache: {}. Of messages: `delivered`, `given_up`.\n",
+      listed(cache_use_count, [](std::size_t i) { return to_string(static_cast<CacheUse>(i)); }));
   page += fmt::format(
       "- `service`: as the configuration's keys say it; empty for the others. Beyond {} pairs with "
       "`logical_model`,\n  `other`.\n",

@@ -58,6 +58,8 @@ enum class Metric : std::uint8_t {
   config_reload_failures,
   cache_size,
   cache_entries,
+  alerts_firing,
+  alert_messages,
   // The registry's own.
   log_lines_dropped,
   build_info,

@@ -41,10 +41,12 @@ void fill(Registry& registry) {
   service.duration.observe_us(5);
   thread.cache[0].add();
   for (const Description& metric : metrics()) {
-    if (metric.metric < Metric::breaker_state || metric.metric > Metric::cache_entries) continue;
+    if (metric.metric < Metric::breaker_state || metric.metric > Metric::alert_messages) continue;
     std::vector<std::string> labels;
     if (!metric.labels.empty()) labels.emplace_back("a");
-    if (metric.labels.contains(',')) labels.emplace_back("b");
+    for (std::size_t i = 0; i < static_cast<std::size_t>(std::ranges::count(metric.labels, ','));
+         ++i)
+      labels.emplace_back("b");
     registry.provide(metric.metric, [labels] { return std::vector<Sample>{{labels, 1}}; });
   }
 }

@@ -23,6 +23,7 @@
 
 namespace holdfast::server {
 
+class Alerts;
 class Credentials;
 
 // What the administrative side shows. Its thread's own, but for what is thread-safe by itself.
@@ -40,6 +41,7 @@ struct AdminState {
   std::shared_ptr<const routing::Snapshot> snapshot;
   Settings settings;
   const Credentials* credentials = nullptr;  // null: before the workers have started
+  const Alerts* alerts = nullptr;            // likewise
   std::string reload_problem = {};           // why the last reload was refused; empty: it was not
   bool draining = false;
   observe::RateMeter rates = {};

@@ -9,6 +9,7 @@
 
 #include "console/status_page.h"
 #include "server/admin.h"
+#include "server/alerts.h"
 #include "server/prices.h"
 #include "server/route_explain.h"
 #include "server/status.h"
@@ -52,6 +53,10 @@ AdminAnswer answer_status(AdminState& state, const QueryFields&) {
 
 AdminAnswer answer_providers(AdminState& state, const QueryFields&) {
   return answer_json(providers_json(state));
+}
+
+AdminAnswer answer_alerts(AdminState& state, const QueryFields&) {
+  return answer_json(state.alerts->to_json());
 }
 
 // Reads a field into `out`; false when it is there and is not what it must be.
@@ -157,6 +162,7 @@ constexpr AdminRoute routes[] = {
     {"/openapi.json", answer_openapi},
     {"/api/v1/status", answer_status},
     {"/api/v1/providers", answer_providers},
+    {"/api/v1/alerts", answer_alerts},
     {"/api/v1/requests", answer_requests},
     {"/api/v1/prices", answer_prices},
     {"/api/v1/route/explain", answer_route_explain},

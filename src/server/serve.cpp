@@ -15,6 +15,7 @@
 #include "provider/kind.h"
 #include "responses/schema.h"
 #include "server/admin.h"
+#include "server/alerts.h"
 #include "server/credentials.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
@@ -126,6 +127,9 @@ class Server {
                               settings_});
     if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
     if (auto started = start_admin(); !started) return refuse_start(started.error());
+    alerts_.emplace(loop_, watchdog_, clock_, registry_);
+    alerts_->use(settings_.alerts);
+    admin_->alerts = &*alerts_;
     provide_gauges();
     await_signal();
     measure_rates();
@@ -306,6 +310,7 @@ class Server {
     engines_.keep_only(*loaded);
     settings_.drain_timeout = loaded->drain_timeout;
     cache_.set_max_bytes(loaded->cache_size);
+    alerts_->use(loaded->alerts);
     log::info("configuration reloaded: generation {}", generation_);
   }
 
@@ -328,6 +333,7 @@ class Server {
   void measure_rates() {
     admin_->last_rates = admin_->rates.update(clock_.now(), observe::summarize(registry_));
     engines_.reap();
+    alerts_->tick();
     rate_timer_.expires_after(rate_interval);
     rate_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) measure_rates();
@@ -341,6 +347,9 @@ class Server {
       if (const auto kept = responses_->stop(); !kept)
         log::error("responses: {}", kept.error().detail);
     }
+    alerts_->stop();
+    loop_.restart();
+    loop_.poll();
     workers_.clear();
     const auto drained = drain_->stop();
     if (!drained) log::error("records: {}", drained.error().detail);
@@ -367,6 +376,7 @@ class Server {
   Settings settings_;
   std::uint64_t generation_ = 0, reload_failures_ = 0;
   std::optional<AdminState> admin_;
+  std::optional<Alerts> alerts_;
   std::optional<AdminHandler> admin_handler_;
   std::optional<net::HttpServer> admin_http_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -62,6 +62,16 @@ void check_listeners(Section& top, const Settings& settings) {
     top.problem("admin.listen", "the same address and port as server.listen");
 }
 
+// What alerts may be about.
+control::alert::Names names_for_alerts(const Settings& settings) {
+  control::alert::Names names;
+  for (const provider::Settings& one : settings.providers) names.providers.emplace_back(one.name);
+  for (const routing::ModelSettings& one : settings.models) names.models.emplace_back(one.name);
+  for (const identity::KeySettings& one : settings.keys)
+    if (!one.service.empty()) names.services.emplace_back(one.service);
+  return names;
+}
+
 // Everything, in the order of the reference page.
 void read_all(Section& top, Settings& into) {
   read_server(top, into);
@@ -79,6 +89,7 @@ void read_all(Section& top, Settings& into) {
   identity::read_teams(top, into.keys, into.teams);
   records::read_settings(top, into.records);
   responses::read_settings(top, into.responses);
+  control::alert::read_settings(top, names_for_alerts(into), into.alerts);
   check_listeners(top, into);
 }
 }  // namespace

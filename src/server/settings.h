@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "config/problem.h"
+#include "control/alert/settings.h"
 #include "identity/settings.h"
 #include "provider/settings.h"
 #include "records/price_settings.h"
@@ -41,6 +42,7 @@ struct Settings {
   records::Settings records;
   records::PriceBook prices;
   responses::Settings responses;
+  control::alert::Settings alerts;
   std::vector<provider::Settings> providers;   // in the file's order
   std::vector<routing::ModelSettings> models;  // in the file's order
   std::vector<config::Problem> warnings;       // unwise, but not wrong; for the log

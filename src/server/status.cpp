@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "provider/kind.h"
+#include "server/alerts.h"
 #include "server/credentials.h"
 
 namespace holdfast::server {
@@ -163,6 +164,8 @@ std::vector<std::string> warnings_of(const AdminState& state) {
   if (!state.reload_problem.empty())
     out.push_back("the last reload was refused, the configuration before it is in force: " +
                   state.reload_problem);
+  if (state.alerts != nullptr)
+    for (std::string& page : state.alerts->pages()) out.push_back(std::move(page));
   const records::Totals totals = state.drain.totals();
   if (totals.lossy) out.emplace_back("records cannot be written: is the disk full?");
   if (state.responses != nullptr) {
