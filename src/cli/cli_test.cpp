@@ -114,7 +114,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"an unknown verb",
        {"sreve"},
        "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, route, "
-       "version, "
+       "target, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -133,7 +133,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
        "--help\n"},
       {"help for an unknown verb",
        {"help", "nothing"},
-       "holdfast: unknown verb \"nothing\"; verbs: serve, config, route, version, completion, "
+       "holdfast: unknown verb \"nothing\"; verbs: serve, config, route, target, version, completion, "
        "help\nSee "
        "holdfast --help\n"}};
   for (const Case& c : cases) {
@@ -246,16 +246,16 @@ TEST(Completion, WorksInBash) {
     int at;
     std::string want;
   };
-  const Case cases[] = {
-      {"verbs first", "holdfast \"\"", 1, "serve config route version completion help --help --version "},
-      {"verbs by their beginning", "holdfast ver", 1, "version "},
-      {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
-      {"options", "holdfast serve --", 2, "--help --config --state "},
-      {"files of an option", "holdfast serve --config " + folder.path.string() + "/so", 3,
-       file + " "},
-      {"files of an argument", "holdfast config check " + folder.path.string() + "/so", 3,
-       file + " "},
-      {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
+  const Case cases[] = {{"verbs first", "holdfast \"\"", 1,
+                         "serve config route target version completion help --help --version "},
+                        {"verbs by their beginning", "holdfast ver", 1, "version "},
+                        {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
+                        {"options", "holdfast serve --", 2, "--help --config --state "},
+                        {"files of an option",
+                         "holdfast serve --config " + folder.path.string() + "/so", 3, file + " "},
+                        {"files of an argument",
+                         "holdfast config check " + folder.path.string() + "/so", 3, file + " "},
+                        {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
   for (const Case& c : cases) EXPECT_EQ(bash_offers(script, c.words, c.at), c.want) << c.rule;
 }
 }  // namespace

@@ -23,6 +23,7 @@ struct Outcome {
   bool committed = false;     // the client has got content of this attempt
   bool answered = false;      // the client has the whole answer
   bool error_event_sent = false;
+  bool next_key = false;  // another key of the same provider is to be tried
   dialect::Usage usage;
   std::int64_t first_content_us = -1;  // since the attempt's start
   std::uint64_t bytes_sent = 0, bytes_received = 0;
@@ -47,6 +48,7 @@ class Attempt {
   dialect::AnswerFacts judge_answer(std::string_view body, std::string& translated);
   std::shared_ptr<const vault::Credential> find_credential();
   void report_refused() const;
+  const Secret& own_key() const { return candidate_.key ? candidate_.key->key : provider_.key; }
   std::string scrubbed(std::string text) const;
   std::optional<std::string> presentable(const std::string& error) const;
   std::unique_ptr<StreamTaker> make_taker();

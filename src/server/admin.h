@@ -18,6 +18,7 @@
 #include "routing/load.h"
 #include "routing/snapshot.h"
 #include "server/failure_log.h"
+#include "server/operator_state.h"
 #include "server/settings.h"
 
 namespace holdfast::server {
@@ -29,9 +30,10 @@ struct AdminState {
   const Clock& clock;
   observe::Registry& registry;
   const records::Drain& drain;
-  const routing::HealthTable& health;
+  routing::HealthTable& health;
   const routing::LoadTable& load;
   FailureLog& failures;
+  OperatorState& operators;
   std::string state_dir;
   std::string version;
   std::int64_t started_us = 0;
@@ -57,6 +59,8 @@ struct AdminAnswer {
 struct AdminRoute {
   std::string_view path;
   AdminAnswer (*answer)(AdminState&, const QueryFields&);
+  // What a POST of JSON does; null: the path takes none.
+  AdminAnswer (*act)(AdminState&, std::string_view body) = nullptr;
 };
 std::span<const AdminRoute> admin_routes();
 // The description of the interface that the server serves at /openapi.json.
@@ -72,6 +76,7 @@ class AdminHandler final : public net::Handler {
   std::string problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) override;
 
  private:
+  Task<AdminAnswer> act(const AdminRoute& route, net::Exchange& exchange);
   AdminState& state_;
 };
 

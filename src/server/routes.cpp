@@ -11,6 +11,7 @@
 #include "server/admin.h"
 #include "server/route_explain.h"
 #include "server/status.h"
+#include "server/target_actions.h"
 
 namespace holdfast::server {
 namespace {
@@ -51,6 +52,10 @@ AdminAnswer answer_status(AdminState& state, const QueryFields&) {
 
 AdminAnswer answer_providers(AdminState& state, const QueryFields&) {
   return answer_json(providers_json(state));
+}
+
+AdminAnswer answer_targets(AdminState& state, const QueryFields&) {
+  return answer_json(targets_json(state));
 }
 
 // Reads a field into `out`; false when it is there and is not what it must be.
@@ -154,6 +159,7 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/providers", answer_providers},
     {"/api/v1/requests", answer_requests},
     {"/api/v1/route/explain", answer_route_explain},
+    {"/api/v1/targets", answer_targets, act_on_target},
 };
 
 }  // namespace
