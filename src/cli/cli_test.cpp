@@ -114,7 +114,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"an unknown verb",
        {"sreve"},
        "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, route, "
-       "prices, version, "
+       "alerts, prices, target, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -133,7 +133,8 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
        "--help\n"},
       {"help for an unknown verb",
        {"help", "nothing"},
-       "holdfast: unknown verb \"nothing\"; verbs: serve, config, route, prices, version, "
+       "holdfast: unknown verb \"nothing\"; verbs: serve, config, alerts, route, prices, target, "
+       "version, "
        "completion, "
        "help\nSee "
        "holdfast --help\n"}};

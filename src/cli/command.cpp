@@ -10,6 +10,7 @@
 #include "cli/check.h"
 #include "cli/completion.h"
 #include "cli/route.h"
+#include "cli/target.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "config/nearest.h"
@@ -92,6 +93,9 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path == "holdfast route explain")
     return explain_route(arguments.route, arguments.json, columns);
   if (path == "holdfast alerts prometheus") return alert_rules(arguments.alerts_path, columns);
+  if (path.starts_with("holdfast target "))
+    return act_on_target(arguments.admin, path.substr(path.rfind(' ') + 1), arguments.target,
+                         arguments.duration);
   if (path == "holdfast version") return {0, version_text(arguments.json), {}};
   if (path == "holdfast completion")
     return {0, completion_script(arguments.shell, list_verbs()), {}};

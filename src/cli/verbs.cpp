@@ -93,6 +93,27 @@ void add_alerts(CLI::App& app, Arguments& into) {
       ->type_name("");
 }
 
+void add_target(CLI::App& app, Arguments& into) {
+  CLI::App* target = add_verb(app, "target", "Take targets of a running gateway out by hand",
+                              "holdfast target drain openai/gpt-4o-mini --for 2h");
+  target->require_subcommand(1);
+  const auto add = [&](const char* name, const char* about, const std::string& example) {
+    CLI::App* verb = add_verb(*target, name, about, example);
+    verb->add_option("PROVIDER[/MODEL]", into.target, "all targets of a provider, or one")
+        ->type_name("")
+        ->required();
+    verb->add_option("--admin", into.admin, "its administration's address")->type_name("URL");
+    return verb;
+  };
+  add("drain", "Give a target no new request; streams finish. Kept over restarts",
+      "holdfast target drain openai --for 2h")
+      ->add_option("--for", into.duration, "how long; without: until it is restored")
+      ->type_name("TIME");
+  add("freeze", "Keep what is known of a target's health as it is. Kept over restarts",
+      "holdfast target freeze openai");
+  add("restore", "Undo drain and freeze", "holdfast target restore openai");
+}
+
 void add_help(CLI::App& app, Arguments& into) {
   CLI::App* help = add_verb(app, "help", "Explain a verb", "holdfast help config check");
   help->add_option("VERB", into.help_verbs, "the verb's words; none: all verbs")->type_name("VERB");
@@ -139,6 +160,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   add_alerts(*app, into);
   add_route(*app, into);
   add_prices(*app, into);
+  add_target(*app, into);
   add_verb(*app, "version", "Print the version", "holdfast version --json")
       ->add_flag("--json", into.json, "print it as JSON");
   add_verb(*app, "completion", "Print the completion script of a shell",

@@ -17,6 +17,8 @@ struct Arguments {  // what the command line sets
   std::string alerts_path;  // likewise
   bool json = false;
   std::string shell;
+  std::string admin = "http://127.0.0.1:8081";  // a running gateway's administration
+  std::string target, duration;                 // of holdfast target
   std::vector<std::string> help_verbs;
   bool markdown = false;
 };

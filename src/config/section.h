@@ -25,6 +25,12 @@ struct Choice {
   E value;
 };
 
+// A secret with the reference that named it, which may be shown.
+struct NamedSecret {
+  std::string reference;  // env:NAME, file:PATH
+  Secret value;
+};
+
 class Section;
 
 // One reading of a whole document. Used by one thread.
@@ -105,6 +111,8 @@ class Section {
   bool listen(std::string_view key, ListenAddress& into, std::string_view about);
   // env:NAME or file:PATH, resolved; blocks on the disk.
   bool secret(std::string_view key, Secret& into, std::string_view about);
+  // A list of them, each named once.
+  bool secrets(std::string_view key, std::vector<NamedSecret>& into, std::string_view about);
 
   // A map of keys that are known.
   void section(std::string_view key, std::string_view about,

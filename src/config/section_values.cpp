@@ -177,4 +177,38 @@ bool Section::secret(std::string_view key, Secret& into, std::string_view about)
   into = std::move(value->value);
   return true;
 }
+
+bool Section::secrets(std::string_view key, std::vector<NamedSecret>& into,
+                      std::string_view about) {
+  const Entry* entry = take(key, "list of secrets: env:NAME or file:PATH", {}, about);
+  if (entry == nullptr || entry->value->type == Node::Type::null) return false;
+  if (entry->value->type != Node::Type::list) {
+    wrong(*entry->value, key, "must be a list", "write it as in [env:FIRST, env:SECOND]");
+    return false;
+  }
+  into.clear();
+  bool right = true;
+  for (std::size_t i = 0; i < entry->value->items.size(); ++i) {
+    const Node& item = *entry->value->items[i];
+    if (item.type == Node::Type::broken) continue;
+    const std::string at = fmt::format("{}[{}]", key, i);
+    if (item.type != Node::Type::text) {
+      wrong(item, at, "must be text", {}, "env:NAME, file:PATH");
+      right = false;
+      continue;
+    }
+    Result<ResolvedSecret> value =
+        resolve_secret(item.text, document()->folder, document()->environment);
+    const bool twice = std::ranges::find(into, item.text, &NamedSecret::reference) != into.end();
+    if (!value || twice) {
+      wrong(item, at, twice ? "is named twice" : std::move(value.error().detail), {},
+            twice ? "" : "env:NAME, file:PATH");
+      right = false;
+      continue;
+    }
+    if (!value->warning.empty()) warn(at, std::move(value->warning));
+    into.push_back({item.text, std::move(value->value)});
+  }
+  return right;
+}
 }  // namespace holdfast::config

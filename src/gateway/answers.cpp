@@ -137,8 +137,8 @@ Refusal refuse(const dialect::RequestProblem& problem) {
 
 Refusal no_target_answered(std::span<const FailedAttempt> attempts,
                            std::optional<milliseconds> cooled_in) {
-  if (attempts.empty() && !cooled_in)  // last_resort: refuse
-    return refuse(503, "every target is out after failures, and none is tried as the last resort",
+  if (attempts.empty() && !cooled_in)  // last_resort: refuse, or an operator's doing
+    return refuse(503, "every target is out after failures, or taken out by an operator",
                   error_type(503), "no_target_available");
   if (attempts.empty()) {
     Refusal refusal =

@@ -147,7 +147,7 @@ Task<bool> Attempt::reach_engine(provider::Destination& destination) {
 Task<void> Attempt::call(bool fresh) {
   provider::Destination destination{.authority = provider_.authority,
                                     .path = provider_.path,
-                                    .key = provider_.key.reveal(),
+                                    .key = own_key().reveal(),
                                     .now_us = state_.parts.clock.wall_us(),
                                     .attempt_id = state_.request_id};
   const net::Origin* origin = &provider_.origin;

@@ -24,6 +24,7 @@ struct Outcome {
   bool answered = false;      // the client has the whole answer
   bool error_event_sent = false;
   bool forgotten = false;  // the provider has lost the response that the request goes on from
+  bool next_key = false;   // another key of the same provider is to be tried
   dialect::Usage usage;
   std::int64_t first_content_us = -1;  // since the attempt's start
   std::uint64_t bytes_sent = 0, bytes_received = 0;
@@ -50,6 +51,7 @@ class Attempt {
   dialect::AnswerFacts judge_answer(std::string_view body, std::string& translated);
   std::shared_ptr<const vault::Credential> find_credential();
   void report_refused() const;
+  const Secret& own_key() const { return candidate_.key ? candidate_.key->key : provider_.key; }
   std::string scrubbed(std::string text) const;
   std::optional<std::string> presentable(const std::string& error) const;
   std::unique_ptr<StreamTaker> make_taker();

@@ -41,7 +41,7 @@ std::string unescaped(std::string_view json) {
 
 // What an upstream says, without what it was sent to prove ourselves with.
 std::string Attempt::scrubbed(std::string text) const {
-  text = without(std::move(text), provider_.key.reveal());
+  text = without(std::move(text), own_key().reveal());
   if (engine_) text = without(std::move(text), engine_->key.reveal());
   if (!credential_) return text;
   text = without(std::move(text), credential_->token.reveal());

@@ -77,8 +77,11 @@ std::unique_ptr<StreamTaker> Attempt::make_taker() {
 // Notes what the taker has seen; false when the stream has failed by it.
 bool Attempt::took(bool fine) {
   if (taking_.usage.given()) outcome_.usage = taking_.usage;
-  if (taking_.content && outcome_.first_content_us < 0)
+  if (taking_.content && outcome_.first_content_us < 0) {
     outcome_.first_content_us = since_start_us();
+    state_.parts.health.took_first_content(candidate_.index, state_.parts.clock.now(),
+                                           outcome_.first_content_us);
+  }
   // A call whose arguments wait until they are whole commits nothing yet: another target may
   // answer.
   outcome_.committed = outcome_.committed || (taking_.content && !out_.empty());

@@ -54,6 +54,8 @@ Task<void> Attempt::read_whole() {
   }
   if (!candidate_.passes) body = translated;
   outcome_.first_content_us = since_start_us();
+  state_.parts.health.took_whole(candidate_.index, state_.parts.clock.now(),
+                                 outcome_.first_content_us, outcome_.usage.tokens_out);
   net::AnswerHeaders headers = answer_headers();
   headers.add("content-type",
               candidate_.passes && !content_type_.empty() ? content_type_ : "application/json");

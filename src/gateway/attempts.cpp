@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gateway/facts.h"
+#include "gateway/key_choice.h"
 #include "gateway/target_permit.h"
 #include "net/signal.h"
 
@@ -44,6 +45,7 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
     std::optional<TargetPermit> permit = TargetPermit::take(state_, *candidate);
     if (!permit) {
       parts_.health.not_tried(candidate->index);
+      if (candidate->key != nullptr) parts_.health.not_tried(candidate->key->index);
       candidate = co_await next_candidate(plan, fitting);
       continue;
     }
@@ -59,18 +61,19 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
       state_.failed.pop_back();  // it is asked again
       continue;
     }
-    const auto next = plan.failed(candidate->position,
-                                  {.failure = outcome.failure, .stale = ended_idle(outcome)});
+    const auto next = plan.failed(candidate->position, {.failure = outcome.failure,
+                                                        .stale = ended_idle(outcome),
+                                                        .another_credential = outcome.next_key});
     if (next == routing::Next::next_target &&
         routing::after_failure(outcome.failure, false) == routing::Next::give_up)
       parts_.counters.target(candidate->index)
           .failovers[static_cast<std::size_t>(outcome.failure)]
           .add();  // by this model's rules; the others are counted with their attempt
     if (next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
-    fresh = next == routing::Next::same_target;
+    fresh = next == routing::Next::same_target && !outcome.next_key;
     if (fresh)
       state_.failed.pop_back();  // not the target's fault, and it is asked again
-    else
+    else if (next != routing::Next::same_target)
       candidate = co_await next_candidate(plan, fitting);
   }
   if (state_.exchange.client_left()) co_return std::nullopt;
@@ -88,7 +91,13 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
 
 Task<Candidate*> Attempts::next_candidate(routing::Plan& plan, std::vector<Candidate>& fitting) {
   std::optional<std::size_t> position = plan.next(parts_.clock.now());
-  while (!position) {
+  while (true) {
+    if (position) {
+      const auto found = std::ranges::find(fitting, *position, &Candidate::position);
+      if (choose_key_of(*found)) co_return &*found;
+      position = plan.next(parts_.clock.now());
+      continue;
+    }
     const auto until = plan.wait_until(parts_.clock.now(), state_.deadline);
     if (!until || state_.stopping || state_.exchange.client_left()) co_return nullptr;
     net::Signal left(parts_.loop, parts_.watchdog);
@@ -98,8 +107,38 @@ Task<Candidate*> Attempts::next_candidate(routing::Plan& plan, std::vector<Candi
     if (waited || state_.exchange.client_left()) co_return nullptr;
     position = plan.next(parts_.clock.now());
   }
-  const auto found = std::ranges::find(fitting, *position, &Candidate::position);
-  co_return &*found;
+}
+
+bool Attempts::choose_key_of(Candidate& candidate) {
+  const MonoTime now = parts_.clock.now();
+  candidate.keys_tried = 0;
+  if (choose_key(candidate, parts_.health, now) == KeyChoice::chosen) return true;
+  parts_.health.not_tried(candidate.index);
+  // No other request need look here until the first of them is back.
+  if (const auto soonest = soonest_key(*candidate.target->provider, parts_.health, now))
+    parts_.health.cool(candidate.index, *soonest);
+  return false;
+}
+
+// Tells the health of the key that was used, and looks for another when the fault is the key's.
+void Attempts::note_key(Candidate& candidate, Outcome& outcome) {
+  if (candidate.key == nullptr) return;
+  const MonoTime now = parts_.clock.now();
+  const std::size_t key = candidate.key->index;
+  if (outcome.failure == FailureClass::none) return parts_.health.succeeded(key, now);
+  if (!blames_key(outcome.failure)) return parts_.health.undecided(key);
+  parts_.health.failed(key, outcome.failure, outcome.status, now, parts_.clock.wall_us(),
+                       outcome.retry_after);
+  parts_.on_failure({state_.request_id, state_.model->name, candidate.target->provider->name,
+                     candidate.target->model,
+                     fmt::format("{}; the key was {}", outcome.detail, candidate.key->name),
+                     outcome.failure, outcome.status, parts_.clock.wall_us()});
+  if (now < state_.deadline)
+    outcome.next_key = choose_key(candidate, parts_.health, now) == KeyChoice::chosen;
+  // The target is back with the first of its keys.
+  const auto soonest = soonest_key(*candidate.target->provider, parts_.health, now);
+  if (soonest && outcome.failure == FailureClass::rate_limited)
+    outcome.retry_after = duration_cast<std::chrono::milliseconds>(*soonest - now);
 }
 
 Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
@@ -124,8 +163,9 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
   Attempt attempt(state_, candidate);
   Outcome outcome = co_await attempt.run(fresh);
   const auto took_us = duration_cast<microseconds>(parts_.clock.now() - began).count();
+  note_key(candidate, outcome);
   if (outcome.failure == FailureClass::none)
-    parts_.health.succeeded(index);
+    parts_.health.succeeded(index, parts_.clock.now());
   else
     note_failure(target, index, outcome);
   note_pace(index, outcome, took_us);
@@ -135,7 +175,8 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
 
 void Attempts::note_failure(const routing::Target& target, std::size_t index,
                             const Outcome& outcome) {
-  const bool blamed = routing::blames_target(outcome.failure) && !ended_idle(outcome);
+  const bool blamed =
+      routing::blames_target(outcome.failure) && !ended_idle(outcome) && !outcome.next_key;
   if (blamed)
     parts_.health.failed(index, outcome.failure, outcome.status, parts_.clock.now(),
                          parts_.clock.wall_us(), outcome.retry_after);
@@ -200,7 +241,7 @@ void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Ou
                                  outcome.usage.tokens_cached, outcome.usage.tokens_reasoning};
   for (std::size_t kind = 0; kind < std::size(tokens); ++kind)
     if (tokens[kind] > 0) counts.tokens[kind].add(static_cast<std::uint64_t>(tokens[kind]));
-  if (outcome.failure != FailureClass::none && !outcome.committed &&
+  if (outcome.failure != FailureClass::none && !outcome.committed && !outcome.next_key &&
       routing::after_failure(outcome.failure, ended_idle(outcome)) == routing::Next::next_target)
     counts.failovers[static_cast<std::size_t>(outcome.failure)].add();
   parts_.counters.upstream_sent_bytes.add(outcome.bytes_sent);

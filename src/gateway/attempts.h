@@ -20,6 +20,9 @@ class Attempts {
  private:
   // The candidate to try now; null: none is left. May wait for one that cools down.
   Task<Candidate*> next_candidate(routing::Plan& plan, std::vector<Candidate>& fitting);
+  // Chooses the candidate's key; false: none of its keys may be used now.
+  bool choose_key_of(Candidate& candidate);
+  void note_key(Candidate& candidate, Outcome& outcome);
   Task<Outcome> attempt_one(Candidate& candidate, bool fresh);
   void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome);
   void note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us);

@@ -221,7 +221,7 @@ std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& 
   for (std::size_t i = 0; i < model.targets.size(); ++i) {
     const routing::Target& target = model.targets[i];
     if (!same_space(model, target, incoming)) continue;
-    Candidate one{&target, model.indices[i], i, passes(target, incoming), {}, {}};
+    Candidate one{&target, model.indices[i], i, passes(target, incoming), {}, {}, nullptr, 0};
     if (!one.passes) {
       if (!translatable(incoming)) {
         if (!refused) refused = cannot_serve(incoming, target);

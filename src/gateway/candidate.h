@@ -17,8 +17,11 @@ struct Candidate {
   bool passes = false;                          // the client's bytes go on in its own dialect
   std::vector<dialect::Loss> losses;            // what it cannot express of the request
   std::optional<dialect::WireRequest> written;  // as it is asked; taken by the first attempt
-  bool loses() const;                           // something that is not harmless
-  std::string dropped() const;                  // their fields, for x-holdfast-dropped; empty: none
+  // The key of the next attempt, where the provider has several (key_choice.h); null: it has not.
+  const routing::Credential* key = nullptr;
+  std::uint32_t keys_tried = 0;  // bits by their place
+  bool loses() const;            // something that is not harmless
+  std::string dropped() const;   // their fields, for x-holdfast-dropped; empty: none
 };
 
 // The targets of `model` that can serve the request, in the order of the configuration.

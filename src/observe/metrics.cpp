@@ -70,7 +70,17 @@ constexpr std::array<Description, metric_count> table = {{
      "Requests for models with a cache, by what became of them; stored: answers that were kept."},
     {breaker_state, "holdfast_breaker_state", gauge, "provider,model",
      "0: the target is used; 1: it is left out; 2: one request tries it; 3: it waits out "
-     "Retry-After."},
+     "Retry-After; 4: an operator has taken it out."},
+    {target_frozen, "holdfast_target_frozen", gauge, "provider,model",
+     "1: an operator has frozen what is known of its health."},
+    {usual_first_content, "holdfast_usual_first_content_seconds", gauge, "provider,model",
+     "Time to the first content of streams that the target usually takes: what slow answers are "
+     "held against; 0: not known yet."},
+    {credential_state, "holdfast_credential_state", gauge, "provider,credential",
+     "Of providers with several keys: 0: it is used; 1: it is left out; 2: one request tries it; "
+     "3: it waits out Retry-After."},
+    {probes, "holdfast_probes_total", counter, "provider,model,failure",
+     "Probes of targets that were out, by failure class; none: the target is back."},
     {engine_ready, "holdfast_engine_ready", gauge, "provider",
      "1: the local engine answers; 0: it does not run, or loads its model."},
     {engine_time_to_ready, "holdfast_engine_time_to_ready_seconds", gauge, "provider",

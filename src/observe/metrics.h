@@ -40,6 +40,10 @@ enum class Metric : std::uint8_t {
   cache_requests,
   // Asked for at each scrape: Registry::provide.
   breaker_state,
+  target_frozen,
+  usual_first_content,
+  credential_state,
+  probes,
   engine_ready,
   engine_time_to_ready,
   engine_restarts,

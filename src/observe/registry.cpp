@@ -1,5 +1,7 @@
 #include "observe/registry.h"
 
+#include <algorithm>
+
 namespace holdfast::observe {
 
 Registry::Registry(std::string version) : version_(std::move(version)) {}
@@ -42,6 +44,17 @@ std::size_t Registry::service_index(std::string_view model, std::string_view ser
 std::vector<ServiceName> Registry::services() const {
   const std::scoped_lock lock(mutex_);
   return services_;
+}
+
+std::size_t Registry::credential_index(std::string_view provider, std::string_view which,
+                                       std::size_t most) {
+  const std::scoped_lock lock(mutex_);
+  std::pair key{std::string(provider), std::string(which)};
+  const auto known = credential_indexes_.find(key);
+  if (known != credential_indexes_.end()) return known->second;
+  const std::size_t next = std::min(credential_indexes_.size(), most);
+  if (next < most) credential_indexes_.emplace(std::move(key), next);
+  return next;
 }
 
 std::vector<TargetName> Registry::targets() const {

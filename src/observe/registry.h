@@ -44,6 +44,10 @@ class Registry {  // thread-safe
   // The same for the requests of a service for a logical model.
   std::size_t service_index(std::string_view model, std::string_view service);
   std::vector<ServiceName> services() const;
+  // The number of one of several keys of a provider: the same for the same key, whatever its place
+  // in the file, never given away again. Beyond `most`, all share the last.
+  //   which   tells the key from others without holding it
+  std::size_t credential_index(std::string_view provider, std::string_view which, std::size_t most);
 
   // Names who tells `metric` at each scrape, on the scraping thread; replaces an earlier one.
   // An empty answer leaves the metric out.
@@ -87,7 +91,7 @@ class Registry {  // thread-safe
   std::vector<std::unique_ptr<ThreadCounters>> threads_;
   std::vector<TargetName> targets_;
   std::vector<ServiceName> services_;
-  Names target_indexes_, service_indexes_;
+  Names target_indexes_, service_indexes_, credential_indexes_;
   std::map<Metric, Provide> providers_;
 };
 

@@ -63,6 +63,14 @@ Outgoing post(const Destination& destination, std::string_view path, dialect::Wi
   return {std::move(out), std::move(body)};
 }
 
+std::string get(const Destination& destination, std::string_view path,
+                std::string_view authorization) {
+  return fmt::format(
+      "GET {}{} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
+      "User-Agent: holdfast\r\nX-Request-Id: {}\r\n{}\r\n",
+      destination.path, path, destination.authority, destination.attempt_id, authorization);
+}
+
 std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "application/json"; }
 
 std::string bearer(const Destination& destination) {

@@ -87,6 +87,9 @@ struct Adapter {
   virtual Result<dialect::EmbedResponse> read_embed(std::string_view body) const;
   // Whether it takes /rerank below its base URL, in the shape of Cohere and Jina.
   virtual bool reranks() const { return false; }
+  // The head of a request for its list of models, which costs nothing and needs the key; empty:
+  // there is no such list.
+  virtual std::string list_models(const Destination& /*destination*/) const { return {}; }
   // Whether `destination` has what it needs to prove itself; else why not, for the operator.
   virtual std::string_view lacks(const Destination& /*destination*/) const { return {}; }
 
@@ -111,6 +114,9 @@ struct Adapter {
 //   authorization   header lines, each ended by CR LF
 Outgoing post(const Destination& destination, std::string_view path, dialect::WireText body,
               std::string_view accept, std::string_view authorization);
+// The head of a GET; the same otherwise.
+std::string get(const Destination& destination, std::string_view path,
+                std::string_view authorization);
 // What is asked for: server-sent events, or a whole answer.
 std::string_view accepted(bool stream);
 // The header line of a bearer token; empty: the destination has no key.

@@ -1,5 +1,6 @@
 #include "provider/settings.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/limits.h"
 #include "config/proxy.h"
 #include "config/section.h"
 #include "net/tls_context.h"
@@ -114,12 +116,29 @@ vault::AuthOffer auth_offer(const Settings& settings) {
   return offer;
 }
 
+// `keys`: several, of which the first that is well is used.
+void read_keys(Section& section, Settings& settings) {
+  section.secrets("keys", settings.keys,
+                  "several keys in place of one: the first that is well is used, the next when it "
+                  "is refused, unpaid or over its limit");
+  if (!section.has("keys")) return;
+  if (section.has("key")) section.problem("keys", "stands beside key", "remove one of the two");
+  if (settings.keys.size() > limits::credentials_per_provider)
+    section.problem("keys", fmt::format("more than {} keys", limits::credentials_per_provider));
+  if (settings.keys.size() != 1) return;
+  settings.key = std::move(settings.keys.front().value);  // one key is one key
+  settings.keys.clear();
+}
+
 void read_remote(Section& section, Settings& settings, bool kind_known) {
   section.secret("key", settings.key, "its API key; required by most kinds");
+  read_keys(section, settings);
   settings.auth = vault::read_auth(section, auth_offer(settings));
-  if (settings.auth && section.has("key"))
-    section.problem("key", "stands beside auth, which is in its place", "remove one of the two");
-  if (kind_known && settings.kind->key_needed && !settings.auth && section.document() != nullptr)
+  for (const std::string_view key : {"key", "keys"})
+    if (settings.auth && section.has(key))
+      section.problem(key, "stands beside auth, which is in its place", "remove one of the two");
+  if (kind_known && settings.kind->key_needed && !settings.auth && !section.has("keys") &&
+      section.document() != nullptr)
     section.require("key", "say where its API key is, as in key: env:OPENAI_API_KEY");
   section.choice("network", settings.private_network, networks,
                  "private: its address may be in a private range; on loopback it always may");
@@ -133,6 +152,10 @@ void read_remote(Section& section, Settings& settings, bool kind_known) {
       section.problem("ca_file", "has no certificate that can be read", "name a PEM file");
   }
   read_base_url(section, settings, kind_known);
+  read_probe(section, settings.probe);
+  if (settings.probe.kind == ProbeKind::completion && settings.auth)
+    section.problem("probe.kind", "completions are probed with a key, not with auth",
+                    "write kind: none");
   section.choice("usage", settings.usage, usages,
                  "whether streams are asked for their usage; some refuse the field");
 }
@@ -206,6 +229,7 @@ void read_provider(Section& section, Settings& settings) {
   read_timeouts(section, settings.timeouts, "deadlines of one attempt");
   config::read_limits(section, settings.limits,
                       "how much it may be asked; beyond, its targets are passed over");
+  read_health(section, settings.health);
   section.when(!known || local, "kind: llama_cpp",
                [&] { read_engine(section, settings.engine, known && local); });
 }

@@ -9,11 +9,14 @@
 
 #include "base/secret.h"
 #include "config/limit_settings.h"
+#include "config/section.h"
 #include "net/origin.h"
+#include "provider/health_settings.h"
+#include "provider/probe_settings.h"
 #include "vault/settings.h"
 
-namespace holdfast::config {
-class Section;
+namespace holdfast::limits {
+inline constexpr std::size_t credentials_per_provider = 16;
 }
 
 namespace holdfast::provider {
@@ -60,13 +63,17 @@ struct Settings {
   net::BaseUrl base;           // local engines: set by the engine
   std::string usual_url;       // set by kinds whose URL depends on their own keys; else the kind's
   Secret key;                  // empty: no Authorization header
-  std::string organization;    // openai: OpenAI-Organization
-  std::string project;         // openai: OpenAI-Project
+  // Several keys, in the order in which they are used; empty: `key` is the only one.
+  std::vector<config::NamedSecret> keys;
+  std::string organization;         // openai: OpenAI-Organization
+  std::string project;              // openai: OpenAI-Project
   std::string owner, host, region;  // whose model, on whose machines, where; free words
   bool private_network = false;     // network: private -- the address may be in a private range
   UsageAsk usage = UsageAsk::ask;
   Timeouts timeouts;
   config::LimitSettings limits;  // of all its targets together
+  HealthSettings health;
+  ProbeSettings probe;
   std::shared_ptr<const OwnSettings> own;
   std::optional<vault::AuthSettings> auth;  // short-lived credentials in place of `key`
   EngineSettings engine;                    // local engines only

@@ -14,6 +14,8 @@ PassedOver reason_of(std::uint32_t bit, std::uint32_t permitted, std::uint32_t o
       return PassedOver::cooling;
     case BreakerState::open:
       return last_resort ? PassedOver::no : PassedOver::open;
+    case BreakerState::maintenance:
+      return PassedOver::maintenance;
     case BreakerState::closed:
     case BreakerState::half_open:
       return PassedOver::no;

@@ -9,7 +9,8 @@ namespace {
 static_assert(limits::targets_per_model <= 32, "a plan keeps a bit per target");
 
 constexpr std::array<std::string_view, passed_over_count> reasons = {
-    "no", "region", "unfit", "condition", "context_window", "same_provider", "cooling", "open"};
+    "no",      "region", "unfit",      "condition", "context_window", "same_provider",
+    "cooling", "open",   "maintenance"};
 
 // Those that lose nothing first, else as they stand.
 void lossless_first(Order& order, std::uint32_t lossy) {
@@ -66,6 +67,7 @@ std::optional<std::size_t> Plan::next(MonoTime now) {
         if (!open) open = position;
         break;
       case Admission::cooling:
+      case Admission::maintenance:
         break;
     }
   }
@@ -91,7 +93,8 @@ Next Plan::failed(std::size_t position, const Failed& how) {
   if (how.failure == FailureClass::content_filter && route_.next_on_content_filter)
     return leave_out(refusing_, [&](const Leaf& leaf) { return leaf.provider == failed.provider; });
   if (how.another_credential &&
-      (how.failure == FailureClass::revoked || how.failure == FailureClass::unpaid))
+      (how.failure == FailureClass::revoked || how.failure == FailureClass::unpaid ||
+       how.failure == FailureClass::rate_limited))
     return Next::same_target;
   return after_failure(how.failure, how.stale);
 }
@@ -130,6 +133,8 @@ PassedOver Plan::passed_over(std::size_t position, MonoTime now) const {
       return PassedOver::cooling;
     case BreakerState::open:
       return PassedOver::open;
+    case BreakerState::maintenance:
+      return PassedOver::maintenance;
     case BreakerState::closed:
     case BreakerState::half_open:
       break;

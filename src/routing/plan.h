@@ -42,8 +42,9 @@ enum class PassedOver : std::uint8_t {
   same_provider,   // a target of its provider has refused the content
   cooling,         // out until the time that its provider asked for
   open,            // its breaker is open
+  maintenance,     // an operator has taken it out
 };
-inline constexpr std::size_t passed_over_count = 8;
+inline constexpr std::size_t passed_over_count = 9;
 std::string_view to_string(PassedOver reason);
 
 // One request's way through its targets: those that are well in the order of the policies, then, as

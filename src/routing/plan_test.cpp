@@ -27,7 +27,7 @@ TEST_F(Pool, ARefusedConnectionPutsATargetLastForASecond) {
   EXPECT_EQ(health->view(0, clock.now()).state, BreakerState::half_open);
   EXPECT_EQ(order(), (Order{0, 1, 2})) << "one request probes it";
   EXPECT_EQ(order(), (Order{1, 2, 0})) << "and only one";
-  health->succeeded(0);
+  health->succeeded(0, clock.now());
   EXPECT_EQ(order(), (Order{0, 1, 2}));
 }
 
@@ -42,7 +42,7 @@ TEST_F(Pool, ANewCredentialIsTriedAtOnceButOnce) {
   health->credential_changed(0, clock.now());
   EXPECT_EQ(order(), (Order{2, 0, 1})) << "the credential was not at fault";
   clock.advance(61s);
-  health->succeeded(0);
+  health->succeeded(0, clock.now());
   fail(0, FailureClass::revoked);
   health->credential_changed(0, clock.now());
   EXPECT_EQ(order().front(), 0U);
@@ -62,7 +62,7 @@ TEST_F(Pool, FailedProbesDoubleTheTime) {
 TEST_F(Pool, OtherFailuresCountToThreeInARow) {
   fail(0, FailureClass::server_error);
   fail(0, FailureClass::server_error);
-  health->succeeded(0);
+  health->succeeded(0, clock.now());
   fail(0, FailureClass::server_error);
   fail(0, FailureClass::stall);
   EXPECT_EQ(order(), (Order{0, 1, 2}));
@@ -159,7 +159,8 @@ TEST_F(Causes, RefusedContentGoesToAnotherProviderIfTheModelSaysSo) {
 }
 
 TEST_F(Causes, AnotherCredentialIsTriedBeforeAnotherTarget) {
-  for (const FailureClass failure : {FailureClass::revoked, FailureClass::unpaid}) {
+  for (const FailureClass failure :
+       {FailureClass::revoked, FailureClass::unpaid, FailureClass::rate_limited}) {
     EXPECT_EQ(after(windows(), {.failure = failure, .another_credential = true}).first,
               Next::same_target);
     EXPECT_EQ(after(windows(), {.failure = failure}).first, Next::next_target);

@@ -19,6 +19,13 @@
 
 namespace holdfast::routing {
 
+// One of several keys of a provider.
+struct Credential {
+  std::string name;  // its reference, as in env:OPENAI_KEY_2; never the secret
+  Secret key;
+  std::uint16_t index = 0;  // in the table of health
+};
+
 struct Provider {
   std::string name;
   const provider::Kind* kind = nullptr;
@@ -28,6 +35,9 @@ struct Provider {
   std::string authority;  // the value of Host
   std::string path;       // of the base URL
   Secret key;
+  std::vector<Credential> credentials;  // in their order, when there are several; else empty
+  provider::HealthSettings health;
+  provider::ProbeSettings probe;
   bool short_lived = false;  // proves itself with a credential that is fetched, not with `key`
   std::shared_ptr<engine::Engine> engine;  // local engines only; it has its own endpoint and key
   std::unique_ptr<const Limit> limit;      // null: none

@@ -6,6 +6,10 @@
 #include "dialect/json_scan.h"
 #include "net/url.h"
 
+namespace holdfast::limits {
+inline constexpr std::size_t admin_body_bytes = 65'536;
+}
+
 namespace holdfast::server {
 namespace {
 
@@ -39,7 +43,8 @@ void add_safety_headers(net::AnswerHeaders& headers) {
   headers.add("cache-control", "no-store");
 }
 
-AdminAnswer choose(AdminState& state, const net::RequestHead& head) {
+// Why the request is refused before anything is looked at; nothing: it is not.
+std::optional<AdminAnswer> refuse_foreign(const net::RequestHead& head) {
   // It is open to whoever can connect to loopback: a page in somebody's browser must not be among
   // them.
   if (!net::is_loopback_host(net::host_of(head.host)))
@@ -47,13 +52,13 @@ AdminAnswer choose(AdminState& state, const net::RequestHead& head) {
   if (const auto origin = head.headers.find("origin");
       origin && *origin != std::string("http://").append(head.host))
     return admin_problem(403, "origin_not_allowed", "requests from other origins are refused");
-  const AdminRoute* route = find_route(head.path());
-  if (route == nullptr)
-    return admin_problem(404, "unknown_path",
-                         "unknown path; /openapi.json describes those there are");
-  if (head.method != net::Method::get && head.method != net::Method::head)
-    return admin_problem(405, "method_not_allowed", "this path takes GET and HEAD");
-  return route->answer(state, read_query(head.query()));
+  return std::nullopt;
+}
+
+// A form of a page cannot send this media type without asking first, and nobody is answered yes.
+bool is_json(const net::RequestHead& head) {
+  const std::string_view type = head.headers.find("content-type").value_or("");
+  return net::same_name(type.substr(0, type.find(';')), "application/json");
 }
 
 }  // namespace
@@ -64,11 +69,37 @@ AdminAnswer admin_problem(int status, std::string_view code, std::string_view me
                       dialect::quote_json_string(message))};
 }
 
+Task<AdminAnswer> AdminHandler::act(const AdminRoute& route, net::Exchange& exchange) {
+  if (!is_json(exchange.head()))
+    co_return admin_problem(415, "unsupported_media_type", "send content-type: application/json");
+  const auto body = co_await exchange.read_body(limits::admin_body_bytes);
+  if (!body) co_return admin_problem(body.error().status, "bad_body", body.error().detail);
+  co_return route.act(state_, *body);
+}
+
 Task<void> AdminHandler::handle(net::Exchange& exchange) {
-  const AdminAnswer answer = choose(state_, exchange.head());
+  const net::RequestHead& head = exchange.head();
+  const AdminRoute* route = find_route(head.path());
+  const bool reads = head.method == net::Method::get || head.method == net::Method::head;
+  const bool takes_post = route != nullptr && route->act != nullptr;
+  AdminAnswer answer;
+  if (auto refused = refuse_foreign(head)) {
+    answer = std::move(*refused);
+  } else if (route == nullptr) {
+    answer =
+        admin_problem(404, "unknown_path", "unknown path; /openapi.json describes those there are");
+  } else if (reads) {
+    answer = route->answer(state_, read_query(head.query()));
+  } else if (takes_post && head.method == net::Method::post) {
+    answer = co_await act(*route, exchange);
+  } else {
+    answer = admin_problem(
+        405, "method_not_allowed",
+        takes_post ? "this path takes GET, HEAD and POST" : "this path takes GET and HEAD");
+  }
   net::AnswerHeaders headers;
   headers.add("content-type", answer.content_type);
-  if (answer.status == 405) headers.add("allow", "GET, HEAD");
+  if (answer.status == 405) headers.add("allow", takes_post ? "GET, HEAD, POST" : "GET, HEAD");
   add_safety_headers(headers);
   auto sent = co_await exchange.answer(answer.status, headers, answer.body);
   (void)sent;

@@ -19,6 +19,7 @@
 #include "routing/load.h"
 #include "routing/snapshot.h"
 #include "server/failure_log.h"
+#include "server/operator_state.h"
 #include "server/settings.h"
 
 namespace holdfast::server {
@@ -32,9 +33,10 @@ struct AdminState {
   observe::Registry& registry;
   const records::Drain& drain;
   const responses::Keeper* responses;  // null: none are kept
-  const routing::HealthTable& health;
+  routing::HealthTable& health;
   const routing::LoadTable& load;
   FailureLog& failures;
+  OperatorState& operators;
   std::string state_dir;
   std::string version;
   std::int64_t started_us = 0;
@@ -61,6 +63,8 @@ struct AdminAnswer {
 struct AdminRoute {
   std::string_view path;
   AdminAnswer (*answer)(AdminState&, const QueryFields&);
+  // What a POST of JSON does; null: the path takes none.
+  AdminAnswer (*act)(AdminState&, std::string_view body) = nullptr;
 };
 std::span<const AdminRoute> admin_routes();
 // The description of the interface that the server serves at /openapi.json.
@@ -76,6 +80,7 @@ class AdminHandler final : public net::Handler {
   std::string problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) override;
 
  private:
+  Task<AdminAnswer> act(const AdminRoute& route, net::Exchange& exchange);
   AdminState& state_;
 };
 

@@ -41,6 +41,8 @@ std::string_view about(PassedOver reason) {
       return "waits out the time that its provider asked for";
     case PassedOver::open:
       return "its breaker is open, and last_resort is refuse";
+    case PassedOver::maintenance:
+      return "an operator has taken it out";
   }
   return {};
 }

@@ -13,6 +13,7 @@
 #include "server/prices.h"
 #include "server/route_explain.h"
 #include "server/status.h"
+#include "server/target_actions.h"
 
 namespace holdfast::server {
 namespace {
@@ -57,6 +58,10 @@ AdminAnswer answer_providers(AdminState& state, const QueryFields&) {
 
 AdminAnswer answer_alerts(AdminState& state, const QueryFields&) {
   return answer_json(state.alerts->to_json());
+}
+
+AdminAnswer answer_targets(AdminState& state, const QueryFields&) {
+  return answer_json(targets_json(state));
 }
 
 // Reads a field into `out`; false when it is there and is not what it must be.
@@ -166,6 +171,7 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/requests", answer_requests},
     {"/api/v1/prices", answer_prices},
     {"/api/v1/route/explain", answer_route_explain},
+    {"/api/v1/targets", answer_targets, act_on_target},
 };
 
 }  // namespace

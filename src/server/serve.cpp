@@ -14,9 +14,11 @@
 #include "gateway/answer_cache.h"
 #include "provider/kind.h"
 #include "responses/schema.h"
+#include "routing/pool_judge.h"
 #include "server/admin.h"
 #include "server/alerts.h"
 #include "server/credentials.h"
+#include "server/prober.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
 #include "store/state_lock.h"
@@ -100,12 +102,14 @@ class Server {
       : options_(std::move(options)),
         clock_(clock),
         registry_(HF_VERSION),
+        health_(entropy_seed()),
         cache_(settings.cache_size),
         engines_(options_.state_dir, clock),
         failures_(loop_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         rate_timer_(loop_),
         watchdog_(loop_, clock),
+        prober_(loop_, watchdog_, clock, health_, entropy_seed()),
         settings_(std::move(settings)) {}
 
   int run() {
@@ -115,6 +119,9 @@ class Server {
     if (!drain) return refuse_start(drain.error());
     drain_ = std::move(*drain);
     if (auto kept = open_responses(); !kept) return refuse_start(kept.error());
+    auto operators = OperatorState::open(options_.state_dir);
+    if (!operators) return refuse_start(operators.error());
+    operators_ = std::move(*operators);
     if (auto free = refuse_taken_port(settings_.applications); !free)
       return refuse_start(free.error());
     if (auto free = refuse_taken_port(settings_.administration); !free)
@@ -123,8 +130,9 @@ class Server {
     auto snapshot = compile(settings_, ++generation_, clock_.wall_us(), registry_, limits_,
                             [this](const provider::Settings& one) { return engines_.get(one); });
     admin_.emplace(AdminState{clock_, registry_, *drain_, responses_.get(), health_, load_,
-                              failures_, options_.state_dir, HF_VERSION, clock_.wall_us(), snapshot,
-                              settings_});
+                              failures_, *operators_, options_.state_dir, HF_VERSION,
+                              clock_.wall_us(), snapshot, settings_});
+    use_health(*snapshot);
     if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
     if (auto started = start_admin(); !started) return refuse_start(started.error());
     alerts_.emplace(loop_, watchdog_, clock_, registry_);
@@ -223,13 +231,20 @@ class Server {
                       [this] { return static_cast<double>(cache_.entries()); });
     registry_.provide(Metric::config_reload_failures,
                       [this] { return static_cast<double>(reload_failures_); });
-    registry_.provide(Metric::breaker_state, [this] {
+    provide_health(Metric::breaker_state,
+                   [](const routing::HealthView& view) { return static_cast<double>(view.state); });
+    provide_health(Metric::target_frozen,
+                   [](const routing::HealthView& view) { return view.frozen ? 1.0 : 0.0; });
+    provide_health(Metric::usual_first_content, [](const routing::HealthView& view) {
+      return std::max(0.0, view.usual_first_content_us / 1e6);
+    });
+    registry_.provide(Metric::probes, [this] { return prober_.samples(); });
+    registry_.provide(Metric::credential_state, [this] {
       std::vector<observe::Sample> samples;
-      const auto targets = registry_.targets();
-      samples.reserve(targets.size());
-      for (std::size_t i = 0; i < targets.size(); ++i)
-        samples.push_back({{targets[i].provider, targets[i].model},
-                           static_cast<double>(health_.view(i, clock_.now()).state)});
+      for (const auto& provider : admin_->snapshot->providers)
+        for (const routing::Credential& one : provider->credentials)
+          samples.push_back({{provider->name, one.name},
+                             static_cast<double>(health_.view(one.index, clock_.now()).state)});
       return samples;
     });
     provide_engine(Metric::engine_ready, [](const engine::EngineStatus& status) {
@@ -255,6 +270,18 @@ class Server {
     of(Metric::responses_lost, &responses::Totals::lost);
     of(Metric::responses_waiting, &responses::Totals::waiting);
     of(Metric::responses_waiting_bytes, &responses::Totals::waiting_bytes);
+  }
+
+  void provide_health(observe::Metric metric, double (*read)(const routing::HealthView&)) {
+    registry_.provide(metric, [this, read] {
+      std::vector<observe::Sample> samples;
+      const auto targets = registry_.targets();
+      samples.reserve(targets.size());
+      for (std::size_t i = 0; i < targets.size(); ++i)
+        samples.push_back(
+            {{targets[i].provider, targets[i].model}, read(health_.view(i, clock_.now()))});
+      return samples;
+    });
   }
 
   void provide_engine(observe::Metric metric, double (*read)(const engine::EngineStatus&)) {
@@ -302,6 +329,7 @@ class Server {
     const auto snapshot =
         compile(*loaded, ++generation_, clock_.wall_us(), registry_, limits_,
                 [this](const provider::Settings& one) { return engines_.get(one); });
+    use_health(*snapshot);
     credentials_->use(*loaded);  // first: what is no longer of a provider goes nowhere new with it
     for (const auto& worker : workers_) worker->use(snapshot);
     admin_->snapshot = snapshot;
@@ -312,6 +340,17 @@ class Server {
     cache_.set_max_bytes(loaded->cache_size);
     alerts_->use(loaded->alerts);
     log::info("configuration reloaded: generation {}", generation_);
+  }
+
+  // What the configuration and the operator say of its targets, before a request may meet them.
+  void use_health(const routing::Snapshot& snapshot) {
+    for (const auto& [name, model] : snapshot.models)
+      for (std::size_t i = 0; i < model.targets.size(); ++i)
+        health_.configure(model.indices[i], model.targets[i].provider->health);
+    for (const auto& provider : snapshot.providers)
+      for (const routing::Credential& one : provider->credentials)
+        health_.configure(one.index, provider->health);
+    operators_->apply(snapshot, health_, clock_);
   }
 
   void stop(int signal) {
@@ -332,6 +371,10 @@ class Server {
 
   void measure_rates() {
     admin_->last_rates = admin_->rates.update(clock_.now(), observe::summarize(registry_));
+    for (const auto& [name, model] : admin_->snapshot->models)
+      routing::judge_pool(health_, model.indices, clock_.now());
+    operators_->apply(*admin_->snapshot, health_, clock_);
+    prober_.tick(admin_->snapshot);
     engines_.reap();
     alerts_->tick();
     rate_timer_.expires_after(rate_interval);
@@ -342,6 +385,9 @@ class Server {
 
   int finish() {
     if (joiner_.joinable()) joiner_.join();
+    prober_.stop();
+    loop_.restart();
+    while (!prober_.idle()) loop_.run_one();
     credentials_.reset();
     if (responses_) {  // while there are loops, on which somebody may still have waited for it
       if (const auto kept = responses_->stop(); !kept)
@@ -368,11 +414,13 @@ class Server {
   routing::LocalLimitStore limits_;
   Engines engines_;
   FailureLog failures_;
+  std::optional<OperatorState> operators_;
   std::unique_ptr<records::Drain> drain_;
   std::unique_ptr<responses::Keeper> responses_;  // null: none are kept
   asio::signal_set signals_;
   asio::steady_timer rate_timer_;
   net::Watchdog watchdog_;
+  Prober prober_;
   Settings settings_;
   std::uint64_t generation_ = 0, reload_failures_ = 0;
   std::optional<AdminState> admin_;

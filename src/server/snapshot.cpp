@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "net/sigv4.h"
 #include "provider/kind.h"
 #include "server/prices.h"
 
@@ -37,11 +38,13 @@ bool counts_tokens(const std::vector<Owner>& owners) {
 
 std::shared_ptr<const routing::Provider> compile_provider(const provider::Settings& settings,
                                                           routing::LimitStore& limits,
-                                                          const EngineOf& engine_of) {
+                                                          const EngineOf& engine_of,
+                                                          observe::Registry& registry) {
   auto out = std::make_shared<routing::Provider>();
   out->name = settings.name;
   out->kind = settings.kind;
   out->limit = compile_limit(routing::LimitScope::provider, settings.name, settings.limits, limits);
+  out->health = settings.health;
   std::vector<std::string> extra_stop;
   if (settings.kind->local) {
     out->engine = engine_of(settings);
@@ -54,6 +57,13 @@ std::shared_ptr<const routing::Provider> compile_provider(const provider::Settin
     out->authority = out->origin.authority();
     out->path = settings.base.path;
     out->key = settings.key;
+    for (const config::NamedSecret& one : settings.keys) {
+      const std::string which = net::sha256_hex(one.value.reveal());
+      const auto index = routing::HealthTable::first_credential +
+                         registry.credential_index(settings.name, which, limits::credentials_total);
+      out->credentials.push_back({one.reference, one.value, static_cast<std::uint16_t>(index)});
+    }
+    out->probe = settings.probe;
     out->short_lived = settings.auth.has_value();
   }
   out->adapter = settings.kind->make(settings, extra_stop);
@@ -95,7 +105,7 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
   out->cors_origins = settings.cors_origins;
   std::map<std::string, std::shared_ptr<const routing::Provider>> by_name;
   for (const provider::Settings& one : settings.providers) {
-    by_name[one.name] = compile_provider(one, limits, engine_of);
+    by_name[one.name] = compile_provider(one, limits, engine_of, registry);
     out->providers.push_back(by_name[one.name]);
   }
   for (const routing::ModelSettings& one : settings.models) {

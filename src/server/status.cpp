@@ -16,20 +16,6 @@ namespace {
 namespace json = boost::json;
 using routing::BreakerState;
 
-std::string_view to_string(BreakerState state) {
-  switch (state) {
-    case BreakerState::closed:
-      return "closed";
-    case BreakerState::open:
-      return "open";
-    case BreakerState::half_open:
-      return "half_open";
-    case BreakerState::cooling:
-      return "cooling";
-  }
-  return "closed";
-}
-
 std::string_view to_string(engine::EngineState state) {
   switch (state) {
     case engine::EngineState::stopped:
@@ -55,6 +41,15 @@ std::int64_t to_wall_us(const AdminState& state, MonoTime moment) {
   return state.clock.wall_us() + ahead.count();
 }
 
+json::value until_json(const AdminState& state, const routing::HealthView& health) {
+  const bool waits = health.state == BreakerState::open || health.state == BreakerState::cooling ||
+                     health.state == BreakerState::maintenance;
+  if (!waits || health.until == MonoTime::max()) return nullptr;
+  return to_wall_us(state, health.until);
+}
+
+json::value milliseconds_json(double us) { return us < 0 ? json::value() : json::value(us / 1000); }
+
 json::object target_json(const AdminState& state, const routing::Model& model,
                          std::size_t position) {
   const routing::Target& target = model.targets[position];
@@ -63,9 +58,11 @@ json::object target_json(const AdminState& state, const routing::Model& model,
   json::object out;
   out["provider"] = target.provider->name;
   out["model"] = target.model;
-  out["state"] = to_string(health.state);
-  const bool waits = health.state == BreakerState::open || health.state == BreakerState::cooling;
-  out["until_us"] = waits ? json::value(to_wall_us(state, health.until)) : json::value();
+  out["state"] = routing::to_string(health.state);
+  out["until_us"] = until_json(state, health);
+  out["reason"] = routing::to_string(health.opened_for);
+  out["frozen"] = health.frozen;
+  out["share_percent"] = health.share_percent;
   out["consecutive_failures"] = health.consecutive_failures;
   out["last_failure"] = nullptr;
   if (health.last_failure != FailureClass::none) {
@@ -78,6 +75,30 @@ json::object target_json(const AdminState& state, const routing::Model& model,
   }
   out["attempts"] = health.attempts;
   out["failures"] = health.failures;
+  out["recent"] =
+      json::object{{"requests", health.recent.total}, {"failures", health.recent.failures}};
+  out["slow"] = health.slow;
+  out["usual_first_content_ms"] = milliseconds_json(health.usual_first_content_us);
+  out["recent_first_content_ms"] = milliseconds_json(health.recent_first_content_us);
+  out["usual_token_ms"] = milliseconds_json(health.usual_token_us);
+  return out;
+}
+
+json::array keys_json(const AdminState& state, const routing::Provider& provider) {
+  json::array out;
+  for (const routing::Credential& one : provider.credentials) {
+    const routing::HealthView health = state.health.view(one.index, state.clock.now());
+    json::object key;
+    key["name"] = one.name;
+    key["state"] = routing::to_string(health.state);
+    key["until_us"] = until_json(state, health);
+    key["last_failure"] = health.last_failure == FailureClass::none
+                              ? json::value()
+                              : json::value(holdfast::to_string(health.last_failure));
+    key["attempts"] = health.attempts;
+    key["failures"] = health.failures;
+    out.push_back(std::move(key));
+  }
   return out;
 }
 
@@ -185,6 +206,11 @@ std::vector<std::string> warnings_of(const AdminState& state) {
       out.push_back(
           fmt::format("the local engine {} cannot run: {}", provider->name, status.last_error));
   }
+  for (const auto& [target, entry] : state.operators.entries()) {
+    if (entry.out) out.push_back(fmt::format("the target {} is taken out by an operator", target));
+    if (entry.frozen)
+      out.push_back(fmt::format("the health of {} is frozen by an operator", target));
+  }
   for (const auto& [name, model] : state.snapshot->models) {
     bool any = false;
     for (const auto index : model.indices)
@@ -225,6 +251,18 @@ json::value status_json(AdminState& state) {
       {"warnings", std::move(warnings)}};
 }
 
+json::value targets_json(const AdminState& state) {
+  json::array out;
+  for (const auto& [target, entry] : state.operators.entries())
+    out.push_back(json::object{
+        {"target", target},
+        {"out", entry.out},
+        {"until_us", entry.until_us == 0 ? json::value() : json::value(entry.until_us)},
+        {"frozen", entry.frozen},
+        {"since_us", entry.since_us}});
+  return json::object{{"targets", std::move(out)}};
+}
+
 json::value providers_json(const AdminState& state) {
   json::array out;
   std::map<std::string, vault::Status> credentials;
@@ -246,9 +284,12 @@ json::value providers_json(const AdminState& state) {
     one["region"] = settings.region;
     one["targets"] = std::move(targets);
     one["engine"] = nullptr;
-    for (const auto& provider : state.snapshot->providers)
-      if (provider->name == settings.name && provider->engine)
-        one["engine"] = engine_json(*provider, settings.engine.standby);
+    one["keys"] = json::array();
+    for (const auto& provider : state.snapshot->providers) {
+      if (provider->name != settings.name) continue;
+      one["keys"] = keys_json(state, *provider);
+      if (provider->engine) one["engine"] = engine_json(*provider, settings.engine.standby);
+    }
     const auto credential = credentials.find(settings.name);
     one["credential"] = credential == credentials.end()
                             ? json::value()

@@ -12,5 +12,7 @@ namespace holdfast::server {
 std::vector<std::string> warnings_of(const AdminState& state);
 boost::json::value status_json(AdminState& state);
 boost::json::value providers_json(const AdminState& state);
+// /api/v1/targets: what an operator has said of targets.
+boost::json::value targets_json(const AdminState& state);
 
 }  // namespace holdfast::server

@@ -65,6 +65,13 @@ dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
   return out;
 }
 
+std::string Adapter::list_models(const Destination& destination) const {
+  if (version_ != dialect::anthropic::written_version) return {};  // a cloud's, which has no list
+  std::string lines = fmt::format("anthropic-version: {}\r\n", version_);
+  if (!destination.key.empty()) lines += fmt::format("x-api-key: {}\r\n", destination.key);
+  return get(destination, "/v1/models?limit=1", lines);
+}
+
 Outgoing Adapter::pass(const Passed& request, std::string_view model,
                        const Destination& destination) const {
   dialect::WireText body = with_model(request, model);

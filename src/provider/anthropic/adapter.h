@@ -12,6 +12,7 @@ struct OwnSettings final : provider::OwnSettings {
 class Adapter final : public provider::Adapter {
  public:
   explicit Adapter(const Settings& settings);
+  std::string list_models(const Destination& destination) const override;
   const dialect::Codec& codec() const override;
   bool passes(dialect::Dialect dialect, Endpoint endpoint) const override;
   dialect::Abilities abilities(std::string_view model) const override;

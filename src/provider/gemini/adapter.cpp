@@ -68,6 +68,11 @@ std::string Adapter::authorization(const Destination& destination) const {
   return fmt::format("x-goog-api-key: {}\r\n", destination.key);
 }
 
+std::string Adapter::list_models(const Destination& destination) const {
+  if (vertex_) return {};
+  return get(destination, "/models?pageSize=1", authorization(destination));
+}
+
 Outgoing Adapter::pass(const Passed& request, std::string_view model,
                        const Destination& destination) const {
   dialect::WireText body = with_model(request, model);

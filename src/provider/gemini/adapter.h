@@ -9,6 +9,7 @@ class Adapter final : public provider::Adapter {
  public:
   //   is_vertex   proves itself with a bearer token
   Adapter(const Settings& settings, bool is_vertex);
+  std::string list_models(const Destination& destination) const override;
   const dialect::Codec& codec() const override;
   bool passes(dialect::Dialect dialect, Endpoint endpoint) const override;
   dialect::Abilities abilities(std::string_view model) const override;

@@ -160,6 +160,11 @@ Outgoing Adapter::splice(const ScannedRequest& request, std::string_view model,
   return outgoing;
 }
 
+std::string Adapter::list_models(const Destination& destination) const {
+  if (shape_.azure) return {};  // a deployment is not told there
+  return get(destination, "/models", authorization(destination));
+}
+
 Outgoing Adapter::pass(const Passed& request, std::string_view model,
                        const Destination& destination) const {
   dialect::WireText body = with_model(request, model);

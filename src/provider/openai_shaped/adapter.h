@@ -29,6 +29,7 @@ struct Shape {
 class Adapter final : public provider::Adapter {
  public:
   Adapter(const Settings& settings, const Shape& shape, std::vector<std::string> extra_stop);
+  std::string list_models(const Destination& destination) const override;
   const dialect::Codec& codec() const override { return codec_; }
   bool passes(dialect::Dialect dialect, Endpoint endpoint) const override;
   dialect::Abilities abilities(std::string_view model) const override;

@@ -1,0 +1,16 @@
+// `holdfast target`: takes targets of a running gateway out, and puts them back.
+#pragma once
+#include <string>
+
+#include "cli/command.h"
+
+namespace holdfast::cli {
+
+// Asks the administration at `admin` (http://HOST:PORT).
+//   action        drain, freeze or restore
+//   target        PROVIDER or PROVIDER/MODEL
+//   duration      how long it is out, as in 2h; empty: until restored
+Outcome act_on_target(const std::string& admin, const std::string& action,
+                      const std::string& target, const std::string& duration);
+
+}  // namespace holdfast::cli

@@ -1,0 +1,53 @@
+#include "routing/latency.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace holdfast::routing {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr Duration recent_decay = 10s;  // as in Finagle
+constexpr double usual_weight = 1.0 / 16;
+// A target that has become slower for good is usual again after some hundred answers, and one that
+// is only browned out is not within a minute of probes.
+constexpr double slow_weight = 1.0 / 64;
+constexpr double slow_most = 2;  // times the usual: what a slow answer counts as
+
+}  // namespace
+
+double peak_ewma(double cost, MonoTime at, double sample, MonoTime now, Duration decay) {
+  if (sample > cost) return sample;
+  const std::chrono::duration<double> passed = now - at;
+  const double keep = std::exp(-passed / std::chrono::duration<double>(decay));
+  return cost * keep + sample * (1 - keep);
+}
+
+bool LatencyTrack::note(MonoTime now, std::int64_t took_us, std::int64_t units,
+                        const SlowRule& rule) {
+  const double sample = static_cast<double>(took_us) / static_cast<double>(units);
+  const double usual = usual_us_.load(relaxed);
+  const std::uint32_t samples = samples_.load(relaxed);
+  const double expected = usual * static_cast<double>(units);
+  const auto excess = static_cast<double>(took_us) - expected;
+  const bool far_above = rule.factor > 0 && samples >= SlowRule::learning &&
+                         sample > rule.factor * usual && excess >= SlowRule::least_excess_us;
+  const bool beyond_bound =
+      rule.bound > Duration::zero() && std::chrono::microseconds(took_us) > rule.bound;
+  const bool slow = far_above || beyond_bound;
+
+  double next = sample;
+  if (samples > 0) {
+    const double weight = slow ? slow_weight : std::max(usual_weight, 1.0 / (samples + 1));
+    next = usual + (std::min(sample, slow ? slow_most * usual : sample) - usual) * weight;
+  }
+  usual_us_.store(next, relaxed);
+  if (samples < SlowRule::learning) samples_.store(samples + 1, relaxed);
+  const MonoTime at{Duration(at_.load(relaxed))};
+  recent_us_.store(peak_ewma(recent_us_.load(relaxed), at, sample, now, recent_decay), relaxed);
+  at_.store(Duration(now.time_since_epoch()).count(), relaxed);
+  return slow;
+}
+
+}  // namespace holdfast::routing

@@ -1,0 +1,171 @@
+#include "server/operator_state.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "base/log.h"
+
+namespace holdfast::server {
+namespace {
+
+namespace json = boost::json;
+
+std::unexpected<Error> io_failure(std::string_view what, const std::string& path) {
+  return fail(ErrorCode::io, fmt::format("{} {}: {}", what, path, std::strerror(errno)));
+}
+
+// Replaces the file as a whole, so that a crash leaves the old one or the new one.
+Result<void> replace_file(const std::string& path, std::string_view text) {
+  const std::string next = path + ".next";
+  const int file = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return io_failure("cannot write", next);
+  const bool written =
+      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+      ::fsync(file) == 0;
+  ::close(file);
+  if (!written || std::rename(next.c_str(), path.c_str()) != 0)
+    return io_failure("cannot write", path);
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  if (const int parent = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); parent >= 0) {
+    ::fsync(parent);  // the name too
+    ::close(parent);
+  }
+  return {};
+}
+
+std::optional<OperatorEntry> read_entry(const json::value& value) {
+  if (!value.is_object()) return std::nullopt;
+  OperatorEntry entry;
+  for (const auto& [key, field] : value.as_object()) {
+    if (key == "out" && field.is_bool())
+      entry.out = field.as_bool();
+    else if (key == "frozen" && field.is_bool())
+      entry.frozen = field.as_bool();
+    else if (key == "until_us" && field.is_int64())
+      entry.until_us = field.as_int64();
+    else if (key == "since_us" && field.is_int64())
+      entry.since_us = field.as_int64();
+    else
+      return std::nullopt;
+  }
+  return entry;
+}
+
+// Until when it is out, as the table has it.
+std::optional<MonoTime> out_until(const OperatorEntry& entry, const Clock& clock) {
+  if (!entry.out) return std::nullopt;
+  if (entry.until_us == 0) return MonoTime::max();
+  return clock.now() + std::chrono::microseconds(entry.until_us - clock.wall_us());
+}
+
+}  // namespace
+
+bool speaks_of(std::string_view said, std::string_view provider, std::string_view model) {
+  if (!said.starts_with(provider)) return false;
+  said.remove_prefix(provider.size());
+  return said.empty() || (said.front() == '/' && said.substr(1) == model);
+}
+
+Result<OperatorState> OperatorState::open(const std::string& directory) {
+  OperatorState out((std::filesystem::path(directory) / "operator.json").string());
+  std::ifstream file(out.path_, std::ios::binary);
+  if (!file) {
+    if (!std::filesystem::exists(out.path_)) return out;
+    return io_failure("cannot read", out.path_);
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error);
+  bool right = !error && value.is_object();
+  if (right)
+    for (const auto& [target, said] : value.as_object()) {
+      const auto entry = read_entry(said);
+      right = right && entry.has_value();
+      if (entry) out.entries_.emplace(target, *entry);
+    }
+  if (!right)
+    return fail(ErrorCode::configuration,
+                fmt::format("{} is damaged: it says which targets an operator has taken out; mend "
+                            "it, or move it away and take them out again",
+                            out.path_));
+  return out;
+}
+
+Result<void> OperatorState::keep(Entries entries) {
+  json::object all;
+  for (const auto& [target, entry] : entries)
+    all[target] = json::object{{"out", entry.out},
+                               {"until_us", entry.until_us},
+                               {"frozen", entry.frozen},
+                               {"since_us", entry.since_us}};
+  if (auto kept = replace_file(path_, json::serialize(all)); !kept) return kept;
+  entries_ = std::move(entries);
+  return {};
+}
+
+Result<void> OperatorState::drain(const std::string& target, std::int64_t now_us,
+                                  std::int64_t until_us) {
+  Entries next = entries_;
+  OperatorEntry& entry = next[target];
+  entry.out = true;
+  entry.until_us = until_us;
+  entry.since_us = now_us;
+  return keep(std::move(next));
+}
+
+Result<void> OperatorState::freeze(const std::string& target, std::int64_t now_us) {
+  Entries next = entries_;
+  OperatorEntry& entry = next[target];
+  entry.frozen = true;
+  entry.since_us = now_us;
+  return keep(std::move(next));
+}
+
+Result<void> OperatorState::restore(const std::string& target) {
+  Entries next = entries_;
+  next.erase(target);
+  return keep(std::move(next));
+}
+
+void OperatorState::apply(const routing::Snapshot& snapshot, routing::HealthTable& health,
+                          const Clock& clock) {
+  Entries next = entries_;
+  bool over = false;
+  for (auto& [target, entry] : next) {
+    if (!entry.out || entry.until_us == 0 || entry.until_us > clock.wall_us()) continue;
+    log::info("target {}: its time of maintenance is over", target);
+    entry.out = false;
+    entry.until_us = 0;
+    over = true;
+  }
+  if (over) {
+    std::erase_if(next, [](const auto& one) { return !one.second.out && !one.second.frozen; });
+    if (auto kept = keep(std::move(next)); !kept) log::warning("{}", kept.error().detail);
+  }
+  for (const auto& [name, model] : snapshot.models)
+    for (std::size_t i = 0; i < model.targets.size(); ++i) {
+      std::optional<MonoTime> until;
+      bool frozen = false;
+      for (const auto& [said, entry] : entries_) {
+        if (!speaks_of(said, model.targets[i].provider->name, model.targets[i].model)) continue;
+        frozen = frozen || entry.frozen;
+        const auto own = out_until(entry, clock);
+        if (own && (!until || *own > *until)) until = own;
+      }
+      health.maintain(model.indices[i], until);
+      health.freeze(model.indices[i], frozen);
+    }
+}
+
+}  // namespace holdfast::server
