@@ -1,6 +1,7 @@
 // An answer that comes as a stream: held back until its first content, then passed on as it comes.
 #include "base/limits.h"
 #include "gateway/attempt.h"
+#include "gateway/target_permit.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -76,8 +77,10 @@ std::unique_ptr<StreamTaker> Attempt::make_taker() {
 // Notes what the taker has seen; false when the stream has failed by it.
 bool Attempt::took(bool fine) {
   if (taking_.usage.given()) outcome_.usage = taking_.usage;
-  if (taking_.content && outcome_.first_content_us < 0)
+  if (taking_.content && outcome_.first_content_us < 0) {
     outcome_.first_content_us = since_start_us();
+    note_first_content(state_, candidate_, outcome_.first_content_us);
+  }
   // A call whose arguments wait until they are whole commits nothing yet: another target may
   // answer.
   outcome_.committed = outcome_.committed || (taking_.content && !out_.empty());

@@ -3,6 +3,7 @@
 
 #include "dialect/openai/media.h"
 #include "gateway/attempt.h"
+#include "gateway/target_permit.h"
 #include "gateway/whole_answer.h"
 
 namespace holdfast::gateway {
@@ -31,6 +32,7 @@ Task<void> Attempt::read_whole() {
       gathered.reserve(
           std::min<std::size_t>(announced_.value_or(0), state_.snapshot->response_buffer));
     gathered.append(*piece);
+    state_.memory.grow(static_cast<std::int64_t>(piece->size()));
     body = gathered;
     if (body.size() > state_.snapshot->response_buffer) {
       if (!may_answer_whole() || !candidate_.passes) {
@@ -54,6 +56,7 @@ Task<void> Attempt::read_whole() {
   }
   if (!candidate_.passes) body = translated;
   outcome_.first_content_us = since_start_us();
+  note_first_content(state_, candidate_, outcome_.first_content_us);
   net::AnswerHeaders headers = answer_headers();
   headers.add("content-type",
               candidate_.passes && !content_type_.empty() ? content_type_ : "application/json");
@@ -125,6 +128,7 @@ Task<void> Attempt::forward_rest(std::string body) {
   outcome_.committed = true;
   outcome_.answer_status = 200;
   outcome_.first_content_us = since_start_us();
+  note_first_content(state_, candidate_, outcome_.first_content_us);
   net::AnswerHeaders headers = answer_headers();
   const bool sound = state_.incoming.scanned.answers == dialect::openai::AnswerForm::bytes;
   const std::string_view usual = sound ? "application/octet-stream" : "application/json";

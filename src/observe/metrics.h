@@ -16,6 +16,9 @@ enum class Metric : std::uint8_t {
   requests_in_flight,
   requests_refused,
   requests_limited,
+  requests_shed,
+  requests_waiting,
+  queue_wait,
   client_connections,
   client_connections_opened,
   streams,
@@ -40,6 +43,8 @@ enum class Metric : std::uint8_t {
   cache_requests,
   // Asked for at each scrape: Registry::provide.
   breaker_state,
+  concurrency_limit,
+  memory_held,
   engine_ready,
   engine_time_to_ready,
   engine_restarts,

@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "config/limit_settings.h"
 #include "net/origin.h"
+#include "provider/concurrency.h"
 #include "vault/settings.h"
 
 namespace holdfast::config {
@@ -66,7 +67,8 @@ struct Settings {
   bool private_network = false;     // network: private -- the address may be in a private range
   UsageAsk usage = UsageAsk::ask;
   Timeouts timeouts;
-  config::LimitSettings limits;  // of all its targets together
+  config::LimitSettings limits;   // of all its targets together
+  ConcurrencyBounds concurrency;  // of each of its targets
   std::shared_ptr<const OwnSettings> own;
   std::optional<vault::AuthSettings> auth;  // short-lived credentials in place of `key`
   EngineSettings engine;                    // local engines only

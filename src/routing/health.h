@@ -51,7 +51,8 @@ class HealthTable {
               std::int64_t wall_us, std::optional<std::chrono::milliseconds> retry_after);
   // A probe that ended without a verdict (the client left) frees its place.
   void undecided(std::size_t target);
-  // It was admitted and then not tried, for want of room: no attempt, and its place to probe is free.
+  // It was admitted and then not tried, for want of room: no attempt, and its place to probe is
+  // free.
   void not_tried(std::size_t target);
   // It has a new credential: if it is out for want of a good one, it may be tried at once, but only
   // once until it succeeds, since the fault may be another.

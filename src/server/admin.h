@@ -14,6 +14,7 @@
 #include "observe/summary.h"
 #include "records/drain.h"
 #include "records/query.h"
+#include "routing/capacity.h"
 #include "routing/health.h"
 #include "routing/load.h"
 #include "routing/snapshot.h"
@@ -31,6 +32,7 @@ struct AdminState {
   const records::Drain& drain;
   const routing::HealthTable& health;
   const routing::LoadTable& load;
+  const routing::CapacityTable& capacity;
   FailureLog& failures;
   std::string state_dir;
   std::string version;
