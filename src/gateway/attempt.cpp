@@ -204,6 +204,9 @@ Task<void> Attempt::call(bool fresh) {
   content_type_ = head_->headers.find("content-type").value_or("");
   outcome_.upstream_request_id = scrubbed(std::string(
       head_->headers.find(provider_.adapter->request_id_header()).value_or("").substr(0, 256)));
+  state_.parts.capacity.quota(candidate_.index)
+      .told(provider_.adapter->read_rate_limits(head_->headers, state_.parts.clock.wall_us()),
+            state_.parts.clock.now());
   announced_tokens_in_ = read_count(head_->headers, provider_.adapter->tokens_in_header());
   if (head_->status != 200) {
     co_await read_error();

@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "dialect/openai_responses/kept.h"
 #include "gateway/attempt.h"
+#include "gateway/target_permit.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -81,6 +82,7 @@ bool Attempt::took(bool fine) {
     outcome_.first_content_us = since_start_us();
     state_.parts.health.took_first_content(candidate_.index, state_.parts.clock.now(),
                                            outcome_.first_content_us);
+    note_first_content(state_, candidate_, outcome_.first_content_us);
   }
   // A call whose arguments wait until they are whole commits nothing yet: another target may
   // answer.

@@ -3,6 +3,7 @@
 
 #include "dialect/openai/media.h"
 #include "gateway/attempt.h"
+#include "gateway/target_permit.h"
 #include "gateway/whole_answer.h"
 
 namespace holdfast::gateway {
@@ -31,6 +32,7 @@ Task<void> Attempt::read_whole() {
       gathered.reserve(
           std::min<std::size_t>(announced_.value_or(0), state_.snapshot->response_buffer));
     gathered.append(*piece);
+    state_.memory.grow(static_cast<std::int64_t>(piece->size()));
     body = gathered;
     if (body.size() > state_.snapshot->response_buffer) {
       if (!may_answer_whole() || !candidate_.passes) {
@@ -56,6 +58,7 @@ Task<void> Attempt::read_whole() {
   outcome_.first_content_us = since_start_us();
   state_.parts.health.took_whole(candidate_.index, state_.parts.clock.now(),
                                  outcome_.first_content_us, outcome_.usage.tokens_out);
+  note_first_content(state_, candidate_, outcome_.first_content_us);
   net::AnswerHeaders headers = answer_headers();
   headers.add("content-type",
               candidate_.passes && !content_type_.empty() ? content_type_ : "application/json");
@@ -128,6 +131,7 @@ Task<void> Attempt::forward_rest(std::string body) {
   outcome_.committed = true;
   outcome_.answer_status = 200;
   outcome_.first_content_us = since_start_us();
+  note_first_content(state_, candidate_, outcome_.first_content_us);
   net::AnswerHeaders headers = answer_headers();
   const bool sound = state_.incoming.scanned.answers == dialect::openai::AnswerForm::bytes;
   const std::string_view usual = sound ? "application/octet-stream" : "application/json";

@@ -81,11 +81,12 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
   const MonoTime now = parts_.clock.now();
   if (const auto cooled = plan.soonest_cooled(now))
     cooled_in = duration_cast<std::chrono::milliseconds>(*cooled - now);
-  if (state_.failed.empty() && state_.passed_over) {
+  if (state_.failed.empty() && state_.full.empty() && state_.passed_over) {
     parts_.counters.refused(observe::Refusal::limited);
     co_return std::move(state_.passed_over);
   }
-  if (state_.failed.empty()) parts_.counters.refused(observe::Refusal::no_target);
+  if (state_.failed.empty() && state_.full.empty())
+    parts_.counters.refused(observe::Refusal::no_target);
   co_return no_target_answered(state_.failed, cooled_in);
 }
 

@@ -13,14 +13,17 @@
 #include "net/http_server.h"
 #include "observe/counters.h"
 #include "responses/keeper.h"
+#include "routing/capacity.h"
 #include "routing/health.h"
 #include "routing/load.h"
+#include "routing/memory_account.h"
 #include "routing/snapshot.h"
 #include "vault/credential.h"
 
 namespace holdfast::gateway {
 
 class AnswerCache;
+class WaitingRoom;
 
 // A failed attempt, as told to whoever watches (the status page, the log). Posted, never awaited.
 struct FailureNotice {
@@ -45,6 +48,8 @@ struct LoopParts {
   observe::ThreadCounters& counters;
   routing::HealthTable& health;
   routing::LoadTable& load;
+  routing::CapacityTable& capacity;
+  routing::MemoryAccount& memory;
   Random random;
   FailureListener on_failure;
   RefusedListener on_refused;
@@ -77,6 +82,7 @@ class Gateway final : public net::Handler {
  private:
   LoopParts parts_;
   JournalTurn turn_;
+  std::unique_ptr<WaitingRoom> waiting_;
   std::shared_ptr<const routing::Snapshot> snapshot_;
   std::list<std::function<void()>> under_way_;  // each ends one request
 };

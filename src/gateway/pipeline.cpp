@@ -7,13 +7,16 @@
 //   route         the logical model's targets, the healthy ones first
 //   recall        the conversation that a kept response belongs to (kept.cpp)
 //   limit         the key's, the team's and the model's limits (request_limits.cpp)
+//   wait          for room, when no target has any (waiting_room.cpp)
 //   attempt       one target after the other until one has answered (attempts.cpp)
 //   translate_out an error in the client's own dialect, when none has
 //   account       records and counts; nothing of it is waited for
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "base/overload_limits.h"
 #include "dialect/anthropic/codec.h"
 #include "dialect/bedrock/codec.h"
 #include "dialect/estimate.h"
@@ -26,6 +29,8 @@
 #include "gateway/gateway.h"
 #include "gateway/kept.h"
 #include "gateway/model_list.h"
+#include "gateway/shedding.h"
+#include "gateway/waiting_room.h"
 #include "net/sigv4.h"
 #include "net/url.h"
 
@@ -104,12 +109,13 @@ observe::Refusal refusal_reason(int status) {
 // One request on its way. Lives in Gateway::handle.
 class Pipeline {
  public:
-  Pipeline(LoopParts& parts, JournalTurn& turn, std::shared_ptr<const routing::Snapshot> snapshot,
-           net::Exchange& exchange)
+  Pipeline(LoopParts& parts, JournalTurn& turn, WaitingRoom& waiting,
+           std::shared_ptr<const routing::Snapshot> snapshot, net::Exchange& exchange)
       : parts_(parts),
         state_{.exchange = exchange,
                .parts = parts,
                .turn = turn,
+               .waiting = waiting,
                .snapshot = std::move(snapshot),
                .request_id = {},
                .model = nullptr,
@@ -155,9 +161,12 @@ class Pipeline {
     if (route_ == Route::models) co_return co_await answer_models();
     if (route_ == Route::stored_responses) co_return co_await answer_kept(state_);
     const std::size_t max_body = state_.snapshot->max_body;
+    if (auto refusal = hold_memory(announced_body())) co_return refusal;
     net::Exchange::Body body = state_.exchange.body_at_hand(max_body).value_or("");
     if (body->empty()) body = co_await state_.exchange.read_body(max_body);
     if (auto refusal = translate_in(body)) co_return refusal;
+    if (state_.incoming.body.size() > announced_body())  // it came in chunks
+      if (auto refusal = hold_memory(state_.incoming.body.size())) co_return refusal;
     if (auto unroutable = route()) co_return unroutable;
     if (concerns_kept(state_)) {
       std::optional<Refusal> forgotten = co_await recall(state_);
@@ -213,6 +222,7 @@ class Pipeline {
                     "invalid_api_key");
     }
     state_.key_name = key_->name;
+    state_.service_class = key_->service_class;
     state_.key = key_;
     return std::nullopt;
   }
@@ -236,6 +246,7 @@ class Pipeline {
       if (verdict == net::SigV4Verdict::accepted) {
         key_ = key;
         state_.key_name = key->name;
+        state_.service_class = key->service_class;
         state_.key = key;
         return std::nullopt;
       }
@@ -296,6 +307,23 @@ class Pipeline {
     return "";
   }
 
+  // The size of the body, where the head tells it.
+  std::size_t announced_body() const {
+    if (head().framing != net::BodyFraming::length) return 0;
+    return std::min<std::uint64_t>(head().content_length, state_.snapshot->max_body);
+  }
+
+  // Charges the request for its body, and as much again for each form that it is put into.
+  std::optional<Refusal> hold_memory(std::size_t body_bytes) {
+    const std::int64_t bytes = limits::request_overhead_bytes +
+                               limits::body_copies * static_cast<std::int64_t>(body_bytes);
+    state_.memory = {};
+    state_.memory = parts_.memory.take(bytes, state_.service_class, state_.snapshot->memory_limit);
+    if (state_.memory.held()) return std::nullopt;
+    return shed(parts_.counters, state_.service_class, observe::Shed::memory,
+                "too much is under way for the memory of this server (server.memory_limit)");
+  }
+
   std::optional<Refusal> translate_in(const net::Exchange::Body& body) {
     if (!body) {
       state_.exchange.close_after();
@@ -342,11 +370,11 @@ class Pipeline {
                               parts_.clock.now(), parts_.counters);
   }
 
-  // Before anybody has counted; 0 where no limit asks, and for requests that only count.
+  // Before anybody has counted; 0 for requests that only count, and for forms with files.
   std::int64_t estimated_tokens() const {
     const Incoming& incoming = state_.incoming;
-    if (!state_.snapshot->counts_tokens || incoming.front.operation == Operation::count_tokens)
-      return 0;
+    if (incoming.front.operation == Operation::count_tokens) return 0;
+    if (dialect::is_form(head().headers.find("content-type").value_or(""))) return 0;  // files
     if (incoming.canonical) return dialect::estimate_tokens(*incoming.canonical);
     const std::string_view boundary = incoming.scanned.boundary;
     if (!boundary.empty()) return dialect::estimate_form_tokens(incoming.body, boundary);
@@ -363,7 +391,17 @@ class Pipeline {
       co_return co_await answer_estimate();
     if (!fitting) co_return std::move(fitting.error());
     Attempts attempts(state_);
-    co_return co_await attempts.run(*fitting);
+    while (true) {
+      std::optional<Refusal> told = co_await attempts.run(*fitting);
+      const bool over = !told || told->passed_on || parts_.clock.now() >= state_.deadline;
+      if (over || state_.full.empty()) co_return told;
+      const std::vector<FullTarget> full = std::exchange(state_.full, {});
+      std::optional<Refusal> no_room = co_await state_.waiting.wait(state_, full);
+      if (no_room || state_.exchange.client_left()) co_return no_room;
+      std::erase_if(*fitting, [&full](const Candidate& one) {  // the others have had their turn
+        return std::ranges::find(full, one.index, &FullTarget::index) == full.end();
+      });
+    }
   }
 
   Task<void> answer(const Refusal& refusal) {
@@ -497,12 +535,14 @@ class Pipeline {
 Gateway::Gateway(LoopParts parts, std::shared_ptr<const routing::Snapshot> snapshot)
     : parts_(std::move(parts)),
       turn_(parts_.loop, parts_.journal),
+      waiting_(std::make_unique<WaitingRoom>(parts_.loop, parts_.watchdog, parts_.capacity,
+                                             parts_.counters)),
       snapshot_(std::move(snapshot)) {}
 
 Gateway::~Gateway() = default;
 
 Task<void> Gateway::handle(net::Exchange& exchange) {
-  Pipeline pipeline(parts_, turn_, snapshot_, exchange);
+  Pipeline pipeline(parts_, turn_, *waiting_, snapshot_, exchange);
   struct Entry {  // leaves the list however the request ends
     std::list<std::function<void()>>& list;
     std::list<std::function<void()>>::iterator place;

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,11 +14,20 @@
 
 namespace holdfast::gateway {
 
+class WaitingRoom;
+
+// A target that had no room for one more request.
+struct FullTarget {
+  std::uint16_t index = 0;  // in the tables
+  provider::ConcurrencyBounds bounds;
+};
+
 // Owned by the pipeline.
 struct RequestState {
   net::Exchange& exchange;
   LoopParts& parts;
   JournalTurn& turn;
+  WaitingRoom& waiting;
   std::shared_ptr<const routing::Snapshot> snapshot;
   std::string request_id;
   const routing::Model* model = nullptr;
@@ -36,7 +46,12 @@ struct RequestState {
   int answered_status = 200;                      // what the client was answered
   bool broken = false;                            // what had begun ended in an error
   RequestLimits limits;                           // of the key, the team and the model
-  std::optional<Refusal> passed_over = {};        // what is told when no target had room
+  std::optional<Refusal> passed_over = {};        // what is told when no provider's limit had room
+  ServiceClass service_class = ServiceClass::internal_productivity;  // of the key
+  std::vector<FullTarget> full = {};                                 // targets that had no room
+  routing::CapacityTable::Place place = {};        // that it waited for, until it is used
+  std::optional<net::Deadline> waited_until = {};  // of all its waiting together
+  routing::MemoryAccount::Charge memory = {};      // what it holds
 
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;

@@ -14,12 +14,24 @@ class TargetPermit {
  public:
   // Nothing when there is no room: the target is passed over, and the request's state notes why.
   static std::optional<TargetPermit> take(RequestState& state, const Candidate& candidate);
+  TargetPermit(TargetPermit&&) = default;
+  TargetPermit& operator=(TargetPermit&&) = delete;
+  ~TargetPermit();
   // How the attempt ended.
   void settle(const Outcome& outcome, MonoTime now);
 
  private:
+  TargetPermit(RequestState& state, const Candidate& candidate)
+      : state_(state), candidate_(candidate) {}
+
+  RequestState& state_;
+  const Candidate& candidate_;
+  routing::CapacityTable::Place place_;
   routing::LimitPermit limit_;  // of the provider
-  std::int64_t estimate_ = 0;   // tokens
 };
+
+// The attempt at `candidate` has its first content: how long that took tells whether its target has
+// room.
+void note_first_content(RequestState& state, const Candidate& candidate, std::int64_t took_us);
 
 }  // namespace holdfast::gateway

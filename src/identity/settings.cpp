@@ -44,10 +44,6 @@ void read_key(config::Section& section, std::span<const std::string_view> models
 }
 }  // namespace
 
-std::string_view to_string(ServiceClass service_class) {
-  return std::ranges::find(classes, service_class, &config::Choice<ServiceClass>::value)->name;
-}
-
 void read_settings(config::Section& top, std::span<const std::string_view> models,
                    std::vector<KeySettings>& into) {
   std::unordered_multimap<std::size_t, std::size_t> by_hash;  // of the secret, to the index

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "base/service_class.h"
 #include "config/limit_settings.h"
 
 namespace holdfast::config {
@@ -16,12 +17,7 @@ class Section;
 
 namespace holdfast::identity {
 
-// What stands still when it is not served. Decides who waits and who is shed under overload.
-enum class ServiceClass : std::uint8_t {
-  critical_revenue,       // last to be shed; never stopped for money that runs out
-  internal_productivity,  // the usual
-  experimental,           // first to be shed
-};
+using holdfast::ServiceClass;
 
 inline constexpr std::array<ServiceClass, 3> service_classes = {ServiceClass::critical_revenue,
                                                                 ServiceClass::internal_productivity,
@@ -49,7 +45,7 @@ struct TeamSettings {
   config::LimitSettings limits;  // of all its keys together
 };
 
-std::string_view to_string(ServiceClass service_class);
+using holdfast::to_string;
 
 // Reads `keys` of the top level.   models   the logical models that there are
 void read_settings(config::Section& top, std::span<const std::string_view> models,

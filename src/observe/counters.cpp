@@ -33,9 +33,12 @@ constexpr std::array<std::string_view, request_end_count> request_end_names = {
     "ok", "client_error", "error", "client_left"};
 constexpr std::array<std::string_view, cache_use_count> cache_use_names = {"hit", "miss", "bypass",
                                                                            "stored"};
+constexpr std::array<std::string_view, shed_count> shed_names = {
+    "queue_full", "displaced", "queue_timeout", "stopping", "memory"};
 }  // namespace
 
 std::string_view to_string(CacheUse use) { return cache_use_names[static_cast<std::size_t>(use)]; }
+std::string_view to_string(Shed why) { return shed_names[static_cast<std::size_t>(why)]; }
 std::string_view to_string(RequestEnd end) {
   return request_end_names[static_cast<std::size_t>(end)];
 }

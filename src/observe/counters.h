@@ -9,6 +9,7 @@
 
 #include "base/failure.h"
 #include "base/limits.h"
+#include "base/service_class.h"
 #include "config/limit_settings.h"
 
 namespace holdfast::observe {
@@ -105,6 +106,17 @@ enum class TokenKind : std::uint8_t { in, out, cached, reasoning };
 inline constexpr std::size_t token_kind_count = 4;
 std::string_view to_string(TokenKind kind);
 
+// Why a request was shed under overload, as the label `reason` of its metric.
+enum class Shed : std::uint8_t {
+  queue_full,     // as many as may wait did, none of them less important
+  displaced,      // it waited, and a more important one needed its place
+  queue_timeout,  // it waited in vain
+  stopping,       // it waited, and the process ends
+  memory,         // what is under way holds too much
+};
+inline constexpr std::size_t shed_count = 5;
+std::string_view to_string(Shed why);
+
 struct TargetCounters {
   std::array<Count, failure_class_count> attempts;   // by how they ended
   std::array<Count, failure_class_count> failovers;  // away from this target, by why
@@ -186,6 +198,9 @@ class ThreadCounters {
   void limited(config::LimitScope scope, config::LimitKind kind) {
     limits[static_cast<std::size_t>(scope)][static_cast<std::size_t>(kind)].add();
   }
+  void shed(ServiceClass service_class, Shed why) {
+    sheds[static_cast<std::size_t>(service_class)][static_cast<std::size_t>(why)].add();
+  }
   // The counters of the target that Registry::target_index numbered `index`; made at first use.
   // The owner's thread only.
   TargetCounters& target(std::size_t index) { return targets_.at(index); }
@@ -198,6 +213,9 @@ class ThreadCounters {
   std::array<Histogram, route_count> request_duration;
   std::array<Count, refusal_count> refusals;
   std::array<std::array<Count, config::limit_kind_count>, config::limit_scope_count> limits;
+  std::array<std::array<Count, shed_count>, service_class_count> sheds;
+  Histogram queue_wait;
+  Level requests_waiting;
   Level requests_in_flight, client_connections, streams;
   Count client_connections_opened, upstream_connections_opened;
   Count client_received_bytes, client_sent_bytes, upstream_received_bytes, upstream_sent_bytes;

@@ -100,6 +100,10 @@ void add_plain(const Registry& registry, Page& page) {
     page.add(metric, {}, static_cast<double>(value));
   };
   level(Metric::requests_in_flight, &ThreadCounters::requests_in_flight);
+  level(Metric::requests_waiting, &ThreadCounters::requests_waiting);
+  page.add_histogram(Metric::queue_wait, {}, [&](auto read) {
+    return registry.sum([&](const ThreadCounters& thread) { return read(thread.queue_wait); });
+  });
   level(Metric::client_connections, &ThreadCounters::client_connections);
   level(Metric::streams, &ThreadCounters::streams);
   count(Metric::client_connections_opened, &ThreadCounters::client_connections_opened);
@@ -168,6 +172,16 @@ void add_limits(const Registry& registry, Page& page) {
       page.add(Metric::requests_limited,
                {std::string(config::to_string(static_cast<config::LimitScope>(scope))),
                 std::string(config::to_string(static_cast<config::LimitKind>(kind)))},
+               count);
+    }
+  for (std::size_t rank = 0; rank < service_class_count; ++rank)
+    for (std::size_t why = 0; why < shed_count; ++why) {
+      const std::uint64_t count = registry.sum(
+          [&](const ThreadCounters& thread) { return thread.sheds[rank][why].value(); });
+      if (count == 0) continue;
+      page.add(Metric::requests_shed,
+               {std::string(to_string(static_cast<ServiceClass>(rank))),
+                std::string(to_string(static_cast<Shed>(why)))},
                count);
     }
 }

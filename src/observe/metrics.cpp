@@ -25,6 +25,12 @@ constexpr std::array<Description, metric_count> table = {{
     {requests_limited, "holdfast_requests_limited_total", counter, "scope,limit",
      "Times that a request did not fit into a limit: it was refused, or, for a provider's, passed "
      "the provider over."},
+    {requests_shed, "holdfast_requests_shed_total", counter, "class,reason",
+     "Requests that were refused since there was too little for all, by the class of their key."},
+    {requests_waiting, "holdfast_requests_waiting", gauge, "",
+     "Requests that wait for a target with room."},
+    {queue_wait, "holdfast_queue_wait_seconds", histogram, "",
+     "How long requests waited for a target with room; those that did not wait are not in it."},
     {client_connections, "holdfast_client_connections", gauge, "",
      "Open connections of applications."},
     {client_connections_opened, "holdfast_client_connections_opened_total", counter, "",
@@ -81,6 +87,11 @@ constexpr std::array<Description, metric_count> table = {{
      "3: it waits out Retry-After."},
     {probes, "holdfast_probes_total", counter, "provider,model,failure",
      "Probes of targets that were out, by failure class; none: the target is back."},
+    {concurrency_limit, "holdfast_concurrency_limit", gauge, "provider,model",
+     "How many requests may be under way at the target, as it is now; of providers with "
+     "concurrency."},
+    {memory_held, "holdfast_memory_held_bytes", gauge, "",
+     "Bytes of bodies and answers under way, as they are held against server.memory_limit."},
     {engine_ready, "holdfast_engine_ready", gauge, "provider",
      "1: the local engine answers; 0: it does not run, or loads its model."},
     {engine_time_to_ready, "holdfast_engine_time_to_ready_seconds", gauge, "provider",
@@ -180,6 +191,12 @@ std::string metrics_reference() {
                       }));
   page += fmt::format("- `reason`: {}\n", listed(refusal_count, [](std::size_t i) {
                         return to_string(static_cast<Refusal>(i));
+                      }));
+  page += fmt::format(
+      "- `reason` of `holdfast_requests_shed_total`: {}\n",
+      listed(shed_count, [](std::size_t i) { return to_string(static_cast<Shed>(i)); }));
+  page += fmt::format("- `class`: {}\n", listed(service_class_count, [](std::size_t i) {
+                        return to_string(static_cast<ServiceClass>(i));
                       }));
   page += fmt::format("- `scope`: {}\n", listed(config::limit_scope_count, [](std::size_t i) {
                         return config::to_string(static_cast<config::LimitScope>(i));

@@ -29,6 +29,8 @@ void fill(Registry& registry) {
   ThreadCounters& thread = registry.add_thread();
   thread.answered(Route::chat_completions, 200);
   thread.request_duration[0].observe_us(1'234);
+  thread.shed(ServiceClass::experimental, Shed::queue_full);
+  thread.queue_wait.observe_us(5);
   thread.limited(config::LimitScope::key, config::LimitKind::tokens_per_minute);
   TargetCounters& target = thread.target(registry.target_index("openai", "gpt-4o \"mini\"\\\n"));
   target.attempts[0].add();

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/overload_limits.h"
 #include "config/proxy.h"
 #include "config/section.h"
 #include "net/tls_context.h"
@@ -217,6 +218,23 @@ bool read_kind(Section& section, Settings& settings) {
   return picked < names.size();
 }
 
+void read_concurrency(Section& section, ConcurrencyBounds& bounds) {
+  section.section("concurrency", "how much is under way at once at each of its targets",
+                  [&](Section& inner) {
+                    inner.integer("most", bounds.most, 0, limits::requests_at_a_target,
+                                  "requests beyond wait, the more important first; 0: no limit");
+                    inner.integer("least", bounds.least, 1, limits::requests_at_a_target,
+                                  "an adapted limit never falls below");
+                    inner.flag("adapt", bounds.adapts,
+                               "whether the limit comes down when first content takes longer "
+                               "than usual; else it is `most`");
+                    if (bounds.most > 0 && bounds.least > bounds.most)
+                      inner.problem("least", "more than most", "write a smaller one");
+                    if (bounds.most == 0 && (inner.has("least") || inner.has("adapt")))
+                      inner.problem("", "has no `most`", "say how many at once, as in most: 64");
+                  });
+}
+
 void read_provider(Section& section, Settings& settings) {
   const bool known = read_kind(section, settings);
   section.require("kind", "say what it is, as in kind: openai_compatible");
@@ -230,6 +248,7 @@ void read_provider(Section& section, Settings& settings) {
   config::read_limits(section, settings.limits,
                       "how much it may be asked; beyond, its targets are passed over");
   read_health(section, settings.health);
+  read_concurrency(section, settings.concurrency);
   section.when(!known || local, "kind: llama_cpp",
                [&] { read_engine(section, settings.engine, known && local); });
 }

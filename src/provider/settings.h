@@ -11,6 +11,7 @@
 #include "config/limit_settings.h"
 #include "config/section.h"
 #include "net/origin.h"
+#include "provider/concurrency.h"
 #include "provider/health_settings.h"
 #include "provider/probe_settings.h"
 #include "vault/settings.h"
@@ -74,6 +75,7 @@ struct Settings {
   config::LimitSettings limits;  // of all its targets together
   HealthSettings health;
   ProbeSettings probe;
+  ConcurrencyBounds concurrency;  // of each of its targets
   std::shared_ptr<const OwnSettings> own;
   std::optional<vault::AuthSettings> auth;  // short-lived credentials in place of `key`
   EngineSettings engine;                    // local engines only

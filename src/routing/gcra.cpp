@@ -59,6 +59,8 @@ GcraVerdict Gcra::peek(const Rate& rate, MonoTime now) const {
   return standing(rate, std::max(now_ns, full_at_ns_.load(relaxed)), now_ns);
 }
 
+void Gcra::set_full_at(MonoTime moment) { full_at_ns_.store(to_ns(moment), relaxed); }
+
 void Gcra::settle(const Rate& rate, std::int64_t more, MonoTime now) {
   if (more == 0) return;
   const std::int64_t now_ns = to_ns(now);

@@ -37,6 +37,8 @@ class Gcra {
   // What was taken turns out to be `more` units more (< 0: less). Never refused: it is used
   // already, and what comes next waits the longer. What is given back does not reach into the past.
   void settle(const Rate& rate, std::int64_t more, MonoTime now);
+  // Somebody who counts it himself says when all of it is there.
+  void set_full_at(MonoTime moment);
 
  private:
   std::atomic<std::int64_t> full_at_ns_{0};  // monotonic; the theoretical arrival time

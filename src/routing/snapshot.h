@@ -39,8 +39,9 @@ struct Provider {
   provider::HealthSettings health;
   provider::ProbeSettings probe;
   bool short_lived = false;  // proves itself with a credential that is fetched, not with `key`
-  std::shared_ptr<engine::Engine> engine;  // local engines only; it has its own endpoint and key
-  std::unique_ptr<const Limit> limit;      // null: none
+  std::shared_ptr<engine::Engine> engine;   // local engines only; it has its own endpoint and key
+  std::unique_ptr<const Limit> limit;       // null: none
+  provider::ConcurrencyBounds concurrency;  // of each of its targets
 };
 
 struct Target {
@@ -80,8 +81,10 @@ struct Snapshot {
   std::vector<std::shared_ptr<const Provider>> providers;
   identity::Keys keys;
   std::map<std::string, Limit, std::less<>> key_limits, team_limits;  // of those that have any
-  bool counts_tokens = false;       // any limit is of tokens: requests are estimated
-  std::size_t max_body = 0;         // bytes
+  std::size_t max_body = 0;                                           // bytes
+  std::size_t queue_length = 0;  // requests that wait for room, of each loop
+  std::chrono::milliseconds queue_timeout{};
+  std::int64_t memory_limit = 0;    // bytes; 0: none
   std::size_t response_buffer = 0;  // bytes
   std::vector<std::string> cors_origins;
 };

@@ -15,6 +15,7 @@
 #include "records/drain.h"
 #include "records/query.h"
 #include "responses/keeper.h"
+#include "routing/capacity.h"
 #include "routing/health.h"
 #include "routing/load.h"
 #include "routing/snapshot.h"
@@ -35,6 +36,7 @@ struct AdminState {
   const responses::Keeper* responses;  // null: none are kept
   routing::HealthTable& health;
   const routing::LoadTable& load;
+  const routing::CapacityTable& capacity;
   FailureLog& failures;
   OperatorState& operators;
   std::string state_dir;

@@ -130,7 +130,7 @@ class Server {
     auto snapshot = compile(settings_, ++generation_, clock_.wall_us(), registry_, limits_,
                             [this](const provider::Settings& one) { return engines_.get(one); });
     admin_.emplace(AdminState{clock_, registry_, *drain_, responses_.get(), health_, load_,
-                              failures_, *operators_, options_.state_dir, HF_VERSION,
+                              capacity_, failures_, *operators_, options_.state_dir, HF_VERSION,
                               clock_.wall_us(), snapshot, settings_});
     use_health(*snapshot);
     if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
@@ -177,7 +177,8 @@ class Server {
     std::uint16_t port = settings_.applications.port;
     for (unsigned i = 0; i < count; ++i) {
       workers_.push_back(std::make_unique<Worker>(
-          clock_, health_, load_, registry_.add_thread(), drain_->open_journal(),
+          clock_, health_, load_, capacity_, memory_, registry_.add_thread(),
+          drain_->open_journal(),
           [this](gateway::FailureNotice notice) { failures_.notice(std::move(notice)); },
           [this](const std::string& provider) {
             asio::post(loop_, [this, provider] { credentials_->refused(provider); });
@@ -247,6 +248,8 @@ class Server {
                              static_cast<double>(health_.view(one.index, clock_.now()).state)});
       return samples;
     });
+    registry_.provide(Metric::memory_held, [this] { return static_cast<double>(memory_.held()); });
+    registry_.provide(Metric::concurrency_limit, [this] { return concurrency_limits(); });
     provide_engine(Metric::engine_ready, [](const engine::EngineStatus& status) {
       return status.state == engine::EngineState::ready ? 1.0 : 0.0;
     });
@@ -282,6 +285,23 @@ class Server {
             {{targets[i].provider, targets[i].model}, read(health_.view(i, clock_.now()))});
       return samples;
     });
+  }
+
+  // Each target once, whichever models have it.
+  std::vector<observe::Sample> concurrency_limits() const {
+    std::map<std::uint16_t, observe::Sample> samples;
+    for (const auto& [name, model] : admin_->snapshot->models)
+      for (std::size_t i = 0; i < model.targets.size(); ++i) {
+        const routing::Target& target = model.targets[i];
+        const provider::ConcurrencyBounds& bounds = target.provider->concurrency;
+        if (bounds.most > 0)
+          samples[model.indices[i]] = {
+              {target.provider->name, target.model},
+              static_cast<double>(capacity_.concurrency(model.indices[i]).limit(bounds))};
+      }
+    std::vector<observe::Sample> out;
+    for (auto& [index, sample] : samples) out.push_back(std::move(sample));
+    return out;
   }
 
   void provide_engine(observe::Metric metric, double (*read)(const engine::EngineStatus&)) {
@@ -411,6 +431,8 @@ class Server {
   routing::HealthTable health_;
   gateway::AnswerCache cache_;
   routing::LoadTable load_;
+  routing::CapacityTable capacity_;
+  routing::MemoryAccount memory_;
   routing::LocalLimitStore limits_;
   Engines engines_;
   FailureLog failures_;

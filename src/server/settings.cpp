@@ -35,6 +35,13 @@ void read_server(Section& top, Settings& into) {
                  "most memory for answers of models with a cache");
     section.duration("drain_timeout", into.drain_timeout, 1ms, 1h,
                      "how long requests in flight may take after SIGTERM");
+    section.integer("queue_length", into.queue_length, 0, 100'000,
+                    "requests of a thread that wait for a target with room; beyond, the least "
+                    "important is refused");
+    section.duration("queue_timeout", into.queue_timeout, 1ms, 5min, "how long they wait");
+    section.size("memory_limit", into.memory_limit, 0, 1ULL << 44U,
+                 "of bodies and answers under way; beyond, requests are refused, critical ones "
+                 "last. 0: half of what the control group, or the machine, has");
     section.words("cors_origins", into.cors_origins,
                   "web pages that may call, as in https://app.example; none: CORS is off");
     for (std::size_t i = 0; i < into.cors_origins.size(); ++i)

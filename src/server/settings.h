@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/overload_limits.h"
 #include "config/problem.h"
 #include "control/alert/settings.h"
 #include "identity/settings.h"
@@ -36,6 +37,9 @@ struct Settings {
   std::uint64_t response_buffer = limits::response_buffer_bytes;  // server.response_buffer
   std::uint64_t cache_size = 64U << 20U;                          // server.cache_size
   std::chrono::milliseconds drain_timeout{30'000};                // server.drain_timeout
+  int queue_length = limits::waiting_requests;                    // server.queue_length
+  std::chrono::milliseconds queue_timeout = limits::queue_timeout;  // server.queue_timeout
+  std::uint64_t memory_limit = 0;         // server.memory_limit; 0: half of what there is
   std::vector<std::string> cors_origins;  // server.cors_origins; empty: CORS off
   std::vector<identity::KeySettings> keys;
   std::vector<identity::TeamSettings> teams;

@@ -62,7 +62,8 @@ TEST(ReadSettings, RulesOfTheListeners) {
       {"an unknown key",
        "server: { lisen: x }",
        {"t.yaml:1:11: server.lisen: unknown key; did you mean \"listen\"? allowed: listen, "
-        "threads, max_body, response_buffer, cache_size, drain_timeout, cors_origins"}},
+        "threads, max_body, response_buffer, cache_size, drain_timeout, queue_length, "
+        "queue_timeout, memory_limit, cors_origins"}},
       {"an unknown key unlike any",
        "admin: { password: x }",
        {"t.yaml:1:10: admin.password: unknown key; allowed: listen"}},
@@ -221,7 +222,8 @@ TEST(ReadSettings, RulesOfProviders) {
         "t.yaml:1:31: providers.p.kye: unknown key; did you mean \"key\"? allowed: kind, "
         "owner, host, region, organization, project, api_version, anthropic_version, location, "
         "key, "
-        "auth, network, ca_file, base_url, usage, timeouts, limits, binary, model, standby, frame, "
+        "auth, network, ca_file, base_url, usage, timeouts, limits, concurrency, binary, model, "
+        "standby, frame, "
         "threads, "
         "parallel, context, start_timeout, idle_stop"}},
       {"openai_compatible without an address",
@@ -431,6 +433,18 @@ TEST(ReadSettings, RulesOfLimits) {
        {"t.yaml:1:42: keys.a.limits.per_minute: unknown key; allowed: requests_per_second, "
         "requests_per_minute, tokens_per_minute, concurrent_requests"}}};
   for (const Case& c : cases) EXPECT_EQ(with_line(c.text), c.want) << c.rule;
+}
+
+TEST(ReadSettings, RulesOfConcurrency) {
+  const Case cases[] = {
+      {"no least above the most",
+       "kind: openai, key: env:OPENAI_KEY, concurrency: {most: 4, least: 5}",
+       {"t.yaml:1:84: providers.p.concurrency.least: more than most; write a smaller one"}},
+      {"nothing adapts without a most",
+       "kind: openai, key: env:OPENAI_KEY, concurrency: {least: 5}",
+       {"t.yaml:1:65: providers.p.concurrency: has no `most`; say how many at once, as in most: "
+        "64"}}};
+  for (const Case& c : cases) EXPECT_EQ(with_provider(c.text), c.want) << c.rule;
 }
 
 }  // namespace

@@ -137,6 +137,24 @@ models: { chat: { targets: [ { provider: openai, model: m } ] } }
   EXPECT_TRUE(read->keys.empty());
 }
 
+TEST(ReadSettings, ReadsWhatOverloadGoesBy) {
+  const auto read = read_settings(config::parse(R"(
+server: { queue_length: 7, queue_timeout: 3s, memory_limit: 64MiB }
+providers:
+  openai: { kind: openai, key: env:OPENAI_KEY, concurrency: { most: 50, least: 3, adapt: no } }
+models: { chat: { targets: [ { provider: openai, model: m } ] } }
+)",
+                                                "t.yaml", usual_environment()));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->queue_length, 7);
+  EXPECT_EQ(read->queue_timeout, 3s);
+  EXPECT_EQ(read->memory_limit, 64U << 20U);
+  const provider::ConcurrencyBounds& bounds = read->providers[0].concurrency;
+  EXPECT_EQ(bounds.most * 100 + bounds.least, 5'003);
+  EXPECT_FALSE(bounds.adapts);
+  EXPECT_EQ(provider::ConcurrencyBounds{}.most, 0) << "nothing waits unless it is said";
+}
+
 TEST(ReadSettings, ReadsLimitsWhereverTheyStand) {
   const auto read = read_settings(config::parse(R"(
 providers: { openai: { kind: openai, key: env:OPENAI_KEY, limits: { requests_per_second: 3 } } }

@@ -1,10 +1,10 @@
 #include "server/snapshot.h"
 
-#include <algorithm>
 #include <map>
 
 #include "net/sigv4.h"
 #include "provider/kind.h"
+#include "server/memory_limit.h"
 #include "server/prices.h"
 
 namespace holdfast::server {
@@ -30,12 +30,6 @@ void compile_limits(routing::LimitScope scope, const std::vector<Owner>& owners,
       into.emplace(owner.name, *limit);
 }
 
-template <class Owner>
-bool counts_tokens(const std::vector<Owner>& owners) {
-  return std::ranges::any_of(owners,
-                             [](const Owner& owner) { return owner.limits.tokens_per_minute > 0; });
-}
-
 std::shared_ptr<const routing::Provider> compile_provider(const provider::Settings& settings,
                                                           routing::LimitStore& limits,
                                                           const EngineOf& engine_of,
@@ -45,6 +39,7 @@ std::shared_ptr<const routing::Provider> compile_provider(const provider::Settin
   out->kind = settings.kind;
   out->limit = compile_limit(routing::LimitScope::provider, settings.name, settings.limits, limits);
   out->health = settings.health;
+  out->concurrency = settings.concurrency;
   std::vector<std::string> extra_stop;
   if (settings.kind->local) {
     out->engine = engine_of(settings);
@@ -98,9 +93,11 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
   out->keys = identity::Keys(settings.keys);
   compile_limits(routing::LimitScope::key, settings.keys, limits, out->key_limits);
   compile_limits(routing::LimitScope::team, settings.teams, limits, out->team_limits);
-  out->counts_tokens = counts_tokens(settings.keys) || counts_tokens(settings.teams) ||
-                       counts_tokens(settings.models) || counts_tokens(settings.providers);
   out->max_body = settings.max_body;
+  out->queue_length = static_cast<std::size_t>(settings.queue_length);
+  out->queue_timeout = settings.queue_timeout;
+  out->memory_limit = static_cast<std::int64_t>(settings.memory_limit > 0 ? settings.memory_limit
+                                                                          : usual_memory_limit());
   out->response_buffer = settings.response_buffer;
   out->cors_origins = settings.cors_origins;
   std::map<std::string, std::shared_ptr<const routing::Provider>> by_name;

@@ -50,6 +50,30 @@ json::value until_json(const AdminState& state, const routing::HealthView& healt
 
 json::value milliseconds_json(double us) { return us < 0 ? json::value() : json::value(us / 1000); }
 
+json::value limit_json(const routing::LearnedLimit& limit, MonoTime now) {
+  const auto view = limit.view(now);
+  if (!view) return nullptr;
+  return json::object{
+      {"limit", view->limit > 0 ? json::value(view->limit) : json::value()},
+      {"remaining", view->remaining},
+      {"reset_ms",
+       std::chrono::duration_cast<std::chrono::milliseconds>(view->reset_after).count()}};
+}
+
+// How much room there is at a target.
+void add_room(const AdminState& state, const provider::ConcurrencyBounds& bounds, std::size_t index,
+              json::object& out) {
+  const routing::ConcurrencyLimit& concurrency = state.capacity.concurrency(index);
+  out["concurrency"] = nullptr;
+  if (bounds.most > 0)
+    out["concurrency"] =
+        json::object{{"limit", concurrency.limit(bounds)}, {"under_way", concurrency.under_way()}};
+  const MonoTime now = state.clock.now();
+  const routing::ProviderQuota& quota = state.capacity.quota(index);
+  out["told_limits"] = json::object{{"requests", limit_json(quota.requests, now)},
+                                    {"tokens", limit_json(quota.tokens, now)}};
+}
+
 json::object target_json(const AdminState& state, const routing::Model& model,
                          std::size_t position) {
   const routing::Target& target = model.targets[position];
@@ -81,6 +105,7 @@ json::object target_json(const AdminState& state, const routing::Model& model,
   out["usual_first_content_ms"] = milliseconds_json(health.usual_first_content_us);
   out["recent_first_content_ms"] = milliseconds_json(health.recent_first_content_us);
   out["usual_token_ms"] = milliseconds_json(health.usual_token_us);
+  add_room(state, target.provider->concurrency, index, out);
   return out;
 }
 

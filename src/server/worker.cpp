@@ -15,6 +15,7 @@ constexpr auto after_cut = 2s;            // for the error events of what did no
 }  // namespace
 
 Worker::Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTable& load,
+               routing::CapacityTable& capacity, routing::MemoryAccount& memory,
                observe::ThreadCounters& counters, std::unique_ptr<records::Journal> journal,
                gateway::FailureListener on_failure, gateway::RefusedListener on_refused,
                gateway::AnswerCache& cache, responses::Keeper* responses,
@@ -33,6 +34,8 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTa
                 counters,
                 health,
                 load,
+                capacity,
+                memory,
                 Random(entropy_seed()),
                 std::move(on_failure),
                 std::move(on_refused),

@@ -18,6 +18,7 @@ namespace holdfast::server {
 class Worker {
  public:
   Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTable& load,
+         routing::CapacityTable& capacity, routing::MemoryAccount& memory,
          observe::ThreadCounters& counters, std::unique_ptr<records::Journal> journal,
          gateway::FailureListener on_failure, gateway::RefusedListener on_refused,
          gateway::AnswerCache& cache, responses::Keeper* responses,

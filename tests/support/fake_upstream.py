@@ -137,6 +137,7 @@ class Exchange:
         opened.cancel()
         if not left.done():
             left.cancel()
+        await asyncio.wait({opened, left})  # so that the next request may be read
 
     def usual_headers(self) -> list[tuple[str, str]]:
         return misbehaviour.usual_headers(self)
@@ -172,7 +173,9 @@ class Upstream:
         self.remaining = None
         self.receipts = []
         self.counts = {"connections": 0, "requests": 0, "open": 0, "left_early": 0}
+        self.counts["most_open"] = 0  # at once, while `busy`
         self.gate = asyncio.Event()
+        self.slots = None  # of `busy`: how many are served at once
         self.server = None
         self.port = arguments.port
         self.file = None

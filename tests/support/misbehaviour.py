@@ -6,6 +6,8 @@ Options come from the control port or from the model (`m1+NAME;option=value;...`
     retry_after_ms=V
     text, tokens, delay_ms, reasoning, refusal, azure, answers_as, usage, finish_reason
                      shape the good answer (see openai_answers.py)
+    limit_requests, remaining_requests, reset_requests
+                     what the rate limit headers tell, as they are written
     framing=close    body to the close of the connection, instead of chunked
     split=1          bytes one at a time
 """
@@ -85,9 +87,9 @@ def usual_headers(x) -> list[tuple[str, str]]:
         ("openai-processing-ms", "12"),
         ("openai-version", "2020-10-01"),
         ("openai-organization", "org-of-the-operator"),
-        ("x-ratelimit-limit-requests", "10000"),
-        ("x-ratelimit-remaining-requests", "9999"),
-        ("x-ratelimit-reset-requests", "8.64s"),
+        ("x-ratelimit-limit-requests", str(x.options.get("limit_requests", "10000"))),
+        ("x-ratelimit-remaining-requests", str(x.options.get("remaining_requests", "9999"))),
+        ("x-ratelimit-reset-requests", str(x.options.get("reset_requests", "8.64s"))),
         ("x-ratelimit-limit-tokens", "200000"),
         ("x-ratelimit-remaining-tokens", "199993"),
         ("x-ratelimit-reset-tokens", "2ms"),
@@ -220,6 +222,18 @@ async def slow_headers(x):
     """Answers well, but only when released."""
     await x.gate()
     await good(x)
+
+
+@behaviour
+async def busy(x):
+    """Answers well, but serves `slots` at a time, each for `service_ms`; those beyond wait."""
+    counts = x.upstream.counts
+    counts["most_open"] = max(counts["most_open"], counts["open"])
+    if x.upstream.slots is None:
+        x.upstream.slots = asyncio.Semaphore(x.options["slots"])
+    async with x.upstream.slots:
+        await asyncio.sleep(x.options["service_ms"] / 1000)
+        await good(x)
 
 
 @behaviour

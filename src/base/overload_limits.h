@@ -1,0 +1,17 @@
+// The named limits of what happens under overload, beside base/limits.h. Those that an operator may
+// set have their default here.
+#pragma once
+#include <chrono>
+#include <cstdint>
+
+namespace holdfast::limits {
+using namespace std::chrono_literals;
+
+inline constexpr int requests_at_a_target = 100'000;          // most for providers.NAME.concurrency
+inline constexpr int waiting_requests = 1'000;                // of each thread; server.queue_length
+inline constexpr std::chrono::seconds queue_timeout = 10s;    // 503 beyond; server.queue_timeout
+inline constexpr std::int64_t small_request_bytes = 131'072;  // fits until memory_limit is reached
+inline constexpr std::int64_t request_overhead_bytes = 32'768;  // of memory, beside its bodies
+inline constexpr std::int64_t body_copies = 3;  // received, read, and written for a target
+
+}  // namespace holdfast::limits
