@@ -38,6 +38,7 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
     parts_.counters.refused(observe::Refusal::no_target);
     co_return no_target_permitted(state_.model->name);
   }
+  parts_.retries.request();
   Candidate* candidate = co_await next_candidate(plan, fitting);
   bool fresh = false;
   while (candidate != nullptr) {
@@ -89,8 +90,20 @@ Task<Candidate*> Attempts::next_candidate(routing::Plan& plan, std::vector<Candi
     if (waited || state_.exchange.client_left()) co_return nullptr;
     position = plan.next(parts_.clock.now());
   }
+  if (state_.attempts > 0 && !may_retry(plan)) co_return nullptr;
   const auto found = std::ranges::find(fitting, *position, &Candidate::position);
   co_return &*found;
+}
+
+// Whether the target that `plan` gave out may be asked although this request has asked others.
+bool Attempts::may_retry(const routing::Plan& plan) {
+  if (!plan.last_resort()) {
+    parts_.retries.charge();
+    return true;
+  }
+  if (parts_.retries.allow(parts_.clock.now())) return true;
+  parts_.counters.retries_refused.add();
+  return false;
 }
 
 Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {

@@ -21,6 +21,7 @@ class Attempts {
   // The candidate to try now; null: none is left. May wait for one that cools down.
   Task<Candidate*> next_candidate(routing::Plan& plan, std::vector<Candidate>& fitting);
   Task<Outcome> attempt_one(Candidate& candidate, bool fresh);
+  bool may_retry(const routing::Plan& plan);
   void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome);
   void note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us);
   void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,

@@ -14,6 +14,7 @@
 #include "observe/counters.h"
 #include "routing/health.h"
 #include "routing/load.h"
+#include "routing/retry_budget.h"
 #include "routing/snapshot.h"
 #include "vault/credential.h"
 
@@ -50,6 +51,7 @@ struct LoopParts {
   // Short-lived credentials by provider, as they last came.
   std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> credentials;
   AnswerCache* cache = nullptr;  // shared by all loops; null: nothing is answered from memory
+  routing::RetryBudget retries = {};
 };
 
 // Used by its loop's thread alone.
