@@ -39,6 +39,7 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
     parts_.counters.refused(observe::Refusal::no_target);
     co_return no_target_permitted(state_.model->name);
   }
+  parts_.retries.request();
   Candidate* candidate = co_await next_candidate(plan, fitting);
   bool fresh = false;
   while (candidate != nullptr) {
@@ -95,6 +96,7 @@ Task<Candidate*> Attempts::next_candidate(routing::Plan& plan, std::vector<Candi
   while (true) {
     if (position) {
       const auto found = std::ranges::find(fitting, *position, &Candidate::position);
+      if (state_.attempts > 0 && !may_retry(plan)) co_return nullptr;
       if (choose_key_of(*found)) co_return &*found;
       position = plan.next(parts_.clock.now());
       continue;
@@ -140,6 +142,17 @@ void Attempts::note_key(Candidate& candidate, Outcome& outcome) {
   const auto soonest = soonest_key(*candidate.target->provider, parts_.health, now);
   if (soonest && outcome.failure == FailureClass::rate_limited)
     outcome.retry_after = duration_cast<std::chrono::milliseconds>(*soonest - now);
+}
+
+// Whether the target that `plan` gave out may be asked although this request has asked others.
+bool Attempts::may_retry(const routing::Plan& plan) {
+  if (!plan.last_resort()) {
+    parts_.retries.charge();
+    return true;
+  }
+  if (parts_.retries.allow(parts_.clock.now())) return true;
+  parts_.counters.retries_refused.add();
+  return false;
 }
 
 Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {

@@ -24,6 +24,7 @@ class Attempts {
   bool choose_key_of(Candidate& candidate);
   void note_key(Candidate& candidate, Outcome& outcome);
   Task<Outcome> attempt_one(Candidate& candidate, bool fresh);
+  bool may_retry(const routing::Plan& plan);
   void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome);
   void note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us);
   void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,

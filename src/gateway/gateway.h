@@ -17,6 +17,7 @@
 #include "routing/health.h"
 #include "routing/load.h"
 #include "routing/memory_account.h"
+#include "routing/retry_budget.h"
 #include "routing/snapshot.h"
 #include "vault/credential.h"
 
@@ -57,6 +58,7 @@ struct LoopParts {
   std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> credentials;
   AnswerCache* cache = nullptr;  // shared by all loops; null: nothing is answered from memory
   responses::Keeper* responses = nullptr;  // null: responses are not kept
+  routing::RetryBudget retries = {};
 };
 
 // Used by its loop's thread alone.

@@ -60,6 +60,8 @@ constexpr std::array<Description, metric_count> table = {{
      "Bytes written to providers."},
     {cut_streams, "holdfast_cut_streams_total", counter, "",
      "Streams that broke after their first content."},
+    {retries_refused, "holdfast_retries_refused_total", counter, "",
+     "Further attempts at targets that are out which the retry budget did not allow."},
     {error_events, "holdfast_error_events_total", counter, "",
      "Error events that were sent to end a stream."},
     {keepalives, "holdfast_keepalives_total", counter, "",

@@ -34,6 +34,7 @@ enum class Metric : std::uint8_t {
   upstream_received,
   upstream_sent,
   cut_streams,
+  retries_refused,
   error_events,
   keepalives,
   journal_flushes,

@@ -62,6 +62,7 @@ std::optional<std::size_t> Plan::next(MonoTime now) {
       case Admission::yes:
       case Admission::probe:
         tried_ |= 1U << position;
+        last_resort_ = false;
         return position;
       case Admission::open:
         if (!open) open = position;
@@ -73,6 +74,7 @@ std::optional<std::size_t> Plan::next(MonoTime now) {
   }
   if (!route_.last_resort) return std::nullopt;
   if (open) tried_ |= 1U << *open;
+  last_resort_ = open.has_value();
   return open;
 }
 

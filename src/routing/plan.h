@@ -58,6 +58,8 @@ class Plan {
 
   // The position of the target to try now; nothing when none is left.
   std::optional<std::size_t> next(MonoTime now);
+  // Whether the target that next() gave out last is believed to be out.
+  bool last_resort() const { return last_resort_; }
   // Notes that an attempt at `position` failed: which others may still answer after that.
   Next failed(std::size_t position, const Failed& how);
 
@@ -81,6 +83,7 @@ class Plan {
   std::uint32_t tried_ = 0;
   std::uint32_t too_small_ = 0;  // left out: their context window
   std::uint32_t refusing_ = 0;   // left out: their provider refused the content
+  bool last_resort_ = false;     // the last one given out has an open breaker
   MonoTime wait_by_;             // waiting ends then
 };
 

@@ -1,0 +1,80 @@
+#include "routing/retry_budget.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::routing {
+namespace {
+
+using namespace std::chrono_literals;
+
+// gRPC's throttle (proposal A6) is such a bucket: a failure takes a token, a success gives a tenth,
+// and retries stop at half.
+TEST(TokenBucket, IsTheThrottleOfGrpc) {
+  constexpr std::int64_t most = 10'000, half = 5'000, failure = 1'000, success = 100;
+  TokenBucket tokens(most);
+  for (const std::int64_t want : {9'000, 8'000, 7'000, 6'000, 5'000}) {
+    EXPECT_TRUE(tokens.above(half));
+    tokens.spend(failure);
+    EXPECT_EQ(tokens.held(), want);
+  }
+  EXPECT_FALSE(tokens.above(half));
+  tokens.spend(failure);
+  EXPECT_EQ(tokens.held(), 4'000);
+  for (int i = 0; i < 10; ++i) tokens.earn(success);
+  EXPECT_FALSE(tokens.above(half));
+  tokens.earn(success);
+  EXPECT_EQ(tokens.held(), 5'100);
+  EXPECT_TRUE(tokens.above(half));
+}
+
+TEST(TokenBucket, StaysWithinItsBounds) {
+  TokenBucket tokens(10'000);
+  tokens.earn(1);
+  EXPECT_EQ(tokens.held(), 10'000);
+  tokens.spend(11'000);
+  EXPECT_EQ(tokens.held(), 0);
+}
+
+// While everything is out, each request would try every target: it may not.
+TEST(RetryBudget, AddsAFifthToTheTrafficOfAnOutage) {
+  RetryBudget budget;
+  MonoTime now{};
+  now += 1h;
+  constexpr int requests = 100'000, targets = 4;
+  int attempts = 0;
+  for (int i = 0; i < requests; ++i) {
+    budget.request();
+    ++attempts;
+    for (int more = 1; more < targets && budget.allow(now); ++more) ++attempts;
+    now += 1ms;
+  }
+  const double burst = 10 + 100.0 / 10 + 1;  // saved up; one in 10 s of the 100 s
+  EXPECT_LE(attempts, 1.2 * requests + burst);
+  EXPECT_GE(attempts, 1.19 * requests);
+}
+
+TEST(RetryBudget, LeavesAFewToLittleTraffic) {
+  RetryBudget budget;
+  MonoTime now{};
+  now += 1h;
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(budget.allow(now)) << i;
+  EXPECT_TRUE(budget.allow(now)) << "the one that is never refused";
+  EXPECT_FALSE(budget.allow(now));
+  EXPECT_FALSE(budget.allow(now + 9s));
+  EXPECT_TRUE(budget.allow(now + 10s));
+}
+
+TEST(RetryBudget, IsChargedByAttemptsAtTargetsThatAreWell) {
+  RetryBudget budget;
+  MonoTime now{};
+  now += 1h;
+  for (int i = 0; i < 20; ++i) budget.charge();
+  EXPECT_TRUE(budget.allow(now));
+  EXPECT_FALSE(budget.allow(now));
+  for (int i = 0; i < 5; ++i) budget.request();
+  EXPECT_TRUE(budget.allow(now));
+  EXPECT_FALSE(budget.allow(now));
+}
+
+}  // namespace
+}  // namespace holdfast::routing
