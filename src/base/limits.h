@@ -41,4 +41,13 @@ inline constexpr std::size_t targets_per_model = 16;
 inline constexpr std::size_t targets_total = 1024;
 inline constexpr std::size_t services_total = 1024;  // pairs of logical model and service
 
+// Money.
+inline constexpr std::size_t price_file_bytes = 16U << 20U;  // prices.file
+inline constexpr std::size_t budgets = 64;                   // in one configuration
+// What a budget reserves where nothing bounds it.
+inline constexpr std::size_t tokens_in_unbounded =
+    200'000;  // pictures, files, stored conversations
+inline constexpr std::size_t tokens_out_unbounded = 16'384;   // neither max_tokens nor a known most
+inline constexpr std::chrono::milliseconds budget_wait = 2s;  // for a slice that is being leased
+
 }  // namespace holdfast::limits

@@ -37,6 +37,8 @@ struct RequestState {
   bool broken = false;                            // what had begun ended in an error
   RequestLimits limits;                           // of the key, the team and the model
   std::optional<Refusal> passed_over = {};        // what is told when no target had room
+  std::string budget_warning;                     // of nearly used up budgets; empty: none is
+  std::string degraded;                           // "chat -> cheap: budget NAME"; empty: it was not
 
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;

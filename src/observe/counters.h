@@ -101,6 +101,7 @@ struct TargetCounters {
   std::array<Count, failure_class_count> attempts;   // by how they ended
   std::array<Count, failure_class_count> failovers;  // away from this target, by why
   std::array<Count, token_kind_count> tokens;
+  Count cost_nano_usd, unknown_costs;
   Histogram time_to_first_content, attempt_duration;
 };
 

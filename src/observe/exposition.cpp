@@ -189,6 +189,14 @@ void add_target(const Registry& registry, std::size_t index, const TargetName& n
     const std::string label(to_string(static_cast<TokenKind>(kind)));
     if (count > 0) page.add(Metric::tokens, {name.provider, name.model, label}, count);
   }
+  const auto money = [&](Metric metric, Count TargetCounters::* counter, double unit) {
+    const std::uint64_t sum = registry.sum_target(
+        index, [&](const TargetCounters& target) { return (target.*counter).value(); });
+    if (sum > 0) page.add(metric, {name.provider, name.model}, static_cast<double>(sum) * unit);
+  };
+  constexpr double nano = 1e-9;
+  money(Metric::cost, &TargetCounters::cost_nano_usd, nano);
+  money(Metric::unknown_costs, &TargetCounters::unknown_costs, 1);
   const auto histogram = [&](Metric metric, Histogram TargetCounters::* histogram_of) {
     page.add_histogram(metric, {name.provider, name.model}, [&](auto read) {
       return registry.sum_target(

@@ -27,6 +27,8 @@ enum class Metric : std::uint8_t {
   time_to_first_content,
   failovers,
   tokens,
+  cost,
+  unknown_costs,
   upstream_connections_opened,
   upstream_received,
   upstream_sent,
@@ -50,6 +52,11 @@ enum class Metric : std::uint8_t {
   records_lag,
   records_lossy,
   journal_bytes,
+  budget_amount,
+  budget_used,
+  budget_threshold,
+  budget_refused,
+  budget_forced,
   snapshot_generation,
   config_reload_failures,
   cache_size,
@@ -62,7 +69,7 @@ enum class Metric : std::uint8_t {
   process_start_time,
   process_cpu,
 };
-inline constexpr std::size_t metric_count = static_cast<std::size_t>(Metric::process_cpu) + 1;
+inline constexpr std::size_t metric_count = 52;
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 

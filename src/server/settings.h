@@ -12,6 +12,7 @@
 #include "provider/settings.h"
 #include "records/price_settings.h"
 #include "records/settings.h"
+#include "routing/budget.h"
 #include "routing/settings.h"
 
 namespace holdfast::config {
@@ -38,7 +39,8 @@ struct Settings {
   std::vector<identity::KeySettings> keys;
   std::vector<identity::TeamSettings> teams;
   records::Settings records;
-  records::PriceBook prices;
+  records::PriceSettings prices;
+  std::vector<routing::Budget> budgets;
   std::vector<provider::Settings> providers;   // in the file's order
   std::vector<routing::ModelSettings> models;  // in the file's order
   std::vector<config::Problem> warnings;       // unwise, but not wrong; for the log
