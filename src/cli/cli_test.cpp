@@ -209,7 +209,7 @@ TEST(PricesCheck, NamesEveryTargetAndWhoHasNoPrice) {
   const Outcome known = execute({"prices", "check", path}, 0);
   EXPECT_EQ(known.exit_code, 0);
   EXPECT_EQ(known.out,
-            "m: p/x: 2.5 in, 10 out, USD per million tokens (configuration)\n"
+            "m: p/x: 2.5 in, 10 out, USD per million tokens; 1000 and 1000 cost 0.0125 (configuration)\n"
             "1 target, 0 without a price\n");
   const std::string more =
       folder.write("more.yaml", text + "  n: { targets: [ { provider: p, model: y } ] }\n");

@@ -102,9 +102,12 @@ std::string describe(const std::vector<TargetPrices>& targets, std::int64_t now_
       out += "no price; write one under prices.list, or price: on the target\n";
       continue;
     }
-    out +=
-        fmt::format("{} in, {} out, USD per million tokens ({})\n", per_million(price->rates.input),
-                    per_million(price->rates.output), price->source);
+    constexpr records::Metered thousand = {.in = 1'000, .out = 1'000};
+    const auto sum = records::sum_cost(*price, thousand);
+    const auto cost = sum ? sum->rounded() : std::unexpected(sum.error());
+    out += fmt::format("{} in, {} out, USD per million tokens; 1000 and 1000 cost {} ({})\n",
+                       per_million(price->rates.input), per_million(price->rates.output),
+                       cost ? format_usd(*cost) : cost.error().detail, price->source);
   }
   return out;
 }
