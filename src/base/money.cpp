@@ -62,9 +62,9 @@ Result<std::int64_t> parse_decimal(std::string_view text, int shift) {
     std::string_view rest = text.substr(at + 1);
     if (rest.starts_with('+')) rest.remove_prefix(1);
     int exponent = 0;
-    const char* end = rest.data() + rest.size();
-    const auto [stop, error] = std::from_chars(rest.data(), end, exponent);
-    if (rest.empty() || error != std::errc() || stop != end) return no_number();
+    const auto [stop, error] = std::from_chars(rest.data(), rest.data() + rest.size(), exponent);
+    if (rest.empty() || error != std::errc() || stop != rest.data() + rest.size())
+      return no_number();
     if (exponent > longest_exponent || exponent < -longest_exponent) return too_large();
     shift += exponent;
   }

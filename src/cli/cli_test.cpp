@@ -113,8 +113,8 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"no verb", {}, "holdfast: A subcommand is required\nSee holdfast --help\n"},
       {"an unknown verb",
        {"sreve"},
-       "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, route, prices, "
-       "version, "
+       "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, route, "
+       "prices, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -133,7 +133,8 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
        "--help\n"},
       {"help for an unknown verb",
        {"help", "nothing"},
-       "holdfast: unknown verb \"nothing\"; verbs: serve, config, route, prices, version, completion, "
+       "holdfast: unknown verb \"nothing\"; verbs: serve, config, route, prices, version, "
+       "completion, "
        "help\nSee "
        "holdfast --help\n"}};
   for (const Case& c : cases) {
@@ -203,14 +204,15 @@ TEST(PricesCheck, NamesEveryTargetAndWhoHasNoPrice) {
   const Folder folder;
   const std::string text =
       "providers: { p: { kind: openai_compatible, base_url: 'http://127.0.0.1:1' } }\n"
-      "models:\n  m: { targets: [ { provider: p, model: x, price: { input: 2.5, output: 10 } } ] "
-      "}\n";
+      "prices: { list: [ { provider: p, model: x, input: 2.5, output: 10 } ] }\n"
+      "models:\n  m: { targets: [ { provider: p, model: x } ] }\n";
   const std::string path = folder.write("t.yaml", text);
   const Outcome known = execute({"prices", "check", path}, 0);
   EXPECT_EQ(known.exit_code, 0);
-  EXPECT_EQ(known.out,
-            "m: p/x: 2.5 in, 10 out, USD per million tokens; 1000 and 1000 cost 0.0125 (configuration)\n"
-            "1 target, 0 without a price\n");
+  EXPECT_EQ(
+      known.out,
+      "m: p/x: 2.5 in, 10 out, USD per million tokens; 1000 and 1000 cost 0.0125 (configuration)\n"
+      "1 target, 0 without a price\n");
   const std::string more =
       folder.write("more.yaml", text + "  n: { targets: [ { provider: p, model: y } ] }\n");
   const Outcome unknown = execute({"prices", "check", more}, 0);
@@ -273,16 +275,16 @@ TEST(Completion, WorksInBash) {
     int at;
     std::string want;
   };
-  const Case cases[] = {
-      {"verbs first", "holdfast \"\"", 1, "serve config route prices version completion help --help --version "},
-      {"verbs by their beginning", "holdfast ver", 1, "version "},
-      {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
-      {"options", "holdfast serve --", 2, "--help --config --state "},
-      {"files of an option", "holdfast serve --config " + folder.path.string() + "/so", 3,
-       file + " "},
-      {"files of an argument", "holdfast config check " + folder.path.string() + "/so", 3,
-       file + " "},
-      {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
+  const Case cases[] = {{"verbs first", "holdfast \"\"", 1,
+                         "serve config route prices version completion help --help --version "},
+                        {"verbs by their beginning", "holdfast ver", 1, "version "},
+                        {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
+                        {"options", "holdfast serve --", 2, "--help --config --state "},
+                        {"files of an option",
+                         "holdfast serve --config " + folder.path.string() + "/so", 3, file + " "},
+                        {"files of an argument",
+                         "holdfast config check " + folder.path.string() + "/so", 3, file + " "},
+                        {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
   for (const Case& c : cases) EXPECT_EQ(bash_offers(script, c.words, c.at), c.want) << c.rule;
 }
 }  // namespace

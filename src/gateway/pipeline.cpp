@@ -20,6 +20,7 @@
 #include "dialect/openai/answer.h"
 #include "gateway/attempts.h"
 #include "gateway/budget_hold.h"
+#include "gateway/cache_step.h"
 #include "gateway/front.h"
 #include "gateway/gateway.h"
 #include "gateway/model_list.h"

@@ -69,7 +69,7 @@ enum class Metric : std::uint8_t {
   process_start_time,
   process_cpu,
 };
-inline constexpr std::size_t metric_count = 52;
+inline constexpr std::size_t metric_count = static_cast<std::size_t>(Metric::process_cpu) + 1;
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 

@@ -121,10 +121,10 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
           static_cast<std::uint16_t>(registry.target_index(target.provider, target.model)));
     }
     model.route = routing::make_route(one, model.indices);
-                                                 routing::LimitStore& limits,
     for (std::size_t i = 0; i < model.targets.size(); ++i)
       if (const records::Price* price = model.targets[i].prices->at(now_us))
         model.route.leaves[i].price = {price->rates.input.value, price->rates.output.value};
+    model.services = number_services(one.name, settings.keys, registry);
     out->models.emplace(one.name, std::move(model));
   }
   return out;
