@@ -34,7 +34,8 @@ constexpr std::array<std::string_view, failure_class_count> names = {"none",
                                                                      "error_after_content",
                                                                      "truncated_body",
                                                                      "client_left",
-                                                                     "local"};
+                                                                     "local",
+                                                                     "over_budget"};
 }  // namespace
 
 std::string_view to_string(FailureClass failure) {

@@ -44,9 +44,10 @@ enum class FailureClass : std::uint8_t {
   truncated_body = 30,       // fewer bytes than announced
   client_left = 31,          // not the target's fault
   local = 32,                // out of descriptors, stopping: not the target's fault
+  over_budget = 33,          // not asked: a budget has no room for what it may cost
 };
 
-inline constexpr std::size_t failure_class_count = 33;
+inline constexpr std::size_t failure_class_count = 34;
 
 // The wire spelling.
 std::string_view to_string(FailureClass failure);

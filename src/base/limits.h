@@ -57,5 +57,13 @@ inline constexpr std::size_t response_id_bytes = 256;  // longer ones are nobody
 inline constexpr std::size_t alert_rules = 200;
 inline constexpr std::size_t webhooks = 20;
 inline constexpr std::size_t alerts_waiting = 256;  // for one webhook; the oldest goes beyond
+// Money.
+inline constexpr std::size_t price_file_bytes = 16U << 20U;  // prices.file
+inline constexpr std::size_t budgets = 64;                   // in one configuration
+// What a budget reserves where nothing bounds it.
+inline constexpr std::size_t tokens_in_unbounded =
+    200'000;  // pictures, files, stored conversations
+inline constexpr std::size_t tokens_out_unbounded = 16'384;   // neither max_tokens nor a known most
+inline constexpr std::chrono::milliseconds budget_wait = 2s;  // for a slice that is being leased
 
 }  // namespace holdfast::limits

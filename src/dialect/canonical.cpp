@@ -82,6 +82,9 @@ void Usage::update(const Usage& later) {
   take_over(tokens_cached, later.tokens_cached);
   take_over(tokens_cache_written, later.tokens_cache_written);
   take_over(tokens_reasoning, later.tokens_reasoning);
+  take_over(tokens_cache_written_1h, later.tokens_cache_written_1h);
+  take_over(tokens_audio_in, later.tokens_audio_in);
+  take_over(tokens_audio_out, later.tokens_audio_out);
 }
 
 }  // namespace holdfast::dialect

@@ -207,6 +207,8 @@ struct Usage {
   std::int64_t tokens_cached = -1;
   std::int64_t tokens_cache_written = -1;
   std::int64_t tokens_reasoning = -1;
+  std::int64_t tokens_cache_written_1h = -1;  // of those written, the ones kept for an hour
+  std::int64_t tokens_audio_in = -1, tokens_audio_out = -1;  // of sound
   bool given() const { return tokens_in >= 0 || tokens_out >= 0; }
   // Takes over what `later` tells: counts in streams are cumulative.
   void update(const Usage& later);

@@ -88,6 +88,9 @@ class Describer {
     count(path + ".tokens_cached", value.tokens_cached, -1);
     count(path + ".tokens_cache_written", value.tokens_cache_written, -1);
     count(path + ".tokens_reasoning", value.tokens_reasoning, -1);
+    count(path + ".tokens_cache_written_1h", value.tokens_cache_written_1h, -1);
+    count(path + ".tokens_audio_in", value.tokens_audio_in, -1);
+    count(path + ".tokens_audio_out", value.tokens_audio_out, -1);
   }
 
   static std::string quoted(std::string_view value) {

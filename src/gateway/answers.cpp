@@ -30,6 +30,8 @@ FinalAnswer final_answer(FailureClass failure) {
       return {502, "upstream_auth", "the provider refuses this gateway's credential"};
     case FailureClass::unpaid:
       return {429, "insufficient_quota", "the provider account of this gateway has no quota left"};
+    case FailureClass::over_budget:
+      return {429, "insufficient_quota", "the budget for this request is used up"};
     case FailureClass::rate_limited:
       return {429, "rate_limit_exceeded",
               "the provider limits the rate of this gateway's requests"};
@@ -171,12 +173,14 @@ Refusal no_target_answered(std::span<const FailedAttempt> attempts,
 
   const FinalAnswer final = final_answer(last.failure);
   const std::string_view code = final.code.empty() ? to_string(last.failure) : final.code;
-  const std::string_view type =
-      last.failure == FailureClass::unpaid ? "insufficient_quota" : error_type(final.status);
-  Refusal refusal =
-      refuse(final.status, fmt::format("{} ({})", final.message, list_of(attempts)), type, code);
+  const bool no_money =
+      last.failure == FailureClass::unpaid || last.failure == FailureClass::over_budget;
+  const std::string_view type = no_money ? "insufficient_quota" : error_type(final.status);
+  const std::string why =
+      last.failure == FailureClass::over_budget ? last.detail : list_of(attempts);
+  Refusal refusal = refuse(final.status, fmt::format("{} ({})", final.message, why), type, code);
   refusal.failure = last.failure;
-  refusal.should_not_retry = last.failure == FailureClass::unpaid;
+  refusal.should_not_retry = no_money;
   if (final.status == 429 && !refusal.should_not_retry) {
     refusal.retry_after = cooled_in;
     for (const FailedAttempt& attempt : attempts)

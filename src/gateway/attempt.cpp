@@ -93,6 +93,8 @@ net::AnswerHeaders Attempt::answer_headers() const {
   if (!outcome_.upstream_request_id.empty())
     headers.add("x-upstream-request-id", outcome_.upstream_request_id);
   if (!candidate_.losses.empty()) headers.add("x-holdfast-dropped", candidate_.dropped());
+  if (!state_.budget_warning.empty()) headers.add("x-holdfast-budget", state_.budget_warning);
+  if (!state_.degraded.empty()) headers.add("x-holdfast-degraded", state_.degraded);
   return headers;
 }
 

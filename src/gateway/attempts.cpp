@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gateway/budget_hold.h"
+#include "gateway/cost.h"
 #include "gateway/facts.h"
 #include "gateway/key_choice.h"
 #include "gateway/target_permit.h"
@@ -158,18 +160,29 @@ bool Attempts::may_retry(const routing::Plan& plan) {
 Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
   const routing::Target& target = *candidate.target;
   const std::size_t index = candidate.index;
+  const std::int64_t started_us = parts_.clock.wall_us();
+  BudgetHold hold(state_);
+  if (!state_.snapshot->budgets.empty()) {
+    auto held = co_await hold.reserve(candidate, started_us);
+    if (!held) co_return not_asked(target, index, std::move(held.error()));
+  }
   ++state_.attempts;
   const MonoTime began = parts_.clock.now();
   records::AttemptStart start;
   start.request_id = state_.request_id;
   start.attempt = state_.attempts;
-  start.started_us = parts_.clock.wall_us();
+  start.started_us = started_us;
   start.logical_model = state_.model->name;
   start.provider = target.provider->name;
   start.model = target.model;
   start.endpoint = state_.incoming.front.endpoint;
   start.key_name = state_.key_name;
+  if (state_.key != nullptr) {
+    start.team = state_.key->team;
+    start.service = state_.key->service;
+  }
   start.features = state_.incoming.features;
+  start.reserved = hold.reserved();
   const std::uint64_t serial = parts_.journal.start(start);
   co_await state_.turn.on_file();  // a call that may cost money is on file before it is made
 
@@ -183,8 +196,23 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
   else
     note_failure(target, index, outcome);
   note_pace(index, outcome, took_us);
-  account_attempt(serial, index, outcome, took_us);
+  const records::Price* price = target.prices ? target.prices->at(start.started_us) : nullptr;
+  const auto& fallback = state_.snapshot->fallback_price;
+  const Cost cost =
+      cost_of(outcome, start.endpoint, price, fallback ? &*fallback : nullptr, start.reserved);
+  hold.settle(cost.charged);
+  account_attempt(serial, index, outcome, took_us, cost);
   co_return outcome;
+}
+
+// What a budget does not allow: no attempt is made, so none is recorded.
+Outcome Attempts::not_asked(const routing::Target& target, std::size_t index, std::string why) {
+  Outcome outcome;
+  const bool left = state_.exchange.client_left();
+  outcome.failure = left ? FailureClass::client_left : FailureClass::over_budget;
+  outcome.detail = std::move(why);
+  note_failure(target, index, outcome);
+  return outcome;
 }
 
 void Attempts::note_failure(const routing::Target& target, std::size_t index,
@@ -220,7 +248,7 @@ void Attempts::note_pace(std::size_t index, const Outcome& outcome, std::int64_t
 }
 
 void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
-                               std::int64_t took_us) {
+                               std::int64_t took_us, const Cost& cost) {
   const auto known = [](std::int64_t tokens) {
     return tokens >= 0 ? std::optional(tokens) : std::nullopt;
   };
@@ -242,6 +270,9 @@ void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Ou
   end.committed = outcome.committed;
   end.answer_status = outcome.answer_status;
   end.upstream_request_id = outcome.upstream_request_id;
+  end.cost = cost.known;
+  end.charged = cost.charged;
+  end.price_version = cost.price_version;
   parts_.journal.end(end);
   state_.limits.note(outcome.usage, outcome.committed);
   state_.turn.schedule();
@@ -255,6 +286,14 @@ void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Ou
                                  outcome.usage.tokens_cached, outcome.usage.tokens_reasoning};
   for (std::size_t kind = 0; kind < std::size(tokens); ++kind)
     if (tokens[kind] > 0) counts.tokens[kind].add(static_cast<std::uint64_t>(tokens[kind]));
+  if (cost.known) {
+    const auto nano_usd = static_cast<std::uint64_t>(cost.known->value);
+    counts.cost_nano_usd.add(nano_usd);
+    const std::string_view service = state_.key != nullptr ? state_.key->service : "";
+    parts_.counters.service(state_.model->service_index(service)).cost_nano_usd.add(nano_usd);
+  } else {
+    counts.unknown_costs.add();
+  }
   if (outcome.failure != FailureClass::none && !outcome.committed && !outcome.next_key &&
       routing::after_failure(outcome.failure, ended_idle(outcome)) == routing::Next::next_target)
     counts.failovers[static_cast<std::size_t>(outcome.failure)].add();

@@ -9,6 +9,8 @@
 
 namespace holdfast::gateway {
 
+struct Cost;
+
 class Attempts {
  public:
   explicit Attempts(RequestState& state) : state_(state), parts_(state.parts) {}
@@ -25,10 +27,11 @@ class Attempts {
   void note_key(Candidate& candidate, Outcome& outcome);
   Task<Outcome> attempt_one(Candidate& candidate, bool fresh);
   bool may_retry(const routing::Plan& plan);
+  Outcome not_asked(const routing::Target& target, std::size_t index, std::string why);
   void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome);
   void note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us);
   void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
-                       std::int64_t took_us);
+                       std::int64_t took_us, const Cost& cost);
   Task<void> end_cut_stream(const Outcome& outcome);
 
   RequestState& state_;

@@ -24,6 +24,7 @@
 #include "dialect/multipart.h"
 #include "dialect/openai/answer.h"
 #include "gateway/attempts.h"
+#include "gateway/budget_hold.h"
 #include "gateway/cache_step.h"
 #include "gateway/front.h"
 #include "gateway/gateway.h"
@@ -133,7 +134,9 @@ class Pipeline {
                .writer = {},
                .answered_status = 200,
                .broken = false,
-               .limits = {}} {}
+               .limits = {},
+               .budget_warning = {},
+               .degraded = {}} {}
 
   Task<void> run() {
     parts_.counters.requests_in_flight.up();
@@ -358,7 +361,7 @@ class Pipeline {
       return refuse(403, fmt::format("this key may not use the model '{}'", found->first),
                     error_type(403), "model_not_allowed", "model");
     }
-    state_.model = &found->second;
+    state_.model = degrade(found->second);
     state_.deadline = state_.started + state_.model->deadline;
     if (state_.incoming.stream) state_.keepalive_at = state_.started + state_.model->hold_keepalive;
     return std::nullopt;
@@ -379,6 +382,19 @@ class Pipeline {
     const std::string_view boundary = incoming.scanned.boundary;
     if (!boundary.empty()) return dialect::estimate_form_tokens(incoming.body, boundary);
     return dialect::estimate_body_tokens(incoming.body);
+  }
+
+  // The model itself, or the cheaper one that a nearly used up budget names in its place. One step
+  // only: what is cheaper has a budget of its own, or none.
+  const routing::Model* degrade(const routing::Model& model) {
+    if (state_.snapshot->budgets.empty()) return &model;
+    const routing::Budget* budget = degrading_budget(state_, model.name);
+    if (budget == nullptr) return &model;
+    const auto cheaper = state_.snapshot->models.find(budget->degrade_to);
+    if (cheaper == state_.snapshot->models.end()) return &model;
+    state_.degraded =
+        fmt::format("{} -> {}: budget {}", model.name, budget->degrade_to, budget->name);
+    return &cheaper->second;
   }
 
   Task<std::optional<Refusal>> attempt_all() {

@@ -52,6 +52,8 @@ struct RequestState {
   routing::CapacityTable::Place place = {};        // that it waited for, until it is used
   std::optional<net::Deadline> waited_until = {};  // of all its waiting together
   routing::MemoryAccount::Charge memory = {};      // what it holds
+  std::string budget_warning = {};                 // of nearly used up budgets; empty: none is
+  std::string degraded = {};  // "chat -> cheap: budget NAME"; empty: it was not
 
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;

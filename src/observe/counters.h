@@ -121,6 +121,7 @@ struct TargetCounters {
   std::array<Count, failure_class_count> attempts;   // by how they ended
   std::array<Count, failure_class_count> failovers;  // away from this target, by why
   std::array<Count, token_kind_count> tokens;
+  Count cost_nano_usd, unknown_costs;
   Histogram time_to_first_content, attempt_duration;
 };
 
@@ -147,7 +148,8 @@ std::string_view to_string(RequestEnd end);
 // The requests of one service for one logical model.
 struct ServiceCounters {
   std::array<Count, request_end_count> requests;
-  Histogram duration;  // of those that ended ok
+  Histogram duration;   // of those that ended ok
+  Count cost_nano_usd;  // of their attempts, as far as it is known
 };
 
 // Counters that are made when they are first used, by the thread that owns them; read by any.

@@ -158,6 +158,10 @@ void add_service(const Registry& registry, std::size_t index, const ServiceName&
     const std::string label(to_string(static_cast<RequestEnd>(end)));
     if (count > 0) page.add(Metric::service_requests, {name.model, name.service, label}, count);
   }
+  const std::uint64_t cost = registry.sum_service(
+      index, [](const ServiceCounters& service) { return service.cost_nano_usd.value(); });
+  if (cost > 0)
+    page.add(Metric::service_cost, {name.model, name.service}, static_cast<double>(cost) / 1e9);
   page.add_histogram(Metric::service_request_duration, {name.model, name.service}, [&](auto read) {
     return registry.sum_service(
         index, [&](const ServiceCounters& service) { return read(service.duration); });
@@ -204,6 +208,14 @@ void add_target(const Registry& registry, std::size_t index, const TargetName& n
     const std::string label(to_string(static_cast<TokenKind>(kind)));
     if (count > 0) page.add(Metric::tokens, {name.provider, name.model, label}, count);
   }
+  const auto money = [&](Metric metric, Count TargetCounters::* counter, double unit) {
+    const std::uint64_t sum = registry.sum_target(
+        index, [&](const TargetCounters& target) { return (target.*counter).value(); });
+    if (sum > 0) page.add(metric, {name.provider, name.model}, static_cast<double>(sum) * unit);
+  };
+  constexpr double nano = 1e-9;
+  money(Metric::cost, &TargetCounters::cost_nano_usd, nano);
+  money(Metric::unknown_costs, &TargetCounters::unknown_costs, 1);
   const auto histogram = [&](Metric metric, Histogram TargetCounters::* histogram_of) {
     page.add_histogram(metric, {name.provider, name.model}, [&](auto read) {
       return registry.sum_target(

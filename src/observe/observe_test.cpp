@@ -41,6 +41,7 @@ void fill(Registry& registry) {
   ServiceCounters& service = thread.service(registry.service_index("chat", "support"));
   service.requests[static_cast<std::size_t>(RequestEnd::ok)].add();
   service.duration.observe_us(5);
+  service.cost_nano_usd.add(5);
   thread.cache[0].add();
   for (const Description& metric : metrics()) {
     if (metric.metric < Metric::breaker_state || metric.metric > Metric::alert_messages) continue;

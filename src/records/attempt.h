@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/failure.h"
+#include "base/money.h"
 
 namespace holdfast::records {
 
@@ -73,8 +74,10 @@ struct AttemptStart {
   std::int64_t started_us = 0;  // wall time, as all times here
   std::string_view logical_model, provider, model;
   Endpoint endpoint = Endpoint::chat_completions;
-  std::string_view key_name;   // empty: no keys are configured
-  std::uint32_t features = 0;  // bits of Feature
+  std::string_view key_name;       // empty: no keys are configured
+  std::string_view team, service;  // of the key; empty: not said
+  std::uint32_t features = 0;      // bits of Feature
+  NanoUsd reserved;                // what budgets count until the end is known: the worst case
 };
 
 struct AttemptEnd {
@@ -92,6 +95,9 @@ struct AttemptEnd {
   bool committed = false;           // the client got this attempt's content
   std::uint16_t answer_status = 0;  // to the client; 0: this attempt did not answer it
   std::string_view upstream_request_id;
+  std::optional<NanoUsd> cost;      // nothing where it is not known: never taken for 0
+  NanoUsd charged;                  // what budgets count: the cost, or what stands in for it
+  std::uint32_t price_version = 0;  // Price::version; 0: the price was not known
 };
 
 }  // namespace holdfast::records

@@ -13,7 +13,7 @@ static_assert(std::endian::native == std::endian::little,
               "the journal's numbers are little-endian");
 
 constexpr std::string_view magic = "HFJRNL1\n";
-enum class Type : std::uint8_t { start = 1, end = 2 };
+enum class Type : std::uint8_t { start = 1, end = 2, paid_start = 3, paid_end = 4 };
 
 // Bits of an end's flags; the first four say which token counts follow.
 constexpr unsigned tokens_in_bit = 1U << 0U, tokens_out_bit = 1U << 1U,
@@ -82,6 +82,13 @@ class Reader {
   bool good_ = true;
 };
 
+bool is_paid(const AttemptStart& start) {
+  return !start.team.empty() || !start.service.empty() || start.reserved.value != 0;
+}
+bool is_paid(const AttemptEnd& end) {
+  return end.cost || end.charged.value != 0 || end.price_version != 0;
+}
+
 std::size_t finish_frame(char* frame, std::size_t payload_bytes) {
   const std::size_t length = 1 + payload_bytes;
   Writer head(frame);
@@ -90,7 +97,7 @@ std::size_t finish_frame(char* frame, std::size_t payload_bytes) {
   return 8 + length;
 }
 
-std::optional<Record> read_start(Reader in) {
+std::optional<Record> read_start(Reader in, bool paid) {
   StartRecord record;
   AttemptStart& start = record.start;
   record.serial = in.number<std::uint64_t>();
@@ -105,11 +112,17 @@ std::optional<Record> read_start(Reader in) {
   start.provider = in.text();
   start.model = in.text();
   start.key_name = in.text();
+  if (paid) {
+    start.team = in.text();
+    start.service = in.text();
+    start.reserved.value = in.number<std::int64_t>();
+    in.require(is_paid(start));
+  }
   if (!in.good_to_the_end()) return std::nullopt;
   return record;
 }
 
-std::optional<Record> read_end(Reader in) {
+std::optional<Record> read_end(Reader in, bool paid) {
   AttemptEnd end;
   end.serial = in.number<std::uint64_t>();
   end.ended_us = in.number<std::int64_t>();
@@ -132,6 +145,14 @@ std::optional<Record> read_end(Reader in) {
   if ((flags & tokens_cached_bit) != 0) end.tokens_cached = in.number<std::int64_t>();
   if ((flags & tokens_reasoning_bit) != 0) end.tokens_reasoning = in.number<std::int64_t>();
   end.upstream_request_id = in.text();
+  if (paid) {
+    const auto known = in.number<std::uint8_t>();
+    in.require(known <= 1);
+    if (known == 1) end.cost = NanoUsd{in.number<std::int64_t>()};
+    end.charged.value = in.number<std::int64_t>();
+    end.price_version = in.number<std::uint32_t>();
+    in.require(is_paid(end));
+  }
   if (!in.good_to_the_end()) return std::nullopt;
   return end;
 }
@@ -148,7 +169,8 @@ std::size_t write_head(char* into, const JournalHead& head) {
 }
 
 std::size_t write_start(char* into, std::uint64_t serial, const AttemptStart& start) {
-  into[8] = static_cast<char>(Type::start);
+  const bool paid = is_paid(start);
+  into[8] = static_cast<char>(paid ? Type::paid_start : Type::start);
   Writer out(into + frame_head_bytes);
   out.number(serial);
   out.number(start.started_us);
@@ -160,11 +182,17 @@ std::size_t write_start(char* into, std::uint64_t serial, const AttemptStart& st
   out.text(start.provider);
   out.text(start.model);
   out.text(start.key_name);
+  if (paid) {
+    out.text(start.team);
+    out.text(start.service);
+    out.number(start.reserved.value);
+  }
   return finish_frame(into, out.size());
 }
 
 std::size_t write_end(char* into, const AttemptEnd& end) {
-  into[8] = static_cast<char>(Type::end);
+  const bool paid = is_paid(end);
+  into[8] = static_cast<char>(paid ? Type::paid_end : Type::end);
   const unsigned flags =
       (end.tokens_in ? tokens_in_bit : 0U) | (end.tokens_out ? tokens_out_bit : 0U) |
       (end.tokens_cached ? tokens_cached_bit : 0U) |
@@ -186,6 +214,12 @@ std::size_t write_end(char* into, const AttemptEnd& end) {
        {end.tokens_in, end.tokens_out, end.tokens_cached, end.tokens_reasoning})
     if (tokens) out.number(*tokens);
   out.text(end.upstream_request_id);
+  if (paid) {
+    out.number(static_cast<std::uint8_t>(end.cost ? 1 : 0));
+    if (end.cost) out.number(end.cost->value);
+    out.number(end.charged.value);
+    out.number(end.price_version);
+  }
   return finish_frame(into, out.size());
 }
 
@@ -208,12 +242,15 @@ std::optional<JournalHead> read_head(std::string_view bytes) {
 
 std::optional<Record> read_record(std::string_view type_and_payload) {
   if (type_and_payload.empty()) return std::nullopt;
+  const auto type = static_cast<Type>(type_and_payload[0]);
   const Reader payload(type_and_payload.substr(1));
-  switch (static_cast<Type>(type_and_payload[0])) {
+  switch (type) {
     case Type::start:
-      return read_start(payload);
+    case Type::paid_start:
+      return read_start(payload, type == Type::paid_start);
     case Type::end:
-      return read_end(payload);
+    case Type::paid_end:
+      return read_end(payload, type == Type::paid_end);
   }
   return std::nullopt;
 }

@@ -3,6 +3,9 @@
 //   head    "HFJRNL1\n"  run u64  thread u16  sequence u32  crc32 of these u32
 //   frame   length u32 (of type and payload)  crc32 of type and payload u32  type u8  payload
 //
+// A start or end that has something to say about money is of a type of its own, with that behind
+// the payload of the plain type.
+//
 // A frame whose length and checksum hold is a record; the first that does not ends the file: what
 // lies beyond it is never guessed at.
 #pragma once

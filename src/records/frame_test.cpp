@@ -49,6 +49,29 @@ TEST(Frame, ReadsBackWhatWasWritten) {
   EXPECT_EQ(std::get<AttemptEnd>(records[1]).tokens_reasoning, std::nullopt);
 }
 
+TEST(Frame, MoneyIsBehindTheRestAndNothingIsNot) {
+  AttemptStart start = start_of("req-1", 123);
+  AttemptEnd end = end_of(42);
+  const std::string plain = started(42, start) + ended(end);
+  start.team = "red";
+  start.service = "web";
+  start.reserved = {5};
+  end.cost = NanoUsd{3};
+  end.charged = {4};
+  end.price_version = 9;
+  const std::string bytes = started(42, start) + ended(end);
+  EXPECT_GT(bytes.size(), plain.size());
+  const auto records = read_all(bytes, Tail::clean);
+  ASSERT_EQ(records.size(), 2U);
+  const auto& read = std::get<StartRecord>(records[0]);
+  EXPECT_EQ(read.start.team, "red");
+  EXPECT_EQ(read.start.service, "web");
+  EXPECT_EQ(read.start.reserved.value, 5);
+  EXPECT_EQ(ended(std::get<AttemptEnd>(records[1])), ended(end));
+  const auto before = read_all(plain, Tail::clean);  // as earlier versions wrote it
+  EXPECT_EQ(std::get<AttemptEnd>(before[1]).cost, std::nullopt);
+}
+
 TEST(Frame, CutsLongTextBetweenCharacters) {
   struct Case {
     const char* rule;
@@ -62,6 +85,7 @@ TEST(Frame, CutsLongTextBetweenCharacters) {
   for (const Case& c : cases) {
     AttemptStart start;
     start.request_id = start.logical_model = start.provider = start.model = start.key_name = c.text;
+    start.team = start.service = c.text;
     const std::string bytes = started(1, start);
     ASSERT_LE(bytes.size(), frame_max_bytes);
     const auto records = read_all(bytes, Tail::clean);

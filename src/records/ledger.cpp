@@ -52,14 +52,15 @@ Result<Ledger> Ledger::open(const std::string& path, std::int64_t wall_us) {
 Result<void> Ledger::prepare() {
   auto insert = database_.prepare(
       "INSERT INTO attempts VALUES(NULL,?,?,?,?, ?,?,?,?,?,?, ?,?,?, ?,?,?,?,?, ?,?,?,?, ?,?,?,?, "
-      "?, "
-      "NULL)");
+      "?, NULL, ?28,?29,?30, ?31,?32,?33)");
   if (!insert) return std::unexpected(std::move(insert).error());
   auto settle = database_.prepare(
       "UPDATE attempts SET state=1, ended_us=?, failure=?, status=?, answer_status=?, flags=?, "
       "tokens_in=?, tokens_out=?, tokens_cached=?, tokens_reasoning=?, first_content_us=?, "
-      "total_us=?, bytes_sent=?, bytes_received=?, upstream_request_id=? "
-      "WHERE state=0 AND run=? AND thread=? AND serial=?");
+      "total_us=?, bytes_sent=?, bytes_received=?, upstream_request_id=?, cost_nano_usd=?, "
+      "charged_nano_usd=?, price_version=? WHERE state=0 AND run=? AND thread=? AND serial=? "
+      "RETURNING started_us, reserved_nano_usd, provider, model, logical_model, key_name, team, "
+      "service");
   if (!settle) return std::unexpected(std::move(settle).error());
   auto position = database_.prepare(
       "INSERT INTO journals VALUES(?,?) ON CONFLICT(name) DO UPDATE SET "
@@ -124,6 +125,14 @@ int bind_end(store::Statement& statement, int index, const AttemptEnd& end, std:
   statement.bind(index++, clean(end.upstream_request_id, scratch));
   return index;
 }
+
+// The same for what it has cost.
+int bind_cost(store::Statement& statement, int index, const AttemptEnd& end) {
+  statement.bind(index++, end.cost ? std::optional(end.cost->value) : std::nullopt);
+  statement.bind(index++, end.charged.value);
+  statement.bind(index++, std::int64_t{end.price_version});
+  return index;
+}
 }  // namespace
 
 Result<void> Ledger::insert(const JournalHead& head, const StartRecord& record,
@@ -145,25 +154,49 @@ Result<void> Ledger::insert(const JournalHead& head, const StartRecord& record,
   statement.bind(index++, static_cast<std::int64_t>(start.endpoint));
   statement.bind(index++, start.key_name);
   statement.bind(index++, std::int64_t{start.features});
+  constexpr int last_of_end = 27;
   if (end != nullptr) {
     bind_end(statement, index, *end, upstream_id);
   } else {
-    for (constexpr int last = 27; index <= last; ++index)
+    for (; index <= last_of_end; ++index) statement.bind(index, std::optional<std::int64_t>());
+  }
+  index = last_of_end + 1;
+  statement.bind(index++, start.team);
+  statement.bind(index++, start.service);
+  statement.bind(index++, start.reserved.value);
+  if (end != nullptr) {
+    bind_cost(statement, index, *end);
+  } else {
+    for (const int last = index + 2; index <= last; ++index)
       statement.bind(index, std::optional<std::int64_t>());
   }
   return statement.run();
 }
 
-Result<bool> Ledger::settle(const JournalHead& head, const AttemptEnd& end) {
+Result<bool> Ledger::settle(const JournalHead& head, const AttemptEnd& end,
+                            SpendingChanges& spent) {
   store::Statement& statement = statements_->settle;
   std::string upstream_id;
-  int index = bind_end(statement, 1, end, upstream_id);
+  int index = bind_cost(statement, bind_end(statement, 1, end, upstream_id), end);
   statement.bind(index++, number(head.run));
   statement.bind(index++, std::int64_t{head.thread});
   statement.bind(index++, number(end.serial));
-  auto updated = statement.run();
-  if (!updated) return std::unexpected(std::move(updated).error());
-  return database_.changes() == 1;
+  auto found = statement.step();
+  if (found && *found) {
+    AttemptStart start;
+    start.started_us = statement.integer(0);
+    start.reserved.value = statement.integer(1);
+    start.provider = statement.text(2);
+    start.model = statement.text(3);
+    start.logical_model = statement.text(4);
+    start.key_name = statement.text(5);
+    start.team = statement.text(6);
+    start.service = statement.text(7);
+    spent.ended(start, end);
+    if (auto over = statement.step(); !over) found = std::unexpected(std::move(over).error());
+  }
+  statement.reset();
+  return found;
 }
 
 Result<void> Ledger::post(std::string_view name, const JournalHead& head,
@@ -171,6 +204,7 @@ Result<void> Ledger::post(std::string_view name, const JournalHead& head,
   auto transaction = store::Transaction::begin(database_);
   if (!transaction) return std::unexpected(std::move(transaction).error());
   Counts change;
+  SpendingChanges spent;
   // Most attempts start and end between two drains: they are inserted whole.
   std::unordered_map<std::uint64_t, const AttemptEnd*> ends;
   for (const Record& record : records)
@@ -182,15 +216,19 @@ Result<void> Ledger::post(std::string_view name, const JournalHead& head,
     auto inserted = insert(head, *start, end == ends.end() ? nullptr : end->second);
     if (!inserted) return inserted;
     ++change.attempts;
+    spent.started(start->start);
     if (end == ends.end()) continue;
+    spent.ended(start->start, *end->second);
     ++change.settled;
     ends.erase(end);
   }
   for (const auto& [serial, end] : ends) {
-    auto settled = settle(head, *end);
+    auto settled = settle(head, *end, spent);
     if (!settled) return std::unexpected(std::move(settled).error());
     ++(*settled ? change.settled : change.unmatched);
   }
+  auto added = spent.add_to(database_);
+  if (!added) return added;
   statements_->position.bind(1, name);
   statements_->position.bind(2, number(position));
   auto noted = statements_->position.run();
@@ -241,6 +279,8 @@ Result<void> Ledger::forget_all_but(std::span<const std::string> names) {
 Result<void> Ledger::settle_dead_runs() {
   auto transaction = store::Transaction::begin(database_);
   if (!transaction) return std::unexpected(std::move(transaction).error());
+  auto unknown = note_unsettled(database_, run_);
+  if (!unknown) return unknown;
   auto done = database_.execute(fmt::format(
       "UPDATE attempts SET state=2, unsettled_reason='process_ended' WHERE state=0 AND run<>{}",
       run_));
@@ -268,6 +308,8 @@ Result<bool> Ledger::retain(const Settings& settings, std::int64_t wall_us) {
                   age, retention_batch));
   if (!deleted) return std::unexpected(std::move(deleted).error());
   const bool some = database_.changes() > 0;
+  auto forgotten = forget_spending(database_, wall_us);
+  if (!forgotten) return std::unexpected(std::move(forgotten).error());
   auto shrunk = database_.execute(fmt::format("PRAGMA incremental_vacuum({})", vacuum_batch));
   if (!shrunk) return std::unexpected(std::move(shrunk).error());
   return some;

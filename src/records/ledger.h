@@ -9,6 +9,7 @@
 
 #include "records/frame.h"
 #include "records/settings.h"
+#include "records/spending.h"
 #include "store/database.h"
 
 namespace holdfast::records {
@@ -47,7 +48,7 @@ class Ledger {  // used by one thread at a time
   explicit Ledger(store::Database database);
   Result<void> prepare();
   Result<void> insert(const JournalHead& head, const StartRecord& start, const AttemptEnd* end);
-  Result<bool> settle(const JournalHead& head, const AttemptEnd& end);
+  Result<bool> settle(const JournalHead& head, const AttemptEnd& end, SpendingChanges& spent);
   Result<void> commit(store::Transaction& transaction, const Counts& change);
 
   store::Database database_;

@@ -19,6 +19,13 @@ std::string text_of(const Rates& rates) {
   return text;
 }
 
+template <class Pick>
+PicoUsdPerToken dearest(const Price& price, std::int64_t tokens_in, Pick pick) {
+  PicoUsdPerToken most = pick(price.rates);
+  for (const ContextTier& tier : price.above)
+    if (tier.tokens < tokens_in) most = std::max(most, pick(tier.rates));
+  return most;
+}
 }  // namespace
 
 const Rates& Price::rates_for(std::int64_t tokens_in) const {
@@ -26,6 +33,22 @@ const Rates& Price::rates_for(std::int64_t tokens_in) const {
   for (const ContextTier& tier : above)
     if (tokens_in > tier.tokens) found = &tier.rates;
   return *found;
+}
+
+PicoUsdPerToken Price::dearest_input(std::int64_t tokens_in) const {
+  return dearest(*this, tokens_in, [](const Rates& rates) {
+    PicoUsdPerToken most = rates.input;
+    for (const auto& rate : {rates.cached, rates.cache_write, rates.cache_write_1h, rates.audio_in})
+      if (rate) most = std::max(most, *rate);
+    return most;
+  });
+}
+
+PicoUsdPerToken Price::dearest_output(std::int64_t tokens_in) const {
+  return dearest(*this, tokens_in, [](const Rates& rates) {
+    return std::max({rates.output, rates.reasoning.value_or(rates.output),
+                     rates.audio_out.value_or(rates.output)});
+  });
 }
 
 std::uint32_t Price::version() const {

@@ -1,4 +1,4 @@
-// What the tokens of a model cost.
+// What the tokens of a model cost, and what an attempt has cost by it.
 #pragma once
 #include <limits>
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace holdfast::records {
 
-// The tokens of one request, from 0 on. `cached`, `cache_written` and `audio_in` are parts of `in`
+// The tokens of one attempt, from 0 on. `cached`, `cache_written` and `audio_in` are parts of `in`
 // that do not overlap; `cache_written_1h` is the part of `cache_written` that is kept for an hour.
 // `reasoning` and `audio_out` are parts of `out`.
 struct Metered {
@@ -40,9 +40,14 @@ struct Price {
   std::int64_t from_us = std::numeric_limits<std::int64_t>::min();
   std::int64_t until_us = std::numeric_limits<std::int64_t>::max();
   std::string source;  // who says so, for people
+  // The most tokens of one request, for worst cases; 0: not known.
+  std::int64_t most_tokens_in = 0, most_tokens_out = 0;
 
   const Rates& rates_for(std::int64_t tokens_in) const;
-  // The same for prices that charge the same, different for others.
+  // The dearest of a request with up to `tokens_in` tokens in: what none of its parts exceeds.
+  PicoUsdPerToken dearest_input(std::int64_t tokens_in) const;
+  PicoUsdPerToken dearest_output(std::int64_t tokens_in) const;
+  // The same for prices that charge the same, different for others: kept with every attempt.
   std::uint32_t version() const;
 };
 

@@ -43,9 +43,6 @@ class PriceBook {  // const after it has been filled: any thread
 // The prices that this program brings along.
 std::vector<PriceRow> built_in_prices();
 
-// A longer list is refused.
-inline constexpr std::size_t price_file_bytes = 16U << 20U;
-
 // Reads LiteLLM's list of prices (a JSON object by model; USD per token), of which it takes the
 // models that are paid by the token. Numbers are read as they are spelled, never as floating point.
 // Entries that cost nothing are left out: in such a list that means that nobody has filled them in.

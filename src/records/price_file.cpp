@@ -109,6 +109,14 @@ Result<void> read_tiers(const Entry& entry, Price& price) {
   return {};
 }
 
+Result<std::int64_t> read_count(const Entry& entry, std::string_view field) {
+  const std::string_view text = entry.text(field);
+  if (text.empty()) return 0;
+  auto count = parse_decimal(text, 0);
+  if (!count) return wrong(entry, field, count.error().detail);
+  return count;
+}
+
 Result<void> take(const Entry& entry, std::string_view source, std::vector<PriceRow>& rows) {
   if (std::ranges::find(paid_by_token, entry.text("mode")) == std::end(paid_by_token)) return {};
   const std::string_view provider = entry.text("litellm_provider");
@@ -121,11 +129,17 @@ Result<void> take(const Entry& entry, std::string_view source, std::vector<Price
   if (!*priced || (rates.input.value == 0 && rates.output.value == 0)) return {};
   auto tiers = read_tiers(entry, row.price);
   if (!tiers) return tiers;
+  const auto most_in = read_count(entry, "max_input_tokens");
+  if (!most_in) return std::unexpected(most_in.error());
+  const auto most_out = read_count(entry, "max_output_tokens");
+  if (!most_out) return std::unexpected(most_out.error());
   row.origin = PriceOrigin::file;
   row.kind = house->kind;
   row.model = entry.model;
   if (entry.model.starts_with(house->prefix)) row.model.erase(0, house->prefix.size());
   row.price.source = source;
+  row.price.most_tokens_in = *most_in;
+  row.price.most_tokens_out = *most_out;
   rows.push_back(std::move(row));
   return {};
 }

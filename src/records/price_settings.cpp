@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/limits.h"
 #include "config/section.h"
 
 namespace holdfast::records {
@@ -71,6 +72,12 @@ void read_price_fields(Section& section, Price& price) {
     section.problem("until", "not after from", "it is the first day on which the price is over");
   section.text("source", price.source, "where it is written down, as in contract 2026/17");
   if (price.source.empty()) price.source = "configuration";
+  int most = 0;
+  if (section.integer("max_input_tokens", most, 0, 1 << 30, "most of a request; 0: not known"))
+    price.most_tokens_in = most;
+  most = 0;
+  if (section.integer("max_output_tokens", most, 0, 1 << 30, "most of an answer; 0: not known"))
+    price.most_tokens_out = most;
   section.items("above", "prices of requests with more tokens in than so many",
                 [&](Section& inner) {
                   ContextTier tier;
@@ -107,11 +114,11 @@ std::optional<std::string> read_file(const std::string& path, std::string& why) 
     why = "cannot be read";
     return std::nullopt;
   }
-  std::string text(price_file_bytes + 1, '\0');
+  std::string text(limits::price_file_bytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > price_file_bytes) {
-    why = fmt::format("larger than {} MiB", price_file_bytes >> 20U);
+  if (text.size() > limits::price_file_bytes) {
+    why = fmt::format("larger than {} MiB", limits::price_file_bytes >> 20U);
     return std::nullopt;
   }
   return text;
@@ -135,13 +142,29 @@ void read_prices_file(Section& section, PriceBook& book) {
 }
 }  // namespace
 
-void read_settings(Section& top, std::span<const std::string_view> providers, PriceBook& into) {
-  top.section("prices", "What tokens cost; well-known models have a price without it",
-              [&](Section& section) {
-                read_prices_file(section, into);
-                section.items("list", "what was agreed; it takes precedence over every list",
-                              [&](Section& inner) { read_row(inner, providers, into); });
-              });
+std::optional<Price> read_price(Section& section, std::string_view key, std::string_view about) {
+  std::optional<Price> price;
+  const bool given = section.has(key);
+  section.section(key, about, [&](Section& inner) {
+    if (!given && inner.document() != nullptr) return;  // what it must have, it need not have
+    Price read;
+    read_price_fields(inner, read);
+    if (given) price = std::move(read);
+  });
+  return price;
+}
+
+void read_settings(Section& top, std::span<const std::string_view> providers, PriceSettings& into) {
+  top.section(
+      "prices", "What tokens cost; well-known models have a price without it",
+      [&](Section& section) {
+        read_prices_file(section, into.book);
+        section.items("list", "what was agreed; it takes precedence over every list",
+                      [&](Section& inner) { read_row(inner, providers, into.book); });
+        into.fallback = read_price(
+            section, "fallback",
+            "what budgets count for a target without a price; none: hard budgets refuse it");
+      });
 }
 
 }  // namespace holdfast::records

@@ -9,7 +9,7 @@
 namespace holdfast::records {
 namespace {
 struct Read {
-  PriceBook book;
+  PriceSettings settings;
   std::vector<std::string> problems;
 };
 
@@ -18,7 +18,7 @@ Read read(const std::string& text, const std::filesystem::path& folder = {}) {
   const std::string_view providers[] = {"mine", "other"};
   const auto document = config::parse(text, "t.yaml", config::environment_of({}), folder);
   config::Reader reader(document);
-  reader.read([&](config::Section& top) { read_settings(top, providers, out.book); });
+  reader.read([&](config::Section& top) { read_settings(top, providers, out.settings); });
   out.problems = config::lines_of(reader.take_problems());
   return out;
 }
@@ -32,7 +32,7 @@ TEST(PriceSettings, AreUsdPerMillionTokens) {
       "        above: [ { tokens: 200000, input: 5, output: 15 } ] }\n"
       "    - { provider: mine, model: 'm*', input: 3, from: 2027-01-01 }\n");
   EXPECT_EQ(found.problems, std::vector<std::string>());
-  const PriceList list = found.book.find("openai_compatible", "mine", "m1");
+  const PriceList list = found.settings.book.find("openai_compatible", "mine", "m1");
   ASSERT_EQ(list.prices.size(), 2U);
   EXPECT_EQ(list.at(*parse_date("2025-12-31")), nullptr);
   const Price* price = list.at(*parse_date("2026-12-31"));
@@ -43,7 +43,7 @@ TEST(PriceSettings, AreUsdPerMillionTokens) {
   EXPECT_EQ(price->rates_for(200'001).output.value, 15'000'000);
   EXPECT_EQ(list.at(*parse_date("2027-01-01"))->rates.input.value, 3'000'000);
   EXPECT_EQ(list.at(*parse_date("2027-01-01"))->source, "configuration");
-  EXPECT_TRUE(found.book.find("openai_compatible", "other", "m1").prices.empty());
+  EXPECT_TRUE(found.settings.book.find("openai_compatible", "other", "m1").prices.empty());
 }
 
 TEST(PriceSettings, SayWhereAndWhatIsWrong) {
@@ -56,7 +56,7 @@ TEST(PriceSettings, SayWhereAndWhatIsWrong) {
   };
   const Case cases[] = {
       {"no price", "prices: { list: [ { provider: mine, model: m } ] }\n",
-       "t.yaml:1:19: prices.list[0].input: missing; USD per million tokens"},
+       "t.yaml:1:19: prices.list.0.input: missing; USD per million tokens"},
       {"a negative one", row("input: -1"), "input: not a decimal number"},
       {"finer than a pico-dollar", row("input: 0.0000001"), "input: finer than can be counted"},
       {"by the token, in a list by the million", row("input: 2000000"),
@@ -85,7 +85,7 @@ TEST(PriceSettings, TakeAListFromAFile) {
              R"({"gpt-4o-mini": {)" + chat + R"(, "input_cost_per_token": 9e-7}})");
   const Read found = read("prices: { file: list.json }\n", folder.path());
   EXPECT_EQ(found.problems, std::vector<std::string>());
-  const PriceList list = found.book.find("openai", "mine", "gpt-4o-mini");
+  const PriceList list = found.settings.book.find("openai", "mine", "gpt-4o-mini");
   EXPECT_EQ(list.at(0)->rates.input.value, 900'000) << "before what is built in";
   write_file(folder.path() + "/list.json", "[");
   const Read wrong = read("prices: { file: list.json }\n", folder.path());

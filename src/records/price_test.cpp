@@ -111,6 +111,17 @@ TEST(SumCost, EveryPartIsPaidOnceAtItsOwnPrice) {
   EXPECT_FALSE(sum_cost(plain, {.in = -1}));
 }
 
+TEST(Price, ItsDearestIsWhatNoPartExceeds) {
+  Price price = price_of(100, 1'000);
+  price.rates.cache_write_1h = PicoUsdPerToken{200};
+  price.rates.cached = PicoUsdPerToken{10};
+  price.above.push_back({1'000, price_of(500, 3'000).rates});
+  EXPECT_EQ(price.dearest_input(1'000).value, 200);
+  EXPECT_EQ(price.dearest_input(1'001).value, 500);
+  EXPECT_EQ(price.dearest_output(1'000).value, 1'000);
+  EXPECT_EQ(price.dearest_output(1'001).value, 3'000);
+}
+
 TEST(Price, ItsVersionTellsWhetherItChargesTheSame) {
   const Price one = price_of(100, 1'000);
   Price same = one;
@@ -197,7 +208,7 @@ TEST(PriceFile, IsReadAsItIsSpelled) {
     "gpt-x": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2.6e-07,
       "output_cost_per_token": 0.0000044, "cache_read_input_token_cost": 1e-12,
       "input_cost_per_token_above_200k_tokens": 5.2e-07, "max_input_tokens": 400000,
-      "deep": {"input_cost_per_token": 9, "list": [1, {"a": 2}]}},
+      "max_output_tokens": 1000, "deep": {"input_cost_per_token": 9, "list": [1, {"a": 2}]}},
     "gemini/gem": {"litellm_provider": "gemini", "mode": "chat", "input_cost_per_token": 1e-06,
       "output_cost_per_token": 2e-06},
     "free": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 0.0,
@@ -219,6 +230,8 @@ TEST(PriceFile, IsReadAsItIsSpelled) {
   EXPECT_EQ(one.price.above[0].tokens, 200'000);
   EXPECT_EQ(one.price.above[0].rates.input.value, 520'000);
   EXPECT_EQ(one.price.above[0].rates.output.value, 4'400'000) << "what the tier does not change";
+  EXPECT_EQ(one.price.most_tokens_in, 400'000);
+  EXPECT_EQ(one.price.most_tokens_out, 1'000);
   EXPECT_EQ(rows->back().kind, "gemini");
   EXPECT_EQ(rows->back().model, "gem");
 }

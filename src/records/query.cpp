@@ -71,7 +71,8 @@ constexpr std::string_view columns =
     "id, started_us, state, unsettled_reason, request_id, attempt, logical_model, provider, model, "
     "key_name, endpoint, features, ended_us, failure, status, answer_status, flags, tokens_in, "
     "tokens_out, tokens_cached, tokens_reasoning, first_content_us, total_us, bytes_sent, "
-    "bytes_received, upstream_request_id";
+    "bytes_received, upstream_request_id, team, service, reserved_nano_usd, cost_nano_usd, "
+    "charged_nano_usd, price_version";
 
 Attempt read_attempt(const store::Statement& row) {
   Attempt attempt;
@@ -90,6 +91,10 @@ Attempt read_attempt(const store::Statement& row) {
   attempt.key_name = text();
   attempt.endpoint = static_cast<Endpoint>(integer());
   attempt.features = static_cast<std::uint32_t>(integer());
+  constexpr int team_column = 26;
+  attempt.team = row.text(team_column);
+  attempt.service = row.text(team_column + 1);
+  attempt.reserved_nano_usd = row.integer(team_column + 2);
   if (attempt.state != State::settled) return attempt;
   attempt.ended_us = integer();
   attempt.failure = static_cast<FailureClass>(integer());
@@ -108,6 +113,9 @@ Attempt read_attempt(const store::Statement& row) {
   attempt.bytes_sent = integer();
   attempt.bytes_received = integer();
   attempt.upstream_request_id = text();
+  attempt.cost_nano_usd = row.optional_integer(team_column + 3);
+  attempt.charged_nano_usd = row.integer(team_column + 4);
+  attempt.price_version = static_cast<std::uint32_t>(row.integer(team_column + 5));
   return attempt;
 }
 
@@ -171,6 +179,18 @@ Result<Page> Archive::requests(const Query& query) {
     last = {page.attempts.back().started_us, statement->integer(0)};
   }
   return page;
+}
+
+Result<std::vector<SpendingRow>> Archive::spending(SpendingBy by, std::int64_t from_day,
+                                                   std::int64_t until_day) {
+  database_.limit_time(query_time);
+  return records::spending(database_, by, from_day, until_day);
+}
+
+Result<NanoUsd> Archive::charged_in(const SpendingScope& scope, std::int64_t from_day,
+                                    std::int64_t until_day) {
+  database_.limit_time(query_time);
+  return records::charged_in(database_, scope, from_day, until_day);
 }
 
 Result<std::vector<Failover>> Archive::recent_failovers(int count) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "records/attempt.h"
 #include "records/schema.h"
+#include "records/spending.h"
 #include "store/database.h"
 
 namespace holdfast::records {
@@ -37,7 +38,8 @@ struct Attempt {
   std::string request_id;
   int attempt = 1;
   std::int64_t started_us = 0;
-  std::string logical_model, provider, model, key_name;
+  std::string logical_model, provider, model, key_name, team, service;
+  std::int64_t reserved_nano_usd = 0;
   Endpoint endpoint = Endpoint::chat_completions;
   std::uint32_t features = 0;
   // What follows is only there when settled.
@@ -48,6 +50,9 @@ struct Attempt {
   bool usage_from_provider = false, client_left = false, committed = false;
   std::int64_t first_content_us = -1, total_us = 0, bytes_sent = 0, bytes_received = 0;
   std::string upstream_request_id;
+  std::optional<std::int64_t> cost_nano_usd;  // nothing: not known
+  std::int64_t charged_nano_usd = 0;
+  std::uint32_t price_version = 0;  // 0: the price was not known
 };
 
 struct Page {
@@ -77,6 +82,11 @@ class Archive {
   Result<Page> requests(const Query& query);
   // The last `count` (1..500) failovers, newest first.   errors   as above
   Result<std::vector<Failover>> recent_failovers(int count);
+  // As the functions in spending.h.
+  Result<std::vector<SpendingRow>> spending(SpendingBy by, std::int64_t from_day,
+                                            std::int64_t until_day);
+  Result<NanoUsd> charged_in(const SpendingScope& scope, std::int64_t from_day,
+                             std::int64_t until_day);
 
  private:
   explicit Archive(store::Database database) : database_(std::move(database)) {}

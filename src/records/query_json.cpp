@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 
 #include "records/query.h"
@@ -13,6 +15,11 @@ json::value or_null(const std::string& text) {
   return text.empty() ? json::value() : json::value(text);
 }
 json::value or_null(int status) { return status == 0 ? json::value() : json::value(status); }
+
+// As people compare them: eight digits of hexadecimal.
+json::value version_of(std::uint32_t version) {
+  return version == 0 ? json::value() : json::value(fmt::format("{:08x}", version));
+}
 
 json::array features_of(std::uint32_t features) {
   json::array names;
@@ -33,6 +40,9 @@ json::value to_json(const Attempt& attempt) {
                          {"model", attempt.model},
                          {"endpoint", to_string(attempt.endpoint)},
                          {"key_name", or_null(attempt.key_name)},
+                         {"team", or_null(attempt.team)},
+                         {"service", or_null(attempt.service)},
+                         {"reserved_nano_usd", attempt.reserved_nano_usd},
                          {"features", features_of(attempt.features)}};
   if (attempt.state != State::settled) return object;
   object["ended_us"] = attempt.ended_us;
@@ -52,6 +62,9 @@ json::value to_json(const Attempt& attempt) {
   object["client_left"] = attempt.client_left;
   object["committed"] = attempt.committed;
   object["upstream_request_id"] = or_null(attempt.upstream_request_id);
+  object["cost_nano_usd"] = or_null(attempt.cost_nano_usd);
+  object["charged_nano_usd"] = attempt.charged_nano_usd;
+  object["price_version"] = version_of(attempt.price_version);
   return object;
 }
 

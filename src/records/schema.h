@@ -16,7 +16,7 @@ enum class State : std::uint8_t { open = 0, settled = 1, unsettled = 2 };
 enum Flags : unsigned { client_left_flag = 1, committed_flag = 2, from_provider_flag = 4 };
 
 // Enumerations are stored as their numbers, text that is not there as ''.
-inline constexpr std::array<std::string_view, 1> schema = {R"sql(
+inline constexpr std::array<std::string_view, 2> schema = {R"sql(
 CREATE TABLE attempts(
   id INTEGER PRIMARY KEY,
   run INTEGER NOT NULL, thread INTEGER NOT NULL, serial INTEGER NOT NULL,
@@ -40,6 +40,25 @@ CREATE TABLE counts(
   attempts INTEGER NOT NULL, settled INTEGER NOT NULL, unsettled INTEGER NOT NULL,
   unmatched INTEGER NOT NULL, damaged INTEGER NOT NULL, last_run INTEGER NOT NULL);
 INSERT INTO counts VALUES(0, 0, 0, 0, 0, 0);
+)sql",
+                                                           R"sql(
+ALTER TABLE attempts ADD COLUMN team TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN service TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN reserved_nano_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempts ADD COLUMN cost_nano_usd INTEGER;
+ALTER TABLE attempts ADD COLUMN charged_nano_usd INTEGER;
+ALTER TABLE attempts ADD COLUMN price_version INTEGER;
+-- What was spent on each day (of UTC, from 1970), by who asked and who answered; written in one
+-- transaction with the attempts, and kept longer. charged: what budgets count, which is the cost, or
+-- what was reserved where that is not known, or not yet. unknown: attempts that have ended without
+-- their cost being known.
+CREATE TABLE spending(
+  day INTEGER NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, logical_model TEXT NOT NULL,
+  key_name TEXT NOT NULL, team TEXT NOT NULL, service TEXT NOT NULL,
+  attempts INTEGER NOT NULL, unknown INTEGER NOT NULL,
+  cost_nano_usd INTEGER NOT NULL, charged_nano_usd INTEGER NOT NULL,
+  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+  PRIMARY KEY(day, provider, model, logical_model, key_name, team, service)) WITHOUT ROWID;
 )sql"};
 
 }  // namespace holdfast::records

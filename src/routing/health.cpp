@@ -43,6 +43,7 @@ Verdict verdict_on(FailureClass failure) {
     case FailureClass::content_filter:
     case FailureClass::client_left:
     case FailureClass::local:
+    case FailureClass::over_budget:
       return Verdict::none;
     case FailureClass::dns:
     case FailureClass::connect:

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "config/section.h"
 #include "dialect/canonical.h"
+#include "records/price_settings.h"
 #include "routing/policy_settings.h"
 
 namespace holdfast::routing {
@@ -67,6 +68,8 @@ void read_target(Section& section, const Providers& providers, TargetSettings& t
                   "to those that declare more; 0: not said");
   target.context_window = window;
   read_overrides(section, target.overrides);
+  target.price =
+      records::read_price(section, "price", "what it costs here; before all of `prices`");
   provider::read_timeouts(section, target.timeouts,
                           "deadlines of one attempt; those not given are the provider's");
 }

@@ -7,6 +7,7 @@
 
 #include "config/limit_settings.h"
 #include "provider/settings.h"
+#include "records/price.h"
 #include "routing/policy.h"
 
 namespace holdfast::routing {
@@ -28,8 +29,9 @@ struct TargetSettings {
   std::string vector_space;  // embeddings fail over only between targets that share it; empty: none
   provider::Timeouts timeouts;  // the provider's, with the target's own put over them
   Overrides overrides;
-  std::string region;               // the provider's; empty: not said
-  std::int64_t context_window = 0;  // tokens that question and answer may have; 0: not said
+  std::string region;                   // the provider's; empty: not said
+  std::int64_t context_window = 0;      // tokens that question and answer may have; 0: not said
+  std::optional<records::Price> price;  // before every other; nothing: as `prices` says
 };
 
 struct ModelSettings {

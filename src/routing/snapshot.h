@@ -13,6 +13,8 @@
 #include "net/origin.h"
 #include "provider/adapter.h"
 #include "provider/settings.h"
+#include "records/price.h"
+#include "routing/budget.h"
 #include "routing/health.h"
 #include "routing/limits.h"
 #include "routing/settings.h"
@@ -50,6 +52,7 @@ struct Target {
   std::string vector_space;  // embeddings only fail over to equal ones; empty: none declared
   provider::Timeouts timeouts;
   Overrides overrides;
+  std::shared_ptr<const records::PriceList> prices;  // of its tokens, by date
 };
 
 struct Model {
@@ -87,6 +90,9 @@ struct Snapshot {
   std::int64_t memory_limit = 0;    // bytes; 0: none
   std::size_t response_buffer = 0;  // bytes
   std::vector<std::string> cors_origins;
+  std::optional<records::Price> fallback_price;  // prices.fallback
+  std::vector<Budget> budgets;
+  BudgetTable* budget_table = nullptr;  // outlives every snapshot; null: there are no budgets
 };
 
 }  // namespace holdfast::routing

@@ -26,6 +26,7 @@
 namespace holdfast::server {
 
 class Alerts;
+class BudgetKeeper;
 class Credentials;
 
 // What the administrative side shows. Its thread's own, but for what is thread-safe by itself.
@@ -44,6 +45,7 @@ struct AdminState {
   std::int64_t started_us = 0;
   std::shared_ptr<const routing::Snapshot> snapshot;
   Settings settings;
+  const BudgetKeeper* budgets = nullptr;     // null: there are no budgets
   const Credentials* credentials = nullptr;  // null: before the workers have started
   const Alerts* alerts = nullptr;            // likewise
   std::string reload_problem = {};           // why the last reload was refused; empty: it was not

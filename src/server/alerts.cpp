@@ -36,6 +36,8 @@ void add_target(const observe::Registry& registry, std::size_t index, const aler
       return target.time_to_first_content.bucket(i);
     });
   };
+  totals.nano_usd += registry.sum_target(
+      index, [](const observe::TargetCounters& target) { return target.cost_nano_usd.value(); });
   if (rule.kind == alert::Kind::latency) {
     totals.events += all_of(bucket);
     totals.bad += slower_than(std::chrono::microseconds(rule.slower_than).count(), bucket);
@@ -58,6 +60,8 @@ void add_service(const observe::Registry& registry, std::size_t index, const ale
     return registry.sum_service(
         index, [i](const observe::ServiceCounters& service) { return service.duration.bucket(i); });
   };
+  totals.nano_usd += registry.sum_service(
+      index, [](const observe::ServiceCounters& service) { return service.cost_nano_usd.value(); });
   if (rule.kind == alert::Kind::latency) {
     totals.events += all_of(bucket);
     totals.bad += slower_than(std::chrono::microseconds(rule.slower_than).count(), bucket);

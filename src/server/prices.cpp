@@ -60,7 +60,10 @@ json::object price_json(const records::Price& price, bool in_force) {
 records::PriceList price_list(const Settings& settings, const routing::TargetSettings& target) {
   const auto provider =
       std::ranges::find(settings.providers, target.provider, &provider::Settings::name);
-  return settings.prices.find(provider->kind->name, target.provider, target.model);
+  records::PriceList list =
+      settings.prices.book.find(provider->kind->name, target.provider, target.model);
+  if (target.price) list.prices.insert(list.prices.begin(), *target.price);
+  return list;
 }
 
 std::vector<TargetPrices> list_prices(const Settings& settings) {
@@ -96,7 +99,7 @@ std::string describe(const std::vector<TargetPrices>& targets, std::int64_t now_
     out += fmt::format("{}: {}/{}: ", target.logical_model, target.provider, target.model);
     if (price == nullptr) {
       ++unknown;
-      out += "no price; write one under prices.list\n";
+      out += "no price; write one under prices.list, or price: on the target\n";
       continue;
     }
     constexpr records::Metered thousand = {.in = 1'000, .out = 1'000};

@@ -9,7 +9,7 @@
 
 namespace holdfast::server {
 
-// The prices of a target, those that take precedence first.
+// The prices of a target: its own first, then those of the book.
 records::PriceList price_list(const Settings& settings, const routing::TargetSettings& target);
 
 struct TargetPrices {

@@ -10,6 +10,7 @@
 #include "console/status_page.h"
 #include "server/admin.h"
 #include "server/alerts.h"
+#include "server/budget_keeper.h"
 #include "server/prices.h"
 #include "server/route_explain.h"
 #include "server/status.h"
@@ -155,8 +156,69 @@ AdminAnswer answer_route_explain(AdminState& state, const QueryFields& fields) {
   return answer_json(*explained);
 }
 
+AdminAnswer answer_budgets(AdminState& state, const QueryFields&) {
+  if (state.budgets == nullptr) return answer_json(json::object{{"data", json::array()}});
+  return answer_json(state.budgets->to_json());
+}
+
 AdminAnswer answer_prices(AdminState& state, const QueryFields&) {
   return answer_json(to_json(list_prices(state.settings), state.clock.wall_us()));
+}
+
+// A value as RFC 4180 has it.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\"";
+}
+
+AdminAnswer costs_as_csv(const std::vector<records::SpendingRow>& rows, std::string_view by) {
+  std::string text = fmt::format(
+      "{},attempts,unknown,cost_nano_usd,charged_nano_usd,tokens_in,tokens_out\r\n", by);
+  for (const records::SpendingRow& row : rows)
+    text += fmt::format("{},{},{},{},{},{},{}\r\n", csv_field(row.name), row.attempts, row.unknown,
+                        row.cost.value, row.charged.value, row.tokens_in, row.tokens_out);
+  return {200, "text/csv; charset=utf-8", std::move(text)};
+}
+
+AdminAnswer answer_costs(AdminState& state, const QueryFields& fields) {
+  std::string by_name = "provider", format = "json";
+  std::int64_t until = records::day_of(state.clock.wall_us()) + 1;
+  std::optional<std::int64_t> from;
+  for (const auto& [name, value] : fields) {
+    if (name == "by") {
+      by_name = value;
+    } else if (name == "format") {
+      format = value;
+    } else if (name == "from" || name == "to") {
+      const auto date = records::parse_date(value);
+      if (!date) return bad_field(name, "a day of UTC, as in 2026-11-27");
+      if (name == "from")
+        from = records::day_of(*date);
+      else
+        until = records::day_of(*date) + 1;
+    } else {
+      return admin_problem(
+          400, "invalid_query",
+          fmt::format("unknown field '{}'; there are by, format, from, to", name.substr(0, 64)));
+    }
+  }
+  const auto by = records::spending_by_from(by_name);
+  if (!by) return bad_field("by", "provider, model, logical_model, key, team, service or day");
+  if (format != "json" && format != "csv") return bad_field("format", "json or csv");
+  constexpr std::int64_t usual_days = 30;
+  auto archive = records::Archive::open(state.state_dir);
+  if (!archive) return admin_problem(503, "records_unavailable", archive.error().detail);
+  const auto rows = archive->spending(*by, from.value_or(until - usual_days), until);
+  if (!rows) return admin_problem(503, "records_unavailable", rows.error().detail);
+  if (format == "csv") return costs_as_csv(*rows, by_name);
+  json::array data;
+  for (const records::SpendingRow& row : *rows) data.push_back(records::to_json(row));
+  return answer_json(json::object{{"by", by_name}, {"data", std::move(data)}});
 }
 
 constexpr AdminRoute routes[] = {
@@ -169,7 +231,9 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/providers", answer_providers},
     {"/api/v1/alerts", answer_alerts},
     {"/api/v1/requests", answer_requests},
+    {"/api/v1/budgets", answer_budgets},
     {"/api/v1/prices", answer_prices},
+    {"/api/v1/costs", answer_costs},
     {"/api/v1/route/explain", answer_route_explain},
     {"/api/v1/targets", answer_targets, act_on_target},
 };

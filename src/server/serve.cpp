@@ -17,6 +17,7 @@
 #include "routing/pool_judge.h"
 #include "server/admin.h"
 #include "server/alerts.h"
+#include "server/budget_keeper.h"
 #include "server/credentials.h"
 #include "server/prober.h"
 #include "server/snapshot.h"
@@ -127,11 +128,14 @@ class Server {
     if (auto free = refuse_taken_port(settings_.administration); !free)
       return refuse_start(free.error());
 
-    auto snapshot = compile(settings_, ++generation_, clock_.wall_us(), registry_, limits_,
-                            [this](const provider::Settings& one) { return engines_.get(one); });
+    if (auto kept = keep_budgets(); !kept) return refuse_start(kept.error());
+    auto snapshot = compile(
+        settings_, ++generation_, clock_.wall_us(), registry_, limits_,
+        [this](const provider::Settings& one) { return engines_.get(one); }, budget_table_.get());
     admin_.emplace(AdminState{clock_, registry_, *drain_, responses_.get(), health_, load_,
                               capacity_, failures_, *operators_, options_.state_dir, HF_VERSION,
                               clock_.wall_us(), snapshot, settings_});
+    admin_->budgets = keeper_ ? &*keeper_ : nullptr;
     use_health(*snapshot);
     if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
     if (auto started = start_admin(); !started) return refuse_start(started.error());
@@ -161,6 +165,40 @@ class Server {
     if (!keeper) return std::unexpected(std::move(keeper).error());
     responses_ = std::move(*keeper);
     return {};
+  }
+
+  // What was spent before is known before anything is spent again.
+  Result<void> keep_budgets() {
+    if (settings_.budgets.empty()) return {};
+    auto drained = drain_->wait_until_drained();
+    if (!drained) return drained;
+    auto ledger = records::BudgetLedger::open(options_.state_dir);
+    if (!ledger) return std::unexpected(std::move(ledger).error());
+    budget_ledger_ = std::move(*ledger);
+    budget_table_ = std::make_unique<routing::BudgetTable>();
+    const auto charged = [this](const records::SpendingScope& scope, std::int64_t from,
+                                std::int64_t until) -> Result<NanoUsd> {
+      auto archive = records::Archive::open(options_.state_dir);
+      if (!archive) return std::unexpected(std::move(archive).error());
+      return archive->charged_in(scope, from, until);
+    };
+    keeper_.emplace(settings_.budgets, BudgetKeeper::Parts{*budget_table_, *budget_ledger_, clock_,
+                                                           charged, records::boot_id()});
+    auto first = keeper_->pass();
+    if (!first) return first;
+    keeper_->provide(registry_);
+    keeper_->start();
+    return {};
+  }
+
+  // Takes over what may change while it runs.
+  void reload_budgets(Settings& loaded) {
+    const bool same = keeper_ ? keeper_->use(loaded.budgets) : loaded.budgets.empty();
+    if (!same)
+      log::warning(
+          "budgets: amounts and what is told change now; new ones, and another scope, period or "
+          "hard, take effect at the next start");
+    loaded.budgets = keeper_ ? keeper_->budgets() : std::vector<routing::Budget>();
   }
 
   // Threads share their port by SO_REUSEPORT; another process must not join them by accident.
@@ -346,9 +384,10 @@ class Server {
       log::warning(
           "server.listen, server.threads, admin.listen, records and responses take effect at the "
           "next start");
-    const auto snapshot =
-        compile(*loaded, ++generation_, clock_.wall_us(), registry_, limits_,
-                [this](const provider::Settings& one) { return engines_.get(one); });
+    reload_budgets(*loaded);
+    const auto snapshot = compile(
+        *loaded, ++generation_, clock_.wall_us(), registry_, limits_,
+        [this](const provider::Settings& one) { return engines_.get(one); }, budget_table_.get());
     use_health(*snapshot);
     credentials_->use(*loaded);  // first: what is no longer of a provider goes nowhere new with it
     for (const auto& worker : workers_) worker->use(snapshot);
@@ -419,6 +458,7 @@ class Server {
     workers_.clear();
     const auto drained = drain_->stop();
     if (!drained) log::error("records: {}", drained.error().detail);
+    if (keeper_) keeper_->stop();
     log::info("stopped");
     log::flush();
     return exit_ok;
@@ -439,6 +479,9 @@ class Server {
   std::optional<OperatorState> operators_;
   std::unique_ptr<records::Drain> drain_;
   std::unique_ptr<responses::Keeper> responses_;  // null: none are kept
+  std::unique_ptr<records::BudgetLedger> budget_ledger_;
+  std::unique_ptr<routing::BudgetTable> budget_table_;
+  std::optional<BudgetKeeper> keeper_;
   asio::signal_set signals_;
   asio::steady_timer rate_timer_;
   net::Watchdog watchdog_;

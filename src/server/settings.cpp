@@ -4,6 +4,8 @@
 
 #include "config/section.h"
 #include "net/origin.h"
+#include "routing/budget_settings.h"
+#include "server/prices.h"
 
 namespace holdfast::server {
 namespace {
@@ -79,6 +81,28 @@ control::alert::Names names_for_alerts(const Settings& settings) {
   return names;
 }
 
+// A budget cannot count what has no price.
+void warn_of_unpriced(Section& top, const Settings& settings) {
+  if (settings.prices.fallback) return;
+  const auto counts = [](const routing::Budget& budget, const TargetPrices& target) {
+    const auto fits = [](const std::string& wanted, const std::string& name) {
+      return wanted.empty() || wanted == name;
+    };
+    return fits(budget.scope.logical_model, target.logical_model) &&
+           fits(budget.scope.provider, target.provider);
+  };
+  if (settings.budgets.empty()) return;
+  const std::vector<TargetPrices> targets = list_prices(settings);
+  for (const routing::Budget& budget : settings.budgets)
+    for (const TargetPrices& target : targets)
+      if (target.prices.prices.empty() && counts(budget, target))
+        top.warn(fmt::format("budgets.{}", budget.name),
+                 fmt::format("{}/{} has no price: {}", target.provider, target.model,
+                             budget.hard ? "where this budget counts, it is not asked"
+                                         : "what it costs is not counted"),
+                 "write one under prices.list, or prices.fallback");
+}
+
 // Everything, in the order of the reference page.
 void read_all(Section& top, Settings& into) {
   read_server(top, into);
@@ -94,6 +118,8 @@ void read_all(Section& top, Settings& into) {
   for (const routing::ModelSettings& model : into.models) models.emplace_back(model.name);
   identity::read_settings(top, models, into.keys);
   identity::read_teams(top, into.keys, into.teams);
+  routing::read_settings(top, into.providers, into.models, into.keys, into.budgets);
+  warn_of_unpriced(top, into);
   records::read_settings(top, into.records);
   responses::read_settings(top, into.responses);
   control::alert::read_settings(top, names_for_alerts(into), into.alerts);

@@ -15,6 +15,7 @@
 #include "records/price_settings.h"
 #include "records/settings.h"
 #include "responses/settings.h"
+#include "routing/budget.h"
 #include "routing/settings.h"
 
 namespace holdfast::config {
@@ -44,7 +45,8 @@ struct Settings {
   std::vector<identity::KeySettings> keys;
   std::vector<identity::TeamSettings> teams;
   records::Settings records;
-  records::PriceBook prices;
+  records::PriceSettings prices;
+  std::vector<routing::Budget> budgets;
   responses::Settings responses;
   control::alert::Settings alerts;
   std::vector<provider::Settings> providers;   // in the file's order

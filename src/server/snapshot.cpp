@@ -86,7 +86,8 @@ std::vector<std::pair<std::string, std::uint16_t>> number_services(
 std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::uint64_t generation,
                                                  std::int64_t now_us, observe::Registry& registry,
                                                  routing::LimitStore& limits,
-                                                 const EngineOf& engine_of) {
+                                                 const EngineOf& engine_of,
+                                                 routing::BudgetTable* budgets) {
   auto out = std::make_shared<routing::Snapshot>();
   out->generation = generation;
   out->loaded_us = now_us;
@@ -100,6 +101,9 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
                                                                           : usual_memory_limit());
   out->response_buffer = settings.response_buffer;
   out->cors_origins = settings.cors_origins;
+  out->fallback_price = settings.prices.fallback;
+  out->budget_table = budgets;
+  if (budgets != nullptr) out->budgets = settings.budgets;
   std::map<std::string, std::shared_ptr<const routing::Provider>> by_name;
   for (const provider::Settings& one : settings.providers) {
     by_name[one.name] = compile_provider(one, limits, engine_of, registry);
@@ -118,16 +122,15 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
     model.limit = compile_limit(routing::LimitScope::model, one.name, one.limits, limits);
     for (const routing::TargetSettings& target : one.targets) {
       model.targets.push_back({by_name.at(target.provider), target.model, target.vector_space,
-                               target.timeouts, target.overrides});
+                               target.timeouts, target.overrides,
+                               std::make_shared<records::PriceList>(price_list(settings, target))});
       model.indices.push_back(
           static_cast<std::uint16_t>(registry.target_index(target.provider, target.model)));
     }
     model.route = routing::make_route(one, model.indices);
-    for (std::size_t i = 0; i < one.targets.size(); ++i) {
-      const records::PriceList prices = price_list(settings, one.targets[i]);
-      if (const records::Price* price = prices.at(now_us))
+    for (std::size_t i = 0; i < model.targets.size(); ++i)
+      if (const records::Price* price = model.targets[i].prices->at(now_us))
         model.route.leaves[i].price = {price->rates.input.value, price->rates.output.value};
-    }
     model.services = number_services(one.name, settings.keys, registry);
     out->models.emplace(one.name, std::move(model));
   }

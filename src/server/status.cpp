@@ -8,6 +8,7 @@
 
 #include "provider/kind.h"
 #include "server/alerts.h"
+#include "server/budget_keeper.h"
 #include "server/credentials.h"
 
 namespace holdfast::server {
@@ -203,6 +204,14 @@ json::array failovers_json(const AdminState& state) {
   return out;
 }
 
+std::uint64_t unknown_costs(const AdminState& state) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < state.registry.targets().size(); ++i)
+    sum += state.registry.sum_target(
+        i, [](const observe::TargetCounters& target) { return target.unknown_costs.value(); });
+  return sum;
+}
+
 }  // namespace
 
 std::vector<std::string> warnings_of(const AdminState& state) {
@@ -224,6 +233,13 @@ std::vector<std::string> warnings_of(const AdminState& state) {
   if (!totals.store_error.empty()) out.push_back("the records' store: " + totals.store_error);
   if (totals.damaged > 0)
     out.push_back(fmt::format("{} journal files are damaged", totals.damaged));
+  if (state.budgets != nullptr) {
+    if (const std::string problem = state.budgets->problem(); !problem.empty())
+      out.push_back("budgets cannot be kept on file, hard ones run dry: " + problem);
+    if (const std::uint64_t unknown = unknown_costs(state); unknown > 0)
+      out.push_back(fmt::format(
+          "{} attempts have no known cost: /api/v1/costs says whose, /api/v1/prices why", unknown));
+  }
   for (const auto& provider : state.snapshot->providers) {
     if (!provider->engine) continue;
     const engine::EngineStatus status = provider->engine->status();

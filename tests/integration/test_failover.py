@@ -323,6 +323,17 @@ def test_the_names_are_those_of_the_header():
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitized run leaves some tests out")
+def test_over_budget(holdfast, fake, seen):
+    config = configs.through(fake("one"), fake("two"))
+    for target in config["models"]["chat"]["targets"]:
+        target["price"] = {"input": 1, "output": 1}
+    config["budgets"] = {"first": {"provider": "one", "amount": 0, "hard": "yes"}}
+    status, headers, _ = holdfast(config).chat()
+    assert status == 200 and headers["x-holdfast-provider"] == "two"
+    assert headers["x-holdfast-fallback-reason"] == "over_budget"
+    seen.add("over_budget")
+
+
 def test_every_class_was_seen(request, seen):
     """Runs last in this file: every class reached a client's headers or the records."""
     mine = [item for item in request.session.items if item.fspath == request.node.fspath]

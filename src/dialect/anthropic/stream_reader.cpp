@@ -93,8 +93,10 @@ class MessagesReader final : public StreamReader {
     take("output_tokens", usage_.tokens_out);
     take("cache_read_input_tokens", usage_.tokens_cached);
     take("cache_creation_input_tokens", usage_.tokens_cache_written);
-    if (const auto told = read_usage(usage).tokens_reasoning; told >= 0)
-      usage_.tokens_reasoning = told;
+    const Usage told = read_usage(usage);
+    if (told.tokens_reasoning >= 0) usage_.tokens_reasoning = told.tokens_reasoning;
+    if (told.tokens_cache_written_1h >= 0)
+      usage_.tokens_cache_written_1h = told.tokens_cache_written_1h;
     if (fresh_in_ >= 0)
       usage_.tokens_in = fresh_in_ + std::max<std::int64_t>(usage_.tokens_cached, 0) +
                          std::max<std::int64_t>(usage_.tokens_cache_written, 0);

@@ -51,6 +51,8 @@ Usage read_usage(JsonValue usage) {
   out.tokens_out = count("output_tokens");
   out.tokens_cached = count("cache_read_input_tokens");
   out.tokens_cache_written = count("cache_creation_input_tokens");
+  out.tokens_cache_written_1h = std::max<std::int64_t>(
+      usage["cache_creation"]["ephemeral_1h_input_tokens"].integer().value_or(-1), -1);
   out.tokens_reasoning = std::max<std::int64_t>(
       usage["output_tokens_details"]["thinking_tokens"].integer().value_or(-1), -1);
   if (out.tokens_in < 0) return out;

@@ -20,6 +20,9 @@ enum Place : JsonTag {
   a_out_details,
   a_cached,
   a_reasoning,
+  a_cache_written,
+  a_audio_in,
+  a_audio_out,
   a_delta,
   a_text,
   a_finish,
@@ -63,8 +66,11 @@ class AnswerVisitor final : public JsonVisitor {
         if (key == "prompt_tokens_details") return a_in_details;
         return key == "completion_tokens_details" ? a_out_details : no_tag;
       case a_in_details:
+        if (key == "cache_write_tokens") return a_cache_written;
+        if (key == "audio_tokens") return a_audio_in;
         return key == "cached_tokens" ? a_cached : no_tag;
       case a_out_details:
+        if (key == "audio_tokens") return a_audio_out;
         return key == "reasoning_tokens" ? a_reasoning : no_tag;
       default:
         return no_tag;
@@ -111,6 +117,15 @@ class AnswerVisitor final : public JsonVisitor {
         break;
       case a_reasoning:
         number(usage.tokens_reasoning, begin, end);
+        break;
+      case a_cache_written:
+        number(usage.tokens_cache_written, begin, end);
+        break;
+      case a_audio_in:
+        number(usage.tokens_audio_in, begin, end);
+        break;
+      case a_audio_out:
+        number(usage.tokens_audio_out, begin, end);
         break;
       case a_text:
         content = content || (kind == JsonKind::string && !empty);

@@ -92,8 +92,10 @@ Usage read_usage(JsonValue usage, const Deviations& deviations) {
     } else if (key.text_is("prompt_tokens_details")) {
       count(out.tokens_cached, value["cached_tokens"]);
       count(out.tokens_cache_written, value["cache_write_tokens"]);
+      count(out.tokens_audio_in, value["audio_tokens"]);
     } else if (key.text_is("completion_tokens_details")) {
       count(out.tokens_reasoning, value["reasoning_tokens"]);
+      count(out.tokens_audio_out, value["audio_tokens"]);
     } else if (key.text_is("prompt_cache_hit_tokens") && out.tokens_cached < 0) {
       count(out.tokens_cached, value);
     }

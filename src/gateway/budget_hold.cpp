@@ -1,0 +1,175 @@
+#include "gateway/budget_hold.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "net/signal.h"
+#include "routing/budget_settings.h"
+
+namespace holdfast::gateway {
+namespace {
+using namespace std::chrono_literals;
+using Verdict = routing::BudgetCell::Verdict;
+constexpr auto slice_poll = 2ms;
+
+// Bytes do not bound what is fetched or was kept by the provider.
+bool unbounded_by_bytes(const Incoming& incoming) {
+  using records::bit, records::Feature;
+  constexpr std::uint32_t features = bit(Feature::images) | bit(Feature::audio) |
+                                     bit(Feature::files) | bit(Feature::web_search) |
+                                     bit(Feature::stored);
+  if ((incoming.features & features) != 0) return true;
+  if (!incoming.canonical) return false;
+  return std::ranges::any_of(incoming.canonical->extras, [](const dialect::Extra& extra) {
+    return extra.name == "previous_response_id" || extra.name == "conversation";
+  });
+}
+
+std::int64_t most_tokens_in(const Incoming& incoming, const Candidate& candidate,
+                            const records::Price& price) {
+  const auto bytes =
+      static_cast<std::int64_t>(incoming.body.size() + candidate.target->overrides.system.size());
+  const std::int64_t most =
+      price.most_tokens_in > 0 ? price.most_tokens_in : std::int64_t{limits::tokens_in_unbounded};
+  if (unbounded_by_bytes(incoming)) return std::max(bytes, most);
+  return price.most_tokens_in > 0 ? std::min(bytes, price.most_tokens_in) : bytes;
+}
+
+std::int64_t most_tokens_out(const Incoming& incoming, const Candidate& candidate,
+                             const records::Price& price) {
+  if (incoming.embed || incoming.rerank) return 0;
+  std::int64_t most = candidate.target->overrides.max_tokens;
+  std::int64_t answers = 1;
+  if (incoming.canonical) {
+    if (most == 0) most = incoming.canonical->max_tokens.value_or(0);
+    answers = std::max<std::int64_t>(incoming.canonical->n.value_or(1), 1);
+  }
+  if (most == 0) most = price.most_tokens_out;
+  if (most == 0) most = std::int64_t{limits::tokens_out_unbounded};
+  return most > std::numeric_limits<std::int64_t>::max() / answers ? most : most * answers;
+}
+
+// "until 2026-12-01".
+std::string until(const routing::Budget& budget, std::int64_t wall_us) {
+  constexpr std::int64_t day_us = 86'400'000'000;
+  return "until " +
+         records::format_date(routing::period_at(budget.period, wall_us).until_day * day_us);
+}
+}  // namespace
+
+Result<NanoUsd> worst_case(RequestState& state, const Candidate& candidate,
+                           const records::Price& price) {
+  const std::int64_t in = most_tokens_in(state.incoming, candidate, price);
+  CostSum sum;
+  auto added = sum.add(in, price.dearest_input(in));
+  if (added)
+    added = sum.add(most_tokens_out(state.incoming, candidate, price), price.dearest_output(in));
+  if (!added) return std::unexpected(std::move(added).error());
+  return sum.rounded();
+}
+
+Task<std::expected<void, std::string>> BudgetHold::reserve(Candidate& candidate,
+                                                           std::int64_t wall_us) {
+  const routing::Snapshot& snapshot = *state_.snapshot;
+  const routing::Target& target = *candidate.target;
+  for (const routing::Budget& budget : snapshot.budgets) {
+    if (!routing::counts(budget.scope, state_.key, state_.model->name, target.provider->name))
+      continue;
+    if (held_.empty() && reserved_.value == 0) {  // the first that counts it
+      const records::Price* price = target.prices ? target.prices->at(wall_us) : nullptr;
+      if (price == nullptr && snapshot.fallback_price) price = &*snapshot.fallback_price;
+      if (price == nullptr && budget.hard && !critical())
+        co_return std::unexpected(
+            fmt::format("the budget {} is hard, and the price of {}/{} is not known", budget.name,
+                        target.provider->name, target.model));
+      if (price != nullptr) {
+        const auto read = read_canonical_form(state_.incoming);
+        (void)read;  // what cannot be read is bounded by its bytes
+        const auto most = worst_case(state_, candidate, *price);
+        if (!most)
+          co_return std::unexpected(fmt::format("the budget {} cannot cover it", budget.name));
+        reserved_ = *most;
+      }
+    }
+    auto taken = co_await take(budget, wall_us);
+    if (taken) continue;
+    give_back();
+    co_return taken;
+  }
+  co_return std::expected<void, std::string>();
+}
+
+Task<std::expected<void, std::string>> BudgetHold::take(const routing::Budget& budget,
+                                                        std::int64_t wall_us) {
+  routing::BudgetTable& table = *state_.snapshot->budget_table;
+  const std::int64_t period = routing::period_at(budget.period, wall_us).number;
+  routing::BudgetCell& cell = table.cell(budget.index, period);
+  if (!budget.hard) {
+    if (cell.force(period, reserved_.value)) held_.push_back({&budget, period, reserved_.value});
+    co_return std::expected<void, std::string>();
+  }
+  const net::Deadline patience =
+      std::min(state_.deadline, state_.parts.clock.now() + limits::budget_wait);
+  Verdict verdict = cell.reserve(period, reserved_.value);
+  while (verdict == Verdict::wait || verdict == Verdict::unknown) {
+    if (state_.parts.clock.now() >= patience || state_.exchange.client_left()) break;
+    table.ask_for_slices();
+    net::Signal nobody(state_.parts.loop, state_.parts.watchdog);
+    const net::Deadline again = state_.parts.clock.now() + slice_poll;
+    auto waited = co_await nobody.wait(again);
+    (void)waited;
+    verdict = cell.reserve(period, reserved_.value);
+  }
+  if (verdict == Verdict::granted) {
+    held_.push_back({&budget, period, reserved_.value});
+    co_return std::expected<void, std::string>();
+  }
+  if (critical() && cell.force(period, reserved_.value)) {
+    table.count_forced(budget.index);
+    held_.push_back({&budget, period, reserved_.value});
+    co_return std::expected<void, std::string>();
+  }
+  table.count_refused(budget.index);
+  if (verdict == Verdict::exhausted)
+    co_return std::unexpected(
+        fmt::format("the budget {} has no room for it {}", budget.name, until(budget, wall_us)));
+  co_return std::unexpected(fmt::format("the budget {} cannot be kept on file now", budget.name));
+}
+
+bool BudgetHold::critical() const {
+  return state_.key != nullptr &&
+         state_.key->service_class == identity::ServiceClass::critical_revenue;
+}
+
+void BudgetHold::settle(NanoUsd charged) {
+  for (const Held& held : held_)
+    state_.snapshot->budget_table->cell(held.budget->index, held.period)
+        .settle(held.period, held.amount, charged.value);
+  held_.clear();
+}
+
+void BudgetHold::give_back() {
+  settle({0});
+  reserved_ = {};
+}
+
+const routing::Budget* degrading_budget(RequestState& state, std::string_view model) {
+  const routing::Budget* found = nullptr;
+  const std::int64_t wall_us = state.parts.clock.wall_us();
+  for (const routing::Budget& budget : state.snapshot->budgets) {
+    if (!routing::counts(budget.scope, state.key, model, {})) continue;
+    const std::int64_t period = routing::period_at(budget.period, wall_us).number;
+    const int percent = state.snapshot->budget_table->cell(budget.index, period).percent(period);
+    if (percent >= budget.warn_at)
+      state.budget_warning +=
+          fmt::format("{}{}={}%", state.budget_warning.empty() ? "" : ", ", budget.name, percent);
+    if (percent >= budget.degrade_at && !budget.degrade_to.empty() && budget.degrade_to != model &&
+        found == nullptr)
+      found = &budget;
+  }
+  return found;
+}
+
+}  // namespace holdfast::gateway
