@@ -90,6 +90,7 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path == "holdfast config reference") return {0, server::settings_reference(), {}};
   if (path == "holdfast route explain")
     return explain_route(arguments.route, arguments.json, columns);
+  if (path == "holdfast simulate") return simulate(arguments.simulate, arguments.json, columns);
   if (path == "holdfast version") return {0, version_text(arguments.json), {}};
   if (path == "holdfast completion")
     return {0, completion_script(arguments.shell, list_verbs()), {}};
@@ -135,7 +136,7 @@ std::string cli_reference() {
   std::string page =
       "# Command reference\n\n"
       "<!-- Written by `holdfast help --markdown` from the verbs themselves. Do not edit. -->\n\n"
-      "Exit codes: 0 ok, 1 usage or configuration, 4 infrastructure.\n";
+      "Exit codes: 0 ok, 1 usage or configuration, 2 a gate failed, 4 infrastructure.\n";
   for (const VerbInfo& verb : list_verbs()) {
     if (!verb.subverbs.empty()) continue;
     page += fmt::format(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/route.h"
+#include "cli/simulate.h"
 #include "server/serve.h"
 
 namespace holdfast::cli {
@@ -14,6 +15,7 @@ struct Arguments {  // what the command line sets
   server::ServeOptions serve;
   std::string check_path;  // empty: the current folder
   RouteArguments route;
+  SimulateOptions simulate;
   bool json = false;
   std::string shell;
   std::vector<std::string> help_verbs;
