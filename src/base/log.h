@@ -7,7 +7,8 @@
 
 namespace holdfast::log {
 
-enum class Level { debug, info, warning, error };
+// off: as the least level to be shown, nothing is.
+enum class Level { debug, info, warning, error, off };
 
 // Hands one line to the writer thread; drops it, counted, when the ring of 8192 lines is full.
 // Any thread. `text` is shown as it is, control characters escaped.

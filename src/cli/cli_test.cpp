@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/completion.h"
 #include "cli/verbs.h"
+#include "simulation/scenario.h"
 
 namespace holdfast::cli {
 namespace {
@@ -95,7 +96,8 @@ TEST(Reference, IsUpToDate) {
   const bool update = std::getenv("HOLDFAST_UPDATE_GOLDENS") != nullptr;
   const std::pair<const char*, std::string> pages[] = {
       {"cli.md", execute({"help", "--markdown"}, 0).out},
-      {"configuration.md", execute({"config", "reference"}, 0).out}};
+      {"configuration.md", execute({"config", "reference"}, 0).out},
+      {"scenarios.md", simulation::scenario_reference()}};
   for (const auto& [name, want] : pages) {
     const fs::path path = source / "docs/reference" / name;
     if (update) std::ofstream(path) << want;
@@ -114,7 +116,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"an unknown verb",
        {"sreve"},
        "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, route, "
-       "alerts, prices, target, version, "
+       "alerts, prices, target, simulate, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -134,6 +136,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"help for an unknown verb",
        {"help", "nothing"},
        "holdfast: unknown verb \"nothing\"; verbs: serve, config, alerts, route, prices, target, "
+       "simulate, "
        "version, "
        "completion, "
        "help\nSee "
@@ -276,17 +279,17 @@ TEST(Completion, WorksInBash) {
     int at;
     std::string want;
   };
-  const Case cases[] = {
-      {"verbs first", "holdfast \"\"", 1,
-       "serve config route alerts prices version completion help --help --version "},
-      {"verbs by their beginning", "holdfast ver", 1, "version "},
-      {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
-      {"options", "holdfast serve --", 2, "--help --config --state "},
-      {"files of an option", "holdfast serve --config " + folder.path.string() + "/so", 3,
-       file + " "},
-      {"files of an argument", "holdfast config check " + folder.path.string() + "/so", 3,
-       file + " "},
-      {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
+  const Case cases[] = {{"verbs first", "holdfast \"\"", 1,
+                         "serve config alerts route prices target simulate version completion help "
+                         "--help --version "},
+                        {"verbs by their beginning", "holdfast ver", 1, "version "},
+                        {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
+                        {"options", "holdfast serve --", 2, "--help --config --state "},
+                        {"files of an option",
+                         "holdfast serve --config " + folder.path.string() + "/so", 3, file + " "},
+                        {"files of an argument",
+                         "holdfast config check " + folder.path.string() + "/so", 3, file + " "},
+                        {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
   for (const Case& c : cases) EXPECT_EQ(bash_offers(script, c.words, c.at), c.want) << c.rule;
 }
 }  // namespace

@@ -96,6 +96,7 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path.starts_with("holdfast target "))
     return act_on_target(arguments.admin, path.substr(path.rfind(' ') + 1), arguments.target,
                          arguments.duration);
+  if (path == "holdfast simulate") return simulate(arguments.simulate, arguments.json, columns);
   if (path == "holdfast version") return {0, version_text(arguments.json), {}};
   if (path == "holdfast completion")
     return {0, completion_script(arguments.shell, list_verbs()), {}};
@@ -141,7 +142,7 @@ std::string cli_reference() {
   std::string page =
       "# Command reference\n\n"
       "<!-- Written by `holdfast help --markdown` from the verbs themselves. Do not edit. -->\n\n"
-      "Exit codes: 0 ok, 1 usage or configuration, 4 infrastructure.\n";
+      "Exit codes: 0 ok, 1 usage or configuration, 2 a gate failed, 4 infrastructure.\n";
   for (const VerbInfo& verb : list_verbs()) {
     if (!verb.subverbs.empty()) continue;
     page += fmt::format(

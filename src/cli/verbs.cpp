@@ -7,6 +7,7 @@
 namespace holdfast::cli {
 namespace {
 constexpr int help_column = 28;
+constexpr std::uint64_t most_seeds = 1'000'000;
 
 // Where state is kept unless --state says otherwise (XDG Base Directory Specification).
 std::string default_state_dir() {
@@ -114,6 +115,22 @@ void add_target(CLI::App& app, Arguments& into) {
   add("restore", "Undo drain and freeze", "holdfast target restore openai");
 }
 
+void add_simulate(CLI::App& app, Arguments& into) {
+  CLI::App* simulate = add_verb(app, "simulate", "Show what happens when providers fail",
+                                "holdfast simulate --config holdfast.yaml --scenario brown-out");
+  simulate->add_option("--config", into.simulate.config_path, "configuration: a file, or a folder")
+      ->type_name("FILE");
+  simulate->add_option("--scenario", into.simulate.scenario, "a name (see --list), or a file")
+      ->type_name("NAME");
+  simulate->add_option("--seed", into.simulate.seed, "the same seed gives the same history")
+      ->type_name("NUMBER");
+  simulate->add_option("--seeds", into.simulate.seeds, "run so many seeds, and sum them up")
+      ->type_name("COUNT")
+      ->check(CLI::Range(std::uint64_t{1}, most_seeds).description(""));
+  simulate->add_flag("--list", into.simulate.list, "name the scenarios that there are");
+  simulate->add_flag("--json", into.json, "print the figures as JSON");
+}
+
 void add_help(CLI::App& app, Arguments& into) {
   CLI::App* help = add_verb(app, "help", "Explain a verb", "holdfast help config check");
   help->add_option("VERB", into.help_verbs, "the verb's words; none: all verbs")->type_name("VERB");
@@ -150,7 +167,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   auto app = std::make_unique<CLI::App>("Holdfast: an AI gateway that keeps answering", "holdfast");
   app->footer(
       "Example:\n  holdfast serve --config holdfast.yaml\n\n"
-      "Exit codes: 0 ok, 1 usage or configuration, 4 infrastructure.");
+      "Exit codes: 0 ok, 1 usage or configuration, 2 a gate failed, 4 infrastructure.");
   app->set_help_flag("-h,--help", "show this help");
   app->get_formatter()->column_width(help_column);
   app->set_version_flag("--version", version_text(false), "print the version");
@@ -161,6 +178,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   add_route(*app, into);
   add_prices(*app, into);
   add_target(*app, into);
+  add_simulate(*app, into);
   add_verb(*app, "version", "Print the version", "holdfast version --json")
       ->add_flag("--json", into.json, "print it as JSON");
   add_verb(*app, "completion", "Print the completion script of a shell",

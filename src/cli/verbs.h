@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/route.h"
+#include "cli/simulate.h"
 #include "server/serve.h"
 
 namespace holdfast::cli {
@@ -15,6 +16,7 @@ struct Arguments {  // what the command line sets
   std::string check_path;  // empty: the current folder
   RouteArguments route;
   std::string alerts_path;  // likewise
+  SimulateOptions simulate;
   bool json = false;
   std::string shell;
   std::string admin = "http://127.0.0.1:8081";  // a running gateway's administration

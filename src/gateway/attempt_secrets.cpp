@@ -7,9 +7,12 @@ namespace holdfast::gateway {
 namespace {
 
 std::string without(std::string text, std::string_view secret) {
+  constexpr std::string_view in_its_place = "[redacted]";
   if (secret.empty()) return text;
-  for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
-    text.replace(at, secret.size(), "[redacted]");
+  // The search goes on behind it: a short secret may stand in it.
+  for (auto at = text.find(secret); at != std::string::npos;
+       at = text.find(secret, at + in_its_place.size()))
+    text.replace(at, secret.size(), in_its_place);
   return text;
 }
 

@@ -129,3 +129,33 @@ def test_every_example_configuration_is_right(binary):
         if checked.returncode != 0:
             wrong.append(checked.stdout + checked.stderr)
     assert not wrong, "\n".join(wrong)
+
+
+# Simulating an outage.
+
+
+@pytest.mark.parametrize("command", [1, 2, 3, 4, 5])
+def test_the_page_on_simulations_runs_as_printed(tmp_path, command):
+    page = (ROOT / "docs/howto/simulate-an-outage.md").read_text()
+    texts = [text for language, text in FENCE.findall(page) if language in ("yaml", "text")]
+    for name, text in zip(["holdfast.yaml", "friday.yaml"], texts, strict=True):
+        assert f"`{name}`" in page
+        (tmp_path / name).write_text(text)
+    lines = [
+        line
+        for language, text in FENCE.findall(page)
+        if language == "sh"
+        for line in text.splitlines()
+    ]
+    assert len(lines) == 5
+    keys = ["OPENAI_API_KEY", "VLLM_KEY", "ANTHROPIC_API_KEY"]
+    ran = subprocess.run(
+        [str(BINARY), *lines[command - 1].split()[1:]], cwd=tmp_path, capture_output=True,
+        env=clean_environment() | {name: f"not-a-secret-{name}" for name in keys},
+        text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "outage" in ran.stdout or "friday" in ran.stdout
+    assert (
+        all(len(line) <= 80 for line in ran.stdout.splitlines()) or "--json" in lines[command - 1]
+    )

@@ -1,0 +1,142 @@
+#include "cli/simulate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "cli/check.h"
+#include "config/document.h"
+#include "config/nearest.h"
+#include "provider/kind.h"
+#include "server/settings.h"
+#include "server/snapshot.h"
+#include "simulation/engine.h"
+#include "simulation/invariants.h"
+#include "simulation/random_scenario.h"
+#include "simulation/report.h"
+
+namespace holdfast::cli {
+namespace {
+constexpr int usage = 1;
+constexpr int rule_broken = 2;
+constexpr std::uint16_t first_engine_port = 20'000;
+constexpr std::int64_t loaded_us = 1'800'000'000'000'000;  // when virtual time begins
+constexpr std::string_view random_name = "random";
+
+Outcome refused(const std::string& what) {
+  return {usage, {}, "holdfast simulate: " + what + "\n"};
+}
+
+Outcome problems_of(const std::vector<config::Problem>& problems, std::size_t columns) {
+  Outcome outcome{usage, {}, {}};
+  for (const config::Problem& problem : problems)
+    outcome.error += wrap(config::to_string(problem), columns) + "\n";
+  return outcome;
+}
+
+// Each provider gets a place of its own in the virtual network; nothing real is left in it.
+void move_into_the_virtual_network(server::Settings& settings) {
+  for (std::size_t i = 0; i < settings.providers.size(); ++i) {
+    net::Origin& origin = settings.providers[i].base.origin;
+    origin = net::Origin();
+    origin.host = fmt::format("provider-{}.invalid", i);
+  }
+}
+
+std::vector<simulation::ProviderFacts> facts_of(const server::Settings& settings) {
+  std::vector<simulation::ProviderFacts> all;
+  for (const provider::Settings& one : settings.providers) {
+    std::string group = one.auth ? one.name : "";
+    if (!one.key.empty())
+      group = std::ranges::find_if(settings.providers, [&](const provider::Settings& other) {
+                return other.key.reveal() == one.key.reveal();
+              })->name;
+    all.push_back({one.name, one.owner, one.host, one.region, group});
+  }
+  return all;
+}
+
+// A key that may use `model`; empty: none is needed.   errors   configuration: no key may
+Result<std::string> client_key(const server::Settings& settings, const std::string& model) {
+  if (settings.keys.empty()) return std::string();
+  for (const identity::KeySettings& key : settings.keys)
+    if (identity::may_use(&key, model)) return std::string(key.key.reveal());
+  return fail(ErrorCode::configuration, fmt::format("no key may use the model {}", model));
+}
+
+simulation::Stage make_stage(const server::Settings& settings, const std::string& key) {
+  simulation::Stage stage;
+  observe::Registry registry("simulated");
+  std::uint16_t port = first_engine_port;
+  routing::LocalLimitStore limits;  // anew, so that no history uses up another's
+  stage.snapshot =
+      server::compile(settings, 1, loaded_us, registry, limits, [&port](const provider::Settings&) {
+        return std::make_shared<simulation::VirtualEngine>(port++);
+      });
+  stage.providers = facts_of(settings);
+  stage.client_key = key;
+  return stage;
+}
+
+std::string list_scenarios() {
+  std::string out;
+  for (const simulation::Scenario& one : simulation::built_in_scenarios())
+    out += fmt::format("{:<13}{}\n", one.name, one.about);
+  return out + fmt::format("{:<13}{}\n", random_name, "traffic and faults drawn from the seed");
+}
+
+// The scenario that is asked for; what is drawn from the seed is not yet.
+std::expected<simulation::Scenario, Outcome> choose(const std::string& name, std::size_t columns) {
+  if (const simulation::Scenario* found = simulation::find_scenario(name)) return *found;
+  if (name == random_name) return simulation::Scenario{};
+  if (name.find_first_of("./") == std::string::npos) {
+    std::vector<std::string_view> names{random_name};
+    for (const auto& one : simulation::built_in_scenarios()) names.emplace_back(one.name);
+    const std::string meant = config::did_you_mean(name, names);
+    return std::unexpected(refused(fmt::format(
+        "there is no scenario {}{}; --list names them, a file has a dot or a slash in its name",
+        config::printable(name), meant.empty() ? "" : "; " + meant)));
+  }
+  auto read = simulation::read_scenario(config::load(name));
+  if (!read) return std::unexpected(problems_of(read.error(), columns));
+  return std::move(*read);
+}
+}  // namespace
+
+Outcome simulate(const SimulateOptions& options, bool json, std::size_t columns) {
+  if (options.list) return {0, list_scenarios(), {}};
+  if (options.config_path.empty()) return refused("--config FILE is needed");
+  auto settings = server::read_settings(config::load(options.config_path));
+  if (!settings) return problems_of(settings.error(), columns);
+  auto scenario = choose(options.scenario, columns);
+  if (!scenario) return scenario.error();
+  if (settings->models.empty()) return refused("the configuration has no models");
+  move_into_the_virtual_network(*settings);
+  std::string model = scenario->model.empty() ? settings->models.front().name : scenario->model;
+  const Result<std::string> key = client_key(*settings, model);
+  if (!key) return refused(key.error().detail);
+
+  log::set_level(log::Level::off);
+  std::vector<simulation::Seen> all;
+  Outcome outcome;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) {
+    const std::uint64_t seed = options.seed + i;
+    const simulation::Stage stage = make_stage(*settings, *key);  // anew: turns taken are in it
+    if (options.scenario == random_name)
+      *scenario = simulation::random_scenario(stage.providers, seed);
+    scenario->model = model;
+    const auto course = simulation::simulate(stage, *scenario, seed);
+    if (!course) return refused(course.error().detail);
+    all.push_back({seed, course->history.hash, simulation::measure(*course),
+                   simulation::check_invariants(*course)});
+    if (!all.back().broken.empty()) outcome.exit_code = rule_broken;
+    if (i + 1 < options.seeds) continue;
+    outcome.out = json                ? simulation::write_json(*course, all)
+                  : options.seeds > 1 ? simulation::write_summary(*scenario, all)
+                                      : simulation::write_report(*course, all.back());
+  }
+  return outcome;
+}
+
+}  // namespace holdfast::cli

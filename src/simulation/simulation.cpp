@@ -1,0 +1,292 @@
+#include "simulation/simulation.h"
+
+#include <fmt/format.h>
+
+#include "gateway/gateway.h"
+#include "provider/kind.h"
+#include "simulation/clients.h"
+
+namespace holdfast::simulation {
+namespace {
+using namespace std::chrono_literals;
+constexpr auto breaker_interval = 10ms;
+constexpr auto housekeeping_interval = 1s;  // as in production
+constexpr auto after_deadline = 30s;        // by then every request has ended, whatever happened
+constexpr auto goodbye_time = 10min;
+constexpr std::uint16_t gateway_port = 8080;
+
+net::Origin gateway_origin() {
+  net::Origin origin;
+  origin.tls = false;
+  origin.host = "127.0.0.1";
+  origin.port = gateway_port;
+  return origin;
+}
+
+// The name of a provider in the network.
+std::string place_of(const routing::Provider& provider) {
+  if (!provider.engine) return provider.pool_key;
+  net::Origin origin;
+  origin.tls = false;
+  origin.host = "127.0.0.1";
+  origin.port = provider.engine->endpoint()->port;
+  origin.private_allowed = true;
+  return origin.key();
+}
+
+std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> made_up_credentials(
+    const routing::Snapshot& snapshot) {
+  std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> all;
+  for (const auto& provider : snapshot.providers) {
+    if (!provider->short_lived) continue;
+    auto credential = std::make_shared<vault::Credential>();
+    credential->token = Secret("simulated");
+    if (provider->kind->name == "bedrock") {
+      credential->kind = vault::Credential::Kind::aws;
+      credential->aws.access_key_id = "simulated";
+      credential->aws.secret_access_key = Secret("simulated");
+    }
+    all[provider->name] = std::move(credential);
+  }
+  return all;
+}
+
+class Simulation {
+ public:
+  Simulation(const Stage& stage, const routing::Model& model, Course& course)
+      : course_(course),
+        stage_(stage),
+        model_(model),
+        network_(time_),
+        random_(course.seed),
+        pool_(network_, time_.clock()),
+        journal_(records::JournalFolder::detached(1, disk_), 0, time_.clock()),
+        gateway_({.loop = time_.loop(),
+                  .clock = time_.clock(),
+                  .watchdog = time_.watchdog(),
+                  .pool = pool_,
+                  .journal = journal_,
+                  .counters = counters_,
+                  .health = health_,
+                  .load = load_,
+                  .random = Random(random_.next()),
+                  .on_failure = [](const gateway::FailureNotice&) {},
+                  .on_refused = [](const std::string&) {},
+                  .credentials = made_up_credentials(*stage.snapshot)},
+                 stage.snapshot),
+        server_(time_.loop(), time_.watchdog(), time_.clock(), gateway_),
+        clients_({time_, course.history, network_}, gateway_origin(), model.name, stage.client_key,
+                 course.scenario.traffic, Random(random_.next())) {}
+
+  void go() {
+    build_network();
+    schedule_faults();
+    schedule_full_disk();
+    keep_house();
+    watch_breakers();
+    const MonoTime end{Duration(course_.scenario.lasts)};
+    clients_.start(end);
+    time_.run_until(end);
+    const MonoTime latest = end + course_.deadline + after_deadline;
+    while (clients_.under_way() > 0 && time_.now() < latest) time_.run_until(time_.now() + 1s);
+    over_ = true;
+    say_goodbye();
+    read_meters();
+    look_what_is_left();
+    course_.jumps = time_.jumps();
+    note_all();
+  }
+
+ private:
+  void build_network() {
+    network_.listen(
+        gateway_origin().key(), Link{.latency = 1ms},
+        [this](std::unique_ptr<net::Stream> stream) { server_.adopt(std::move(stream)); });
+    const auto& providers = stage_.snapshot->providers;
+    for (std::size_t i = 0; i < providers.size(); ++i) {
+      upstreams_.push_back(std::make_unique<Upstream>(
+          Upstream::Parts{time_, course_.history, disk_}, static_cast<int>(i),
+          *providers[i]->adapter, course_.scenario.service, course_.scenario.traffic.tokens,
+          Random(random_.next())));
+      network_.listen(place_of(*providers[i]), Link{.latency = course_.scenario.service.latency},
+                      [upstream = upstreams_.back().get()](std::unique_ptr<net::Stream> stream) {
+                        upstream->accept(std::move(stream));
+                      });
+    }
+  }
+
+  void schedule_faults() {
+    for (std::size_t i = 0; i < course_.windows.size(); ++i)
+      for (const Duration at : turning_points(course_.windows[i])) {
+        if (at > course_.scenario.lasts) break;  // nobody sees it any more
+        time_.at(MonoTime{at}, [this, i, at] {
+          const Condition condition = condition_at(course_.windows[i], at);
+          upstreams_[i]->set(condition);
+          network_.set_reach(place_of(*stage_.snapshot->providers[i]), condition.reach);
+          course_.history.note(4, at.count(), i, condition.reach, condition.status);
+        });
+      }
+  }
+
+  void schedule_full_disk() {
+    const Scenario& scenario = course_.scenario;
+    if (scenario.disk_full_lasts == 0ms) return;
+    time_.at(MonoTime{scenario.disk_full_at}, [this] { disk_.set_full(true); });
+    time_.at(MonoTime{scenario.disk_full_at + scenario.disk_full_lasts},
+             [this] { disk_.set_full(false); });
+  }
+
+  void keep_house() {
+    gateway_.keep_house(server_);
+    clients_.evict();
+    if (!over_) time_.at(time_.now() + housekeeping_interval, [this] { keep_house(); });
+  }
+
+  void watch_breakers() {
+    breakers_.resize(model_.indices.size(), routing::BreakerState::closed);
+    for (std::size_t i = 0; i < breakers_.size(); ++i) {
+      const routing::BreakerState state = health_.view(model_.indices[i], time_.now()).state;
+      if (state == breakers_[i]) continue;
+      breakers_[i] = state;
+      course_.breakers.push_back({time_.now(), i, state});
+      course_.history.note(5, time_.since_start().count(), i, state);
+    }
+    if (!over_) time_.at(time_.now() + breaker_interval, [this] { watch_breakers(); });
+  }
+
+  void say_goodbye() {
+    clients_.hang_up();
+    pool_.clear();
+    // Providers may still think about what nobody waits for.
+    const MonoTime latest = time_.now() + goodbye_time;
+    do {
+      time_.run_until(time_.now() + 1s);
+    } while (upstream_connections() > 0 && time_.now() < latest);
+    course_.left.upstream_connections = upstream_connections();
+    course_.left.client_connections = server_.connections();
+    gateway_.keep_house(server_);
+    const auto flushed = journal_.flush();
+    (void)flushed;  // what is lost is counted
+    // Whatever may be left ends now, so that nothing refers to what goes.
+    gateway_.cut_all();
+    server_.close_all();
+    for (const auto& upstream : upstreams_) upstream->stop();
+    time_.run_until(time_.now() + goodbye_time);
+  }
+
+  std::size_t upstream_connections() const {
+    std::size_t sum = 0;
+    for (const auto& upstream : upstreams_) sum += upstream->connections();
+    return sum;
+  }
+
+  void read_meters() {
+    Meters& meters = course_.meters;
+    for (std::size_t index = 0; index <= limits::targets_total; ++index) {
+      const observe::TargetCounters* target = counters_.find_target(index);
+      if (target == nullptr) continue;
+      for (const observe::Count& count : target->attempts) meters.attempts_counted += count.value();
+      for (const observe::Count& count : target->failovers) meters.failovers += count.value();
+      meters.tokens_out_counted +=
+          target->tokens[static_cast<std::size_t>(observe::TokenKind::out)].value();
+    }
+    for (unsigned status = observe::ThreadCounters::status_low;
+         status <= observe::ThreadCounters::status_high; ++status)
+      meters.requests_counted += counters_.answers(observe::Route::chat_completions, status);
+    course_.attempts.resize(course_.history.fates.size());
+    for (const RecordedAttempt& attempt : disk_.attempts()) {
+      ++meters.attempts_recorded;
+      if (const auto request = request_of(attempt.request_id)) ++course_.attempts.at(*request);
+      if (attempt.ended) ++meters.attempts_ended;
+      if (attempt.tokens_out > 0)
+        meters.tokens_out_recorded += static_cast<std::uint64_t>(attempt.tokens_out);
+    }
+    meters.records_lost = journal_.lost();
+    meters.journal_damaged = disk_.damaged();
+  }
+
+  void look_what_is_left() {
+    course_.left.requests = counters_.requests_in_flight.value();
+    course_.left.streams = counters_.streams.value();
+    course_.left.timers = !time_.quiet();
+    course_.left.bugs = server_.internal_errors();
+    for (const std::uint16_t index : model_.indices)
+      course_.left.attempts += load_.in_flight(index);
+  }
+
+  void note_all() {
+    History& history = course_.history;
+    for (const RecordedAttempt& attempt : disk_.attempts()) {
+      history.note_text(attempt.request_id);
+      history.note_text(attempt.provider);
+      history.note(attempt.attempt, attempt.ended, attempt.failure, attempt.status,
+                   attempt.tokens_out);
+    }
+    history.note(course_.meters.attempts_counted, course_.meters.requests_counted, course_.jumps,
+                 disk_.writes(), network_.connections_made());
+  }
+
+  Course& course_;
+  const Stage& stage_;
+  const routing::Model& model_;
+  Timeline time_;
+  Network network_;
+  Disk disk_;
+  Random random_;
+  observe::ThreadCounters counters_;
+  routing::HealthTable health_;
+  routing::LoadTable load_;
+  net::ConnectionPool pool_;
+  records::Journal journal_;
+  gateway::Gateway gateway_;
+  net::HttpServer server_;
+  std::vector<std::unique_ptr<Upstream>> upstreams_;
+  Clients clients_;
+  std::vector<routing::BreakerState> breakers_;
+  bool over_ = false;
+};
+
+// Fills in what is known beforehand.
+Result<const routing::Model*> prepare(const Stage& stage, Course& course) {
+  const routing::Snapshot& snapshot = *stage.snapshot;
+  auto found = snapshot.models.find(course.scenario.model);
+  if (course.scenario.model.empty()) found = snapshot.models.begin();
+  if (found == snapshot.models.end())
+    return fail(ErrorCode::configuration,
+                course.scenario.model.empty()
+                    ? "the configuration has no model to ask for"
+                    : fmt::format("the configuration has no model {}", course.scenario.model));
+  const routing::Model& model = found->second;
+  for (std::size_t i = 0; i < snapshot.providers.size(); ++i)
+    course.providers.push_back(snapshot.providers[i]->name);
+  for (const routing::Target& target : model.targets) {
+    if (target.provider->adapter->codec().dialect() == dialect::Dialect::cohere)
+      return fail(ErrorCode::configuration,
+                  fmt::format("the provider {} cannot be simulated: it does not chat",
+                              target.provider->name));
+    course.targets.push_back(target.provider->name + "/" + target.model);
+    const auto at = std::ranges::find(course.providers, target.provider->name);
+    course.target_providers.push_back(static_cast<int>(at - course.providers.begin()));
+  }
+  course.deadline = model.deadline;
+  course.in_order = model.route.nodes.front().policy == routing::Policy::failover;
+  auto windows = place_faults(course.scenario.faults, stage.providers, model);
+  if (!windows) return std::unexpected(std::move(windows).error());
+  course.windows = std::move(*windows);
+  return &model;
+}
+
+}  // namespace
+
+Result<Course> simulate(const Stage& stage, const Scenario& scenario, std::uint64_t seed) {
+  Course course;
+  course.seed = seed;
+  course.scenario = scenario;
+  const Result<const routing::Model*> model = prepare(stage, course);
+  if (!model) return std::unexpected(model.error());
+  const auto simulation = std::make_unique<Simulation>(stage, **model, course);
+  simulation->go();
+  return course;
+}
+
+}  // namespace holdfast::simulation

@@ -1,0 +1,219 @@
+#include "simulation/upstream.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "net/signal.h"
+
+namespace holdfast::simulation {
+namespace {
+using dialect::EventKind;
+using namespace std::chrono_literals;
+constexpr std::string_view id_prefix = "sim-";
+constexpr int tokens_in = 7;
+constexpr int slow_one_in = 50;  // answers that take three times as long
+
+dialect::StreamEvent event_of(EventKind kind) {
+  dialect::StreamEvent event;
+  event.kind = kind;
+  return event;
+}
+
+dialect::Usage usage_of(int tokens) {
+  dialect::Usage usage;
+  usage.tokens_in = tokens_in;
+  usage.tokens_out = tokens;
+  return usage;
+}
+
+// Whether the request asks for a stream, in whatever dialect it is.
+bool asks_stream(std::string_view path, std::string_view body) {
+  return path.find("stream") != std::string_view::npos ||
+         body.find(R"("stream":true)") != std::string_view::npos;
+}
+}  // namespace
+
+std::string id_of(std::uint32_t request) { return fmt::format("{}{}", id_prefix, request); }
+
+std::optional<std::uint32_t> request_of(std::string_view id) {
+  if (!id.starts_with(id_prefix)) return std::nullopt;
+  id.remove_prefix(id_prefix.size());
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (error != std::errc() || end != id.data() + id.size()) return std::nullopt;
+  return number;
+}
+
+Upstream::Upstream(Parts parts, int number, const provider::Adapter& adapter,
+                   const Service& service, int tokens, Random random)
+    : parts_(parts),
+      number_(number),
+      adapter_(adapter),
+      service_(service),
+      tokens_(tokens),
+      random_(random),
+      server_(parts.time.loop(), parts.time.watchdog(), parts.time.clock(), *this) {}
+
+std::string Upstream::problem_answer(const net::HeadProblem& problem, net::AnswerHeaders&) {
+  return problem.detail;
+}
+
+// Half to one and a half times the usual, and now and then much more.
+Duration Upstream::thinking_time() {
+  const auto usual = static_cast<std::uint64_t>(Duration(service_.first_content).count());
+  const std::uint64_t time = usual / 2 + random_.below(usual + 1);
+  return Duration(static_cast<std::int64_t>(random_.below(slow_one_in) == 0 ? 3 * time : time));
+}
+
+// Says whose answer it is, to whom, and where in it this stands.
+std::string Upstream::token(std::uint32_t request, int index) const {
+  return fmt::format("{}:{}:{} ", number_, request, index);
+}
+
+bool Upstream::strikes(const Condition& now) {
+  return random_.below(100) < static_cast<std::uint64_t>(now.share_percent);
+}
+
+Task<void> Upstream::handle(net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.head();
+  const auto request = request_of(head.headers.find("x-request-id").value_or(""));
+  const std::string path(head.path());
+  auto body = co_await exchange.read_body(limits::request_body_bytes);
+  if (!body || !request) co_return;
+  const std::size_t arrival = parts_.history.arrivals.size();
+  const auto before = static_cast<std::size_t>(parts_.history.fates.at(*request).arrivals++);
+  parts_.history.arrivals.push_back({.request = *request,
+                                     .provider = number_,
+                                     .at = parts_.time.now(),
+                                     .on_file = parts_.disk.starts_of(id_of(*request)) > before});
+  parts_.history.note(1, parts_.time.since_start().count(), number_, *request, body->size());
+  co_await serve(exchange, arrival, asks_stream(path, *body));
+  parts_.history.arrivals[arrival].ended = parts_.time.now();
+  parts_.history.note(2, parts_.time.since_start().count(), number_, *request,
+                      parts_.history.arrivals[arrival].answered);
+}
+
+Task<void> Upstream::serve(net::Exchange& exchange, std::size_t arrival, bool stream) {
+  const Condition now = condition_;
+  const bool struck = !now.well() && now.share_percent > 0 && strikes(now);
+  if (struck && now.status != 0) {
+    co_await answer_error(exchange, arrival, now);
+    co_return;
+  }
+  const MonoTime thought = parts_.time.now() + now.factor * thinking_time();
+  co_await parts_.time.sleep_until(thought);
+  if (stream) {
+    co_await answer_stream(exchange, arrival, now, struck);
+    co_return;
+  }
+  if (struck && now.stalls) {
+    co_await wait_for_goodbye(exchange);
+    co_return;
+  }
+  const MonoTime written =
+      parts_.time.now() + now.factor * tokens_ * Duration(service_.between_tokens);
+  co_await parts_.time.sleep_until(written);
+  const std::uint32_t request = parts_.history.arrivals[arrival].request;
+  std::string text;
+  for (int i = 0; i < tokens_; ++i) text += token(request, i);
+  dialect::Response response;
+  response.id = "answer";
+  response.model = "simulated";
+  response.created_s = parts_.time.clock().wall_us() / 1'000'000;
+  dialect::Choice& choice = response.choices.emplace_back();
+  choice.content.emplace_back().text = text;
+  choice.finish = dialect::FinishReason::stop;
+  response.usage = usage_of(tokens_);
+  dialect::AnswerContext context;
+  context.model = "simulated";
+  std::string body = adapter_.codec().write_answer(response, context);
+  net::AnswerHeaders headers;
+  headers.add("content-type", "application/json");
+  if (struck && now.cuts) {
+    exchange.begin(200, headers, body.size());
+    auto part = co_await exchange.write(std::string_view(body).substr(0, body.size() / 2));
+    (void)part;
+    co_return;  // without its end: the connection closes
+  }
+  auto sent = co_await exchange.answer(200, headers, body);
+  Arrival& done = parts_.history.arrivals[arrival];
+  done.status = 200;
+  done.answered = sent.has_value();
+  done.tokens_told = tokens_;
+}
+
+Task<void> Upstream::answer_stream(net::Exchange& exchange, std::size_t arrival,
+                                   const Condition& now, bool struck) {
+  dialect::AnswerContext context;
+  context.model = "simulated";
+  context.now_s = parts_.time.clock().wall_us() / 1'000'000;
+  context.include_usage = true;
+  context.pad = false;
+  const std::unique_ptr<dialect::StreamWriter> writer = adapter_.codec().stream_writer(context);
+  net::AnswerHeaders headers;
+  headers.add("content-type", adapter_.codec().stream_content_type(context));
+  exchange.begin(200, headers);
+  parts_.history.arrivals[arrival].status = 200;
+  std::string out;
+  dialect::StreamEvent start = event_of(EventKind::start);
+  start.id = "answer";
+  start.name = "simulated";
+  writer->write(start, out);
+  writer->write(event_of(EventKind::block_start), out);
+  const std::uint32_t request = parts_.history.arrivals[arrival].request;
+  for (int i = 0; i < tokens_; ++i) {
+    if (struck && i == tokens_ / 2) {
+      auto half = co_await exchange.write(out);
+      if (half && now.stalls) co_await wait_for_goodbye(exchange);
+      co_return;
+    }
+    const std::string text = token(request, i);
+    dialect::StreamEvent delta = event_of(EventKind::delta);
+    delta.text = text;
+    writer->write(delta, out);
+    auto sent = co_await exchange.write(out);
+    if (!sent) co_return;
+    out.clear();
+    const MonoTime next = parts_.time.now() + now.factor * Duration(service_.between_tokens);
+    co_await parts_.time.sleep_until(next);
+  }
+  writer->write(event_of(EventKind::block_stop), out);
+  dialect::StreamEvent finish = event_of(EventKind::finish);
+  finish.finish = dialect::FinishReason::stop;
+  writer->write(finish, out);
+  dialect::StreamEvent usage = event_of(EventKind::usage);
+  usage.usage = usage_of(tokens_);
+  writer->write(usage, out);
+  writer->write(event_of(EventKind::end), out);
+  auto sent = co_await exchange.end(out);
+  Arrival& done = parts_.history.arrivals[arrival];
+  done.answered = sent.has_value();
+  done.tokens_told = tokens_;
+}
+
+Task<void> Upstream::answer_error(net::Exchange& exchange, std::size_t arrival,
+                                  const Condition& now) {
+  net::AnswerHeaders headers;
+  headers.add("content-type", "application/json");
+  if (now.retry_after > 0ms)
+    headers.add(
+        "retry-after",
+        fmt::format("{}", std::chrono::ceil<std::chrono::seconds>(now.retry_after).count()));
+  dialect::ErrorReport report;
+  report.status = now.status;
+  report.message = "simulated";
+  const std::string body = adapter_.codec().write_error(report);
+  parts_.history.arrivals[arrival].status = now.status;
+  auto sent = co_await exchange.answer(now.status, headers, body);
+  parts_.history.arrivals[arrival].answered = sent.has_value();
+}
+
+Task<void> Upstream::wait_for_goodbye(net::Exchange& exchange) {
+  net::Signal left(parts_.time.loop(), parts_.time.watchdog());
+  const net::Exchange::ClientWatch watch(exchange, [&left] { left.notify(); });
+  const Result<void> told = co_await left.wait(net::no_deadline);
+  (void)told;  // nothing else ends it
+}
+
+}  // namespace holdfast::simulation
