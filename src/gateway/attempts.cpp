@@ -289,7 +289,8 @@ void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Ou
   if (cost.known) {
     const auto nano_usd = static_cast<std::uint64_t>(cost.known->value);
     counts.cost_nano_usd.add(nano_usd);
-    const std::string_view service = state_.key != nullptr ? state_.key->service : "";
+    const std::string_view service =
+        state_.key != nullptr ? std::string_view(state_.key->service) : std::string_view();
     parts_.counters.service(state_.model->service_index(service)).cost_nano_usd.add(nano_usd);
   } else {
     counts.unknown_costs.add();

@@ -523,7 +523,7 @@ class Pipeline {
     parts_.counters.request_duration[static_cast<std::size_t>(route_)].observe_us(took_us);
     if (state_.model == nullptr) return;
     observe::ServiceCounters& service =
-        parts_.counters.service(state_.model->service_index(key_ ? key_->service : ""));
+        parts_.counters.service(state_.model->service_index(key_ ? std::string_view(key_->service) : ""));
     const observe::RequestEnd end = request_end();
     service.requests[static_cast<std::size_t>(end)].add();
     if (end == observe::RequestEnd::ok) service.duration.observe_us(took_us);

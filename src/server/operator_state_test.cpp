@@ -62,7 +62,7 @@ struct Applied : Folder {
     for (const char* name : {"one", "two"}) {
       auto provider = std::make_shared<routing::Provider>();
       provider->name = name;
-      model.targets.push_back({provider, "m1", {}, {}, {}});
+      model.targets.push_back({provider, "m1", {}, {}, {}, {}});
       model.indices.push_back(static_cast<std::uint16_t>(model.indices.size()));
     }
     snapshot.models.emplace("chat", std::move(model));

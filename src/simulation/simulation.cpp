@@ -4,6 +4,7 @@
 
 #include "gateway/gateway.h"
 #include "provider/kind.h"
+#include "routing/pool_judge.h"
 #include "simulation/clients.h"
 
 namespace holdfast::simulation {
@@ -69,6 +70,8 @@ class Simulation {
                   .counters = counters_,
                   .health = health_,
                   .load = load_,
+                  .capacity = capacity_,
+                  .memory = memory_,
                   .random = Random(random_.next()),
                   .on_failure = [](const gateway::FailureNotice&) {},
                   .on_refused = [](const std::string&) {},
@@ -79,6 +82,8 @@ class Simulation {
                  course.scenario.traffic, Random(random_.next())) {}
 
   void go() {
+    for (std::size_t i = 0; i < model_.targets.size(); ++i)
+      health_.configure(model_.indices[i], model_.targets[i].provider->health);
     build_network();
     schedule_faults();
     schedule_full_disk();
@@ -138,6 +143,7 @@ class Simulation {
 
   void keep_house() {
     gateway_.keep_house(server_);
+    routing::judge_pool(health_, model_.indices, time_.now());
     clients_.evict();
     if (!over_) time_.at(time_.now() + housekeeping_interval, [this] { keep_house(); });
   }
@@ -236,6 +242,8 @@ class Simulation {
   observe::ThreadCounters counters_;
   routing::HealthTable health_;
   routing::LoadTable load_;
+  routing::CapacityTable capacity_;
+  routing::MemoryAccount memory_;
   net::ConnectionPool pool_;
   records::Journal journal_;
   gateway::Gateway gateway_;
