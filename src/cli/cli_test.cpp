@@ -115,8 +115,9 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"no verb", {}, "holdfast: A subcommand is required\nSee holdfast --help\n"},
       {"an unknown verb",
        {"sreve"},
-       "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, route, "
-       "alerts, prices, target, simulate, version, "
+       "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, alerts, "
+       "route, "
+       "prices, target, simulate, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -158,7 +159,9 @@ TEST(Version, IsTextAndJson) {
 }
 
 TEST(ConfigCheck, AcceptsEveryExample) {
-  for (const char* name : {"OPENAI_API_KEY", "VLLM_KEY"}) ::setenv(name, "sk-for-the-test", 1);
+  for (const char* name :
+       {"OPENAI_API_KEY", "OPENAI_TEAM_KEY", "OPENAI_SPARE_KEY", "VLLM_KEY", "APP_KEY"})
+    ::setenv(name, "sk-for-the-test", 1);
   for (const char* name :
        {"AZURE_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY", "COHERE_API_KEY"})
     ::setenv(name, "sk-for-the-test", 1);

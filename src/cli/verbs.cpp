@@ -106,12 +106,11 @@ void add_target(CLI::App& app, Arguments& into) {
     verb->add_option("--admin", into.admin, "its administration's address")->type_name("URL");
     return verb;
   };
-  add("drain", "Give a target no new request; streams finish. Kept over restarts",
+  add("drain", "Give a target no new request; streams finish",
       "holdfast target drain openai --for 2h")
       ->add_option("--for", into.duration, "how long; without: until it is restored")
       ->type_name("TIME");
-  add("freeze", "Keep what is known of a target's health as it is. Kept over restarts",
-      "holdfast target freeze openai");
+  add("freeze", "Let a target's health stand as it is known", "holdfast target freeze openai");
   add("restore", "Undo drain and freeze", "holdfast target restore openai");
 }
 

@@ -36,6 +36,8 @@ void fill(Registry& registry) {
   target.attempts[0].add();
   target.failovers[1].add();
   target.tokens[0].add(5);
+  target.cost_nano_usd.add(5);
+  target.unknown_costs.add();
   target.attempt_duration.observe_us(5);
   target.time_to_first_content.observe_us(5);
   ServiceCounters& service = thread.service(registry.service_index("chat", "support"));

@@ -58,7 +58,7 @@ TEST(ReadSettings, RulesOfTheListeners) {
       {"an unknown section",
        "provider: {}",
        {"t.yaml:1:1: provider: unknown key; did you mean \"providers\"? allowed: server, admin, "
-        "providers, prices, models, keys, teams, records, responses"}},
+        "providers, prices, models, keys, teams, budgets, records, responses, alerts"}},
       {"an unknown key",
        "server: { lisen: x }",
        {"t.yaml:1:11: server.lisen: unknown key; did you mean \"listen\"? allowed: listen, "
@@ -221,8 +221,9 @@ TEST(ReadSettings, RulesOfProviders) {
         "env:OPENAI_API_KEY",
         "t.yaml:1:31: providers.p.kye: unknown key; did you mean \"key\"? allowed: kind, "
         "owner, host, region, organization, project, api_version, anthropic_version, location, "
-        "key, "
-        "auth, network, ca_file, base_url, usage, timeouts, limits, concurrency, binary, model, "
+        "key, keys, "
+        "auth, network, ca_file, base_url, probe, usage, timeouts, limits, health, concurrency, "
+        "binary, model, "
         "standby, frame, "
         "threads, "
         "parallel, context, start_timeout, idle_stop"}},
@@ -353,7 +354,8 @@ TEST(ReadSettings, RulesOfModels) {
       {"an unknown key of a target",
        "targets: [{provider: own, modle: m, model: m}]",
        {"t.yaml:1:40: models.m.targets[0].modle: unknown key; did you mean \"model\"? allowed: "
-        "provider, model, vector_space, context_window, overrides, timeouts, weight, percent, "
+        "provider, model, vector_space, context_window, overrides, price, timeouts, weight, "
+        "percent, "
         "when"}}};
   for (const Case& c : cases) EXPECT_EQ(with_model(c.text), c.want) << c.rule;
 }
@@ -439,10 +441,10 @@ TEST(ReadSettings, RulesOfConcurrency) {
   const Case cases[] = {
       {"no least above the most",
        "kind: openai, key: env:OPENAI_KEY, concurrency: {most: 4, least: 5}",
-       {"t.yaml:1:84: providers.p.concurrency.least: more than most; write a smaller one"}},
+       {"t.yaml:1:75: providers.p.concurrency.least: more than most; write a smaller one"}},
       {"nothing adapts without a most",
        "kind: openai, key: env:OPENAI_KEY, concurrency: {least: 5}",
-       {"t.yaml:1:65: providers.p.concurrency: has no `most`; say how many at once, as in most: "
+       {"t.yaml:1:52: providers.p.concurrency: has no `most`; say how many at once, as in most: "
         "64"}}};
   for (const Case& c : cases) EXPECT_EQ(with_provider(c.text), c.want) << c.rule;
 }
