@@ -7,7 +7,7 @@ static_assert(limits::credentials_per_provider <= 32, "a candidate keeps a bit p
 KeyChoice choose_key(Candidate& candidate, routing::HealthTable& health, MonoTime now) {
   const auto& keys = candidate.target->provider->credentials;
   if (keys.empty()) return KeyChoice::chosen;
-  std::optional<std::size_t> last_resort;
+  std::optional<std::size_t> returning, last_resort;
   bool cooling = false;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if ((candidate.keys_tried & (1U << i)) != 0) continue;
@@ -17,13 +17,15 @@ KeyChoice choose_key(Candidate& candidate, routing::HealthTable& health, MonoTim
       candidate.keys_tried |= 1U << i;
       return KeyChoice::chosen;
     }
+    if (admission == routing::Admission::returning && !returning) returning = i;
     if (admission == routing::Admission::open && !last_resort) last_resort = i;
     cooling = cooling || admission == routing::Admission::cooling;
   }
   // One that is known to be dead is no reason to let another target wait.
-  if (last_resort && candidate.keys_tried == 0 && !cooling) {
-    candidate.key = &keys[*last_resort];
-    candidate.keys_tried |= 1U << *last_resort;
+  const bool any = last_resort && candidate.keys_tried == 0 && !cooling;
+  if (const auto chosen = returning || !any ? returning : last_resort) {
+    candidate.key = &keys[*chosen];
+    candidate.keys_tried |= 1U << *chosen;
     return KeyChoice::chosen;
   }
   return cooling ? KeyChoice::cooling : KeyChoice::none;

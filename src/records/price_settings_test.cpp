@@ -56,7 +56,7 @@ TEST(PriceSettings, SayWhereAndWhatIsWrong) {
   };
   const Case cases[] = {
       {"no price", "prices: { list: [ { provider: mine, model: m } ] }\n",
-       "t.yaml:1:19: prices.list.0.input: missing; USD per million tokens"},
+       "t.yaml:1:19: prices.list[0].input: missing; USD per million tokens"},
       {"a negative one", row("input: -1"), "input: not a decimal number"},
       {"finer than a pico-dollar", row("input: 0.0000001"), "input: finer than can be counted"},
       {"by the token, in a list by the million", row("input: 2000000"),

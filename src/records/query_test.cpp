@@ -216,14 +216,17 @@ TEST_F(QueryTest, IsReadableAsJson) {
       boost::json::serialize(to_json(*page)),
       R"({"data":[{"request_id":"a","attempt":1,"state":"settled","unsettled_reason":null,)"
       R"("started_us":10,"logical_model":"chat","provider":"openai","model":"gpt-4o-mini",)"
-      R"("endpoint":"chat_completions","key_name":null,"features":["stream","tools"],)"
+      R"("endpoint":"chat_completions","key_name":null,"team":null,)"
+      R"("service":null,"reserved_nano_usd":0,"features":["stream","tools"],)"
       R"("ended_us":2000000,"failure":"none","status":200,"answer_status":200,"tokens_in":11,)"
       R"("tokens_out":7,"tokens_cached":null,"tokens_reasoning":null,"usage_from_provider":true,)"
       R"("first_content_us":120000,"total_us":1000000,"bytes_sent":300,"bytes_received":900,)"
-      R"("client_left":false,"committed":true,"upstream_request_id":"up-1"},)"
+      R"("client_left":false,"committed":true,"upstream_request_id":"up-1",)"
+      R"("cost_nano_usd":null,"charged_nano_usd":0,"price_version":null},)"
       R"({"request_id":"a","attempt":1,"state":"open","unsettled_reason":null,"started_us":9,)"
       R"("logical_model":"chat","provider":"openai","model":"gpt-4o-mini",)"
-      R"("endpoint":"chat_completions","key_name":null,"features":["stream","tools"]}],)"
+      R"("endpoint":"chat_completions","key_name":null,"team":null,)"
+      R"("service":null,"reserved_nano_usd":0,"features":["stream","tools"]}],)"
       R"("next_cursor":null})");
 }
 

@@ -8,6 +8,8 @@
 namespace holdfast::records {
 namespace {
 constexpr std::int64_t day_us = 86'400'000'000;
+// Days that ManualClock's present does not make old: retention would forget them.
+constexpr std::int64_t first_day = 20'830, second_day = first_day + 1;
 
 AttemptStart asked(std::int64_t day, std::string_view key, std::string_view team,
                    std::int64_t reserved) {
@@ -50,10 +52,10 @@ class SpendingTest : public testing::Test {
 };
 
 TEST_F(SpendingTest, ChargesWhatIsReservedUntilTheCostIsKnown) {
-  const auto known = start(asked(10, "a", "red", 100));
-  const auto unknown = start(asked(10, "a", "red", 100));
-  const auto later = start(asked(11, "b", "blue", 50));
-  ASSERT_NE(start(asked(11, "b", "blue", 30)), 0U);  // never ends
+  const auto known = start(asked(first_day, "a", "red", 100));
+  const auto unknown = start(asked(first_day, "a", "red", 100));
+  const auto later = start(asked(second_day, "b", "blue", 50));
+  ASSERT_NE(start(asked(second_day, "b", "blue", 30)), 0U);  // never ends
   store();
   EXPECT_EQ(charged({}), 280);
   end(known, 40, 40);
@@ -65,17 +67,18 @@ TEST_F(SpendingTest, ChargesWhatIsReservedUntilTheCostIsKnown) {
   EXPECT_EQ(charged({.team = "blue"}), 100);
   EXPECT_EQ(charged({.key = "a", .team = "blue"}), 0);
   EXPECT_EQ(charged({.provider = "openai"}), 240);
-  EXPECT_EQ(charged({.logical_model = "chat"}, 11, 12), 100) << "the day of the start";
-  EXPECT_EQ(charged({.service = "web"}, 12, 13), 0);
+  EXPECT_EQ(charged({.logical_model = "chat"}, second_day, second_day + 1), 100)
+      << "the day of the start";
+  EXPECT_EQ(charged({.service = "web"}, second_day + 1, second_day + 2), 0);
 }
 
 TEST_F(SpendingTest, TotalsAreByWhateverIsAsked) {
-  end(start(asked(10, "a", "red", 0)), 40, 40);
-  end(start(asked(10, "b", "", 0)), std::nullopt, 0);
-  end(start(asked(11, "b", "", 0)), 60, 60);
+  end(start(asked(first_day, "a", "red", 0)), 40, 40);
+  end(start(asked(first_day, "b", "", 0)), std::nullopt, 0);
+  end(start(asked(second_day, "b", "", 0)), 60, 60);
   store();
   auto archive = Archive::open(state_.path());
-  const auto by_key = *archive->spending(SpendingBy::key, 0, 100);
+  const auto by_key = *archive->spending(SpendingBy::key, first_day, first_day + 100);
   ASSERT_EQ(by_key.size(), 2U);
   EXPECT_EQ(by_key[0].name, "b") << "dearest first";
   EXPECT_EQ(by_key[0].attempts, 2);
@@ -83,15 +86,15 @@ TEST_F(SpendingTest, TotalsAreByWhateverIsAsked) {
   EXPECT_EQ(by_key[0].cost.value, 60);
   EXPECT_EQ(by_key[1].name, "a");
   EXPECT_EQ(by_key[1].tokens_in, 11);
-  const auto by_day = *archive->spending(SpendingBy::day, 0, 100);
+  const auto by_day = *archive->spending(SpendingBy::day, first_day, first_day + 100);
   ASSERT_EQ(by_day.size(), 2U);
-  EXPECT_EQ(by_day[0].name, "1970-01-11");
-  EXPECT_EQ(archive->spending(SpendingBy::team, 11, 12)->front().name, "");
-  EXPECT_EQ(archive->spending(SpendingBy::model, 12, 13)->size(), 0U);
+  EXPECT_EQ(by_day[0].name, "2027-01-12");
+  EXPECT_EQ(archive->spending(SpendingBy::team, second_day, second_day + 1)->front().name, "");
+  EXPECT_EQ(archive->spending(SpendingBy::model, second_day + 1, second_day + 2)->size(), 0U);
 }
 
 TEST_F(SpendingTest, WhatACrashLeftOpenStaysChargedAndUnknown) {
-  ASSERT_NE(start(asked(10, "a", "red", 100)), 0U);
+  ASSERT_NE(start(asked(first_day, "a", "red", 100)), 0U);
   store();
   journal_.reset();
   drain_.reset();
@@ -99,15 +102,15 @@ TEST_F(SpendingTest, WhatACrashLeftOpenStaysChargedAndUnknown) {
   store();
   EXPECT_EQ(charged({}), 100);
   auto archive = Archive::open(state_.path());
-  const auto rows = *archive->spending(SpendingBy::key, 0, 100);
+  const auto rows = *archive->spending(SpendingBy::key, first_day, first_day + 100);
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].attempts, 1);
   EXPECT_EQ(rows[0].unknown, 1);
 }
 
 TEST_F(SpendingTest, AttemptsTellTheirCost) {
-  end(start(asked(10, "a", "red", 100)), 40, 40);
-  end(start(asked(10, "a", "red", 100)), std::nullopt, 100);
+  end(start(asked(first_day, "a", "red", 100)), 40, 40);
+  end(start(asked(first_day, "a", "red", 100)), std::nullopt, 100);
   store();
   auto archive = Archive::open(state_.path());
   const auto page = *archive->requests({});
@@ -119,6 +122,9 @@ TEST_F(SpendingTest, AttemptsTellTheirCost) {
   EXPECT_EQ(page.attempts[1].price_version, 7U);
   EXPECT_EQ(page.attempts[1].team, "red");
   EXPECT_EQ(page.attempts[1].service, "web");
+  EXPECT_TRUE(to_json(page.attempts[0]).at("cost_nano_usd").is_null());
+  EXPECT_EQ(to_json(page.attempts[1]).at("cost_nano_usd"), 40);
+  EXPECT_EQ(to_json(page.attempts[1]).at("price_version"), "00000007");
 }
 
 TEST_F(SpendingTest, OldDaysAreForgotten) {

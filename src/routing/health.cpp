@@ -147,7 +147,7 @@ Admission HealthTable::admit(std::size_t target, MonoTime now) {
     const std::uint32_t share = share_of(entry.closed_at.load(relaxed), returning_until, now_ns);
     const std::uint32_t before = entry.credit.fetch_add(share, relaxed);
     return before / whole_share != (before + share) / whole_share ? Admission::yes
-                                                                  : Admission::open;
+                                                                  : Admission::returning;
   }
   if (open_until > now_ns || entry.frozen.load(relaxed)) return Admission::open;
   std::int64_t probe = entry.probe_until.load(relaxed);

@@ -44,6 +44,7 @@ enum class OpenedFor : std::uint8_t {
 enum class Admission : std::uint8_t {
   yes,
   probe,        // yes, as the one request that tries whether it is back
+  returning,    // well again, and spared: only while no other is well
   open,         // not while there are others; tried as the last resort
   cooling,      // no
   maintenance,  // no

@@ -54,7 +54,7 @@ Plan::Plan(const Route& route, const Facts& facts, Fit fit, HealthTable& health,
 }
 
 std::optional<std::size_t> Plan::next(MonoTime now) {
-  std::optional<std::size_t> open;
+  std::optional<std::size_t> returning, open;
   const std::uint32_t out = tried_ | too_small_ | refusing_;
   for (const std::uint8_t position : order_.all()) {
     if ((out & (1U << position)) != 0) continue;
@@ -64,6 +64,9 @@ std::optional<std::size_t> Plan::next(MonoTime now) {
         tried_ |= 1U << position;
         last_resort_ = false;
         return position;
+      case Admission::returning:
+        if (!returning) returning = position;
+        break;
       case Admission::open:
         if (!open) open = position;
         break;
@@ -71,6 +74,11 @@ std::optional<std::size_t> Plan::next(MonoTime now) {
       case Admission::maintenance:
         break;
     }
+  }
+  if (returning) {  // it is well: sparing it must not cost a client its answer
+    tried_ |= 1U << *returning;
+    last_resort_ = false;
+    return returning;
   }
   if (!route_.last_resort) return std::nullopt;
   if (open) tried_ |= 1U << *open;
