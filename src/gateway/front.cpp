@@ -1,5 +1,6 @@
 #include "gateway/front.h"
 
+#include <algorithm>
 #include <array>
 
 #include "net/url.h"

@@ -1,6 +1,7 @@
 // LiteLLM's list of prices: model_prices_and_context_window.json.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <map>
 

@@ -2,6 +2,7 @@
 // Pure: time and totals are passed in.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
