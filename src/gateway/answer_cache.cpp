@@ -123,7 +123,8 @@ std::string canonical_json(std::string_view text) {
 }
 
 std::optional<CacheKey> cache_key(const Incoming& incoming, std::string_view tenant,
-                                  std::string_view query, std::uint64_t fingerprint) {
+                                  std::string_view query, std::uint64_t fingerprint,
+                                  std::span<const std::string> route) {
   dialect::JsonDocument document;
   if (!document.parse(incoming.body)) return std::nullopt;
   if (about_state(incoming, document.root())) return std::nullopt;
@@ -144,6 +145,7 @@ std::optional<CacheKey> cache_key(const Incoming& incoming, std::string_view ten
     digest.add(name);
     digest.add(value);
   }
+  for (const std::string& part : route) digest.add(part);
   digest.add(canonical);
   return digest.finish();
 }
@@ -161,9 +163,8 @@ CacheControl read_cache_control(std::string_view header) {
     if (net::same_name(directive.substr(0, max_age.size()), max_age)) {
       const std::string_view number = directive.substr(max_age.size());
       std::uint32_t seconds = 0;
-      const char* end = number.data() + number.size();
-      const auto read = std::from_chars(number.data(), end, seconds);
-      if (!number.empty() && read.ec == std::errc() && read.ptr == end)
+      const auto read = std::from_chars(number.begin(), number.end(), seconds);
+      if (!number.empty() && read.ec == std::errc() && read.ptr == number.end())
         out.max_age = std::chrono::seconds(seconds);
     }
   }

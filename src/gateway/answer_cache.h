@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,8 +28,12 @@ using CacheKey = std::array<std::uint8_t, 32>;
 // not to be answered from memory: it names state that somebody keeps, or asks to be kept.
 //   tenant        the key's name: nobody gets what another one asked for
 //   fingerprint   of the logical model's configuration: answers of another one do not count
+//   route         what else decides who answers: the model that is asked in the end, and the
+//   headers
+//                 that its policies read
 std::optional<CacheKey> cache_key(const Incoming& incoming, std::string_view tenant,
-                                  std::string_view query, std::uint64_t fingerprint);
+                                  std::string_view query, std::uint64_t fingerprint,
+                                  std::span<const std::string> route = {});
 
 // A JSON text in that form. `text` is valid JSON.
 std::string canonical_json(std::string_view text);

@@ -118,7 +118,7 @@ TEST(AnswerCache, KeepsUntilItExpires) {
 }
 
 TEST(AnswerCache, WhatWasUsedLongestAgoMakesRoom) {
-  AnswerCache cache(16 * 4096);
+  AnswerCache cache(65'536);
   const MonoTime now{};
   // One shard: keys that are equal modulo 16 in their last byte.
   cache.put(key_of(16), answer_of(1500, now + 1h));
@@ -137,6 +137,7 @@ TEST(AnswerCache, ManyThreadsStayWithinTheBound) {
   AnswerCache cache(bound);
   std::atomic<bool> over = false;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (std::uint64_t thread = 0; thread < 4; ++thread)
     threads.emplace_back([&cache, &over, thread] {
       Random random(thread);
@@ -146,7 +147,7 @@ TEST(AnswerCache, ManyThreadsStayWithinTheBound) {
           cache.put(key, answer_of(random.below(3000), MonoTime{} + 1h));
         else
           cache.find(key, MonoTime{});
-        if (cache.bytes() > bound + 4 * 4096) over = true;
+        if (cache.bytes() > bound + 16'384) over = true;
       }
     });
   for (std::thread& thread : threads) thread.join();

@@ -164,7 +164,10 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
   BudgetHold hold(state_);
   if (!state_.snapshot->budgets.empty()) {
     auto held = co_await hold.reserve(candidate, started_us);
-    if (!held) co_return not_asked(target, index, std::move(held.error()));
+    if (!held) {
+      if (candidate.key != nullptr) parts_.health.not_tried(candidate.key->index);
+      co_return not_asked(target, index, std::move(held.error()));
+    }
   }
   ++state_.attempts;
   const MonoTime began = parts_.clock.now();

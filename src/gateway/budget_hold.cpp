@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/limits.h"
+#include "dialect/json_document.h"
 #include "net/signal.h"
 #include "routing/budget_settings.h"
 
@@ -13,6 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 using Verdict = routing::BudgetCell::Verdict;
 constexpr auto slice_poll = 2ms;
+// Of one attempt, in nano-USD: more than any budget has, and far from where sums end.
+constexpr std::int64_t most_reserved = std::numeric_limits<std::int64_t>::max() / 4096;
 
 // Bytes do not bound what is fetched or was kept by the provider.
 bool unbounded_by_bytes(const Incoming& incoming) {
@@ -21,6 +25,8 @@ bool unbounded_by_bytes(const Incoming& incoming) {
                                      bit(Feature::files) | bit(Feature::web_search) |
                                      bit(Feature::stored);
   if ((incoming.features & features) != 0) return true;
+  const auto& said = incoming.kept.said;
+  if (!said.previous_response_id.empty() || !said.conversation.empty()) return true;
   if (!incoming.canonical) return false;
   return std::ranges::any_of(incoming.canonical->extras, [](const dialect::Extra& extra) {
     return extra.name == "previous_response_id" || extra.name == "conversation";
@@ -29,12 +35,29 @@ bool unbounded_by_bytes(const Incoming& incoming) {
 
 std::int64_t most_tokens_in(const Incoming& incoming, const Candidate& candidate,
                             const records::Price& price) {
-  const auto bytes =
-      static_cast<std::int64_t>(incoming.body.size() + candidate.target->overrides.system.size());
+  std::size_t size = incoming.body.size() + candidate.target->overrides.system.size();
+  for (const responses::SharedEntry& entry : incoming.kept.chain.entries) size += entry->bytes();
+  const auto bytes = static_cast<std::int64_t>(size);
   const std::int64_t most =
       price.most_tokens_in > 0 ? price.most_tokens_in : std::int64_t{limits::tokens_in_unbounded};
   if (unbounded_by_bytes(incoming)) return std::max(bytes, most);
   return price.most_tokens_in > 0 ? std::min(bytes, price.most_tokens_in) : bytes;
+}
+
+// What has no canonical request says how much it may get in these fields, if it is JSON at all.
+void read_old_completion(std::string_view body, std::int64_t& most, std::int64_t& answers) {
+  dialect::JsonDocument document;
+  if (!document.parse(body)) return;
+  static constexpr std::int64_t most_answers = 1'000'000;
+  const auto at_least_one = [](std::optional<std::int64_t> count) {
+    return std::clamp<std::int64_t>(count.value_or(1), 1, most_answers);
+  };
+  const dialect::JsonValue root = document.root();
+  if (most == 0) most = root["max_tokens"].integer().value_or(0);
+  const std::int64_t each =
+      std::max(at_least_one(root["n"].integer()), at_least_one(root["best_of"].integer()));
+  const auto prompts = root["prompt"].is_array() ? root["prompt"].size() : std::size_t{1};
+  answers = each * at_least_one(static_cast<std::int64_t>(prompts));
 }
 
 std::int64_t most_tokens_out(const Incoming& incoming, const Candidate& candidate,
@@ -45,6 +68,8 @@ std::int64_t most_tokens_out(const Incoming& incoming, const Candidate& candidat
   if (incoming.canonical) {
     if (most == 0) most = incoming.canonical->max_tokens.value_or(0);
     answers = std::max<std::int64_t>(incoming.canonical->n.value_or(1), 1);
+  } else {
+    read_old_completion(incoming.body, most, answers);
   }
   if (most == 0) most = price.most_tokens_out;
   if (most == 0) most = std::int64_t{limits::tokens_out_unbounded};
@@ -90,7 +115,7 @@ Task<std::expected<void, std::string>> BudgetHold::reserve(Candidate& candidate,
         const auto most = worst_case(state_, candidate, *price);
         if (!most)
           co_return std::unexpected(fmt::format("the budget {} cannot cover it", budget.name));
-        reserved_ = *most;
+        reserved_.value = std::min(most->value, most_reserved);
       }
     }
     auto taken = co_await take(budget, wall_us);

@@ -21,6 +21,10 @@ Result<NanoUsd> worst_case(RequestState& state, const Candidate& candidate,
 class BudgetHold {
  public:
   explicit BudgetHold(RequestState& state) : state_(state) {}
+  // One that was not settled, because something threw, charges what it has reserved.
+  ~BudgetHold() { settle(reserved_); }
+  BudgetHold(const BudgetHold&) = delete;
+  BudgetHold& operator=(const BudgetHold&) = delete;
 
   // Reserves the worst case of asking `candidate` at `wall_us`; waits for a slice that is being
   // leased, up to limits::budget_wait.

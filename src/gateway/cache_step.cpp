@@ -18,6 +18,21 @@ std::string header_of(std::string_view lines, std::string_view name) {
   return {};
 }
 
+// What beside the question decides who answers it.
+std::vector<std::string> route_of(const routing::Model& model, const net::RequestHead& head) {
+  std::vector<std::string> out = {model.name};
+  std::vector<std::string> names;
+  for (const routing::Node& node : model.route.nodes) {
+    if (!node.header.empty()) names.push_back(node.header);
+    if (node.when) node.when->add_headers(names);
+  }
+  for (const std::string& name : names) {
+    out.push_back(name);
+    out.emplace_back(head.headers.find(name).value_or(""));
+  }
+  return out;
+}
+
 }  // namespace
 
 void CacheStep::count(observe::CacheUse use) {
@@ -31,7 +46,8 @@ std::optional<Refusal> CacheStep::look() {
   const CacheControl control = read_cache_control(head.headers.find("cache-control").value_or(""));
   // A reload begins anew: what was answered under another configuration counts for nothing.
   if (!control.no_store)
-    key_ = cache_key(state_.incoming, state_.key_name, head.query(), state_.snapshot->generation);
+    key_ = cache_key(state_.incoming, state_.key_name, head.query(), state_.snapshot->generation,
+                     route_of(*state_.model, head));
   const MonoTime now = state_.parts.clock.now();
   if (key_ && !control.no_cache) kept_ = state_.parts.cache->find(*key_, now);
   if (kept_ && control.max_age && now - kept_->stored > *control.max_age) kept_ = nullptr;
@@ -56,6 +72,7 @@ Task<void> CacheStep::answer() {
   }
   headers.add("x-holdfast-attempts", "0");
   headers.add("x-holdfast-cache", "hit");
+  if (!state_.degraded.empty()) headers.add("x-holdfast-degraded", state_.degraded);
   const auto age =
       std::chrono::duration_cast<std::chrono::seconds>(state_.parts.clock.now() - kept_->stored);
   headers.add("age", fmt::format_int(age.count()).c_str());

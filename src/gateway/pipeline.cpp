@@ -388,8 +388,12 @@ class Pipeline {
   // only: what is cheaper has a budget of its own, or none.
   const routing::Model* degrade(const routing::Model& model) {
     if (state_.snapshot->budgets.empty()) return &model;
+    // Vectors of two models must never be mixed, and other work is not the cheaper model's.
+    const Operation operation = state_.incoming.front.operation;
+    const bool exchangeable =
+        operation == Operation::generate || operation == Operation::completions;
     const routing::Budget* budget = degrading_budget(state_, model.name);
-    if (budget == nullptr) return &model;
+    if (budget == nullptr || !exchangeable) return &model;
     const auto cheaper = state_.snapshot->models.find(budget->degrade_to);
     if (cheaper == state_.snapshot->models.end()) return &model;
     state_.degraded =
@@ -522,8 +526,8 @@ class Pipeline {
     const auto took_us = duration_cast<microseconds>(parts_.clock.now() - state_.started).count();
     parts_.counters.request_duration[static_cast<std::size_t>(route_)].observe_us(took_us);
     if (state_.model == nullptr) return;
-    observe::ServiceCounters& service =
-        parts_.counters.service(state_.model->service_index(key_ ? std::string_view(key_->service) : ""));
+    observe::ServiceCounters& service = parts_.counters.service(
+        state_.model->service_index(key_ ? std::string_view(key_->service) : ""));
     const observe::RequestEnd end = request_end();
     service.requests[static_cast<std::size_t>(end)].add();
     if (end == observe::RequestEnd::ok) service.duration.observe_us(took_us);

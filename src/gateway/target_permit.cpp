@@ -52,6 +52,10 @@ std::optional<TargetPermit> TargetPermit::take(RequestState& state, const Candid
       state.full.push_back({candidate.index, provider.concurrency});
       return std::nullopt;
     }
+    if (state.place.held()) {  // of another target, which is not needed any more
+      state.place = {};
+      state.waiting.room_made();
+    }
   }
   const std::int64_t tokens = state.limits.estimate();
   if (provider.limit) {

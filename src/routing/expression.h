@@ -38,6 +38,11 @@ class Expression {
   bool holds(const Facts& facts) const noexcept;
   std::uint32_t needs() const { return needs_; }  // bits of Need
   const std::string& text() const { return text_; }
+  // Adds the names of the request's headers that it reads.
+  void add_headers(std::vector<std::string>& names) const {
+    for (const Node& node : nodes_)
+      if (!node.header.empty()) names.push_back(node.header);
+  }
 
  private:
   friend class ExpressionParser;

@@ -447,14 +447,17 @@ class Server {
     prober_.stop();
     loop_.restart();
     while (!prober_.idle()) loop_.run_one();
+    // What still runs on this loop ends while all that it may ask is there.
+    alerts_->stop();
+    signals_.cancel();
+    loop_.restart();
+    loop_.poll();
+    admin_->credentials = nullptr;
     credentials_.reset();
     if (responses_) {  // while there are loops, on which somebody may still have waited for it
       if (const auto kept = responses_->stop(); !kept)
         log::error("responses: {}", kept.error().detail);
     }
-    alerts_->stop();
-    loop_.restart();
-    loop_.poll();
     workers_.clear();
     const auto drained = drain_->stop();
     if (!drained) log::error("records: {}", drained.error().detail);

@@ -74,6 +74,8 @@ void check_listeners(Section& top, const Settings& settings) {
 // What alerts may be about.
 control::alert::Names names_for_alerts(const Settings& settings) {
   control::alert::Names names;
+  names.providers.reserve(settings.providers.size());
+  names.models.reserve(settings.models.size());
   for (const provider::Settings& one : settings.providers) names.providers.emplace_back(one.name);
   for (const routing::ModelSettings& one : settings.models) names.models.emplace_back(one.name);
   for (const identity::KeySettings& one : settings.keys)

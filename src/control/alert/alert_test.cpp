@@ -53,7 +53,7 @@ TEST(Series, TellsTheChangeOverAWindow) {
   Series series;
   MonoTime now{};
   // One event each 10 s for two days; every tenth fails.
-  for (std::uint64_t i = 0; i <= 2 * 8640; ++i, now += 10s) series.note(now, {i, i / 10, 5 * i});
+  for (std::uint64_t i = 0; i <= 17'280; ++i, now += 10s) series.note(now, {i, i / 10, 5 * i});
   const auto five_minutes = series.change(5min);
   EXPECT_EQ(five_minutes.events, 30U);
   EXPECT_EQ(five_minutes.bad, 3U);

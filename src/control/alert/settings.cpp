@@ -183,6 +183,7 @@ void read_settings(Section& top, const Names& names, Settings& into) {
                       rule.name = name;
                       read_rule(inner, names, rule);
                       std::vector<std::string_view> hooks;
+                      hooks.reserve(into.webhooks.size());
                       for (const WebhookSettings& hook : into.webhooks) hooks.push_back(hook.name);
                       for (const std::string& told : rule.notify)
                         if (std::ranges::find(hooks, told) == hooks.end())

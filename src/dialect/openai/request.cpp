@@ -389,8 +389,7 @@ using Edit = Splice::Edit;
 
 // The part of a form that names the model, with the delimiter before it when it is a new one.
 std::string model_part(const ScannedRequest& request, std::string_view model) {
-  const std::string part =
-      fmt::format("Content-Disposition: form-data; name=\"model\"\r\n\r\n{}", model);
+  std::string part = fmt::format("Content-Disposition: form-data; name=\"model\"\r\n\r\n{}", model);
   if (request.model_at.end > 0) return part;
   return fmt::format("--{}\r\n{}\r\n", request.boundary, part);
 }
