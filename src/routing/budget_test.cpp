@@ -95,6 +95,7 @@ TEST(BudgetCell, IsNeverOverspentByThreads) {
   std::atomic<std::int64_t> charged{0}, refused{0}, granted{0}, overspent{0};
   std::atomic<int> running{threads};
   std::vector<std::thread> workers;
+  workers.reserve(threads);
   for (int t = 0; t < threads; ++t)
     workers.emplace_back([&, t] {
       Random random(static_cast<std::uint64_t>(t) + 1);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/random.h"
 #include "routing/pool_judge.h"
 
@@ -209,7 +211,7 @@ TEST_F(Health, OneTargetAlwaysStays) {
   Random random(4);
   for (int round = 0; round < 300; ++round) {
     table = std::make_unique<HealthTable>();
-    const std::size_t hosts = 1 + random.below(8);
+    const auto hosts = static_cast<std::uint16_t>(1 + random.below(8));
     std::vector<std::uint16_t> pool;
     for (std::uint16_t target = 0; target < hosts; ++target) {
       pool.push_back(target);

@@ -135,7 +135,7 @@ TEST_F(Orders, TheLeastBusyComesFirst) {
   const Route route = route_of(three("    policy: least_busy"));
   const InFlight one(*load, 0);
   const InFlight two(*load, 0);
-  const InFlight three_(*load, 2);
+  const InFlight third(*load, 2);
   EXPECT_EQ(order(route), (Positions{1, 2, 0}));
   fail(1, FailureClass::connect);
   EXPECT_EQ(order(route), (Positions{2, 0, 1}));

@@ -42,6 +42,7 @@ inline ReadModel read_model(const std::string& yaml,
 inline Route route_of(const std::string& yaml) {
   const ReadModel read = read_model(yaml);
   std::vector<std::uint16_t> indices;
+  indices.reserve(read.models.at(0).targets.size());
   for (std::size_t i = 0; i < read.models.at(0).targets.size(); ++i)
     indices.push_back(static_cast<std::uint16_t>(i));
   return make_route(read.models.at(0), indices);

@@ -1,5 +1,6 @@
 #include "server/memory_limit.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,7 +33,8 @@ std::uint64_t group_limit(const std::string& root) {
     if (!line.starts_with(own)) continue;
     std::string group = line.substr(own.size());
     while (true) {
-      least = std::min(least, read_number(root + "sys/fs/cgroup/" + group + "/memory.max"));
+      least =
+          std::min(least, read_number(fmt::format("{}sys/fs/cgroup/{}/memory.max", root, group)));
       if (group.empty()) break;
       const auto slash = group.rfind('/');
       group.resize(slash == std::string::npos ? 0 : slash);

@@ -338,6 +338,7 @@ class Server {
               static_cast<double>(capacity_.concurrency(model.indices[i]).limit(bounds))};
       }
     std::vector<observe::Sample> out;
+    out.reserve(samples.size());
     for (auto& [index, sample] : samples) out.push_back(std::move(sample));
     return out;
   }

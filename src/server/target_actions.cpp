@@ -15,7 +15,7 @@ namespace holdfast::server {
 namespace {
 
 namespace json = boost::json;
-constexpr std::int64_t longest_s = 30 * 86'400;
+constexpr std::int64_t longest_s = 2'592'000;  // thirty days
 
 struct Wish {
   std::string action, target;
