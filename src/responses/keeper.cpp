@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -32,15 +33,22 @@ Error too_many() { return {ErrorCode::io, "too many ask for kept responses at th
 // One coroutine that waits. Its fields are used on its own loop only.
 template <class T>
 struct Keeper::Waiter {
-  explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
-  asio::steady_timer timer;
+  explicit Waiter(const asio::any_io_executor& executor)
+      : home(executor), timer(std::in_place, executor) {}
+  asio::any_io_executor home;
+  // Ends with the wait, on its own loop: the last who lets go of the rest may be another thread,
+  // and later than the loop.
+  std::optional<asio::steady_timer> timer;
+  std::atomic<bool> over{false};
   std::optional<Result<T>> outcome;
 
   // Any thread.
   static void settle(const std::shared_ptr<Waiter>& waiter, Result<T> outcome) {
-    asio::post(waiter->timer.get_executor(), [waiter, outcome = std::move(outcome)]() mutable {
+    if (waiter->over) return;  // nobody waits any more
+    asio::post(waiter->home, [waiter, outcome = std::move(outcome)]() mutable {
+      if (waiter->over) return;
       waiter->outcome = std::move(outcome);
-      waiter->timer.cancel();
+      waiter->timer->cancel();
     });
   }
 };
@@ -125,8 +133,10 @@ bool Keeper::enqueue_look(Look look) {
 
 template <class T>
 Task<Result<T>> Keeper::ask(std::shared_ptr<Waiter<T>> waiter, net::Deadline deadline) {
-  waiter->timer.expires_at(deadline);
-  auto [error] = co_await waiter->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  waiter->timer->expires_at(deadline);
+  auto [error] = co_await waiter->timer->async_wait(asio::as_tuple(asio::use_awaitable));
+  waiter->over = true;
+  waiter->timer.reset();
   if (waiter->outcome) co_return std::move(*waiter->outcome);
   if (error) co_return fail(ErrorCode::cancelled, "the wait was cancelled");
   co_return fail(ErrorCode::deadline_exceeded, "the kept responses did not answer in time");

@@ -60,6 +60,7 @@ json::object price_json(const records::Price& price, bool in_force) {
 records::PriceList price_list(const Settings& settings, const routing::TargetSettings& target) {
   const auto provider =
       std::ranges::find(settings.providers, target.provider, &provider::Settings::name);
+  if (provider == settings.providers.end() || provider->kind == nullptr) return {};  // told already
   records::PriceList list =
       settings.prices.book.find(provider->kind->name, target.provider, target.model);
   if (target.price) list.prices.insert(list.prices.begin(), *target.price);
