@@ -23,8 +23,9 @@ struct Outcome {
   bool committed = false;     // the client has got content of this attempt
   bool answered = false;      // the client has the whole answer
   bool error_event_sent = false;
-  bool forgotten = false;  // the provider has lost the response that the request goes on from
-  bool next_key = false;   // another key of the same provider is to be tried
+  bool forgotten = false;       // the provider has lost the response that the request goes on from
+  bool next_key = false;        // another key of the same provider is to be tried
+  bool old_credential = false;  // it was refused, and a newer one has come meanwhile
   dialect::Usage usage;
   std::int64_t first_content_us = -1;  // since the attempt's start
   std::uint64_t bytes_sent = 0, bytes_received = 0;
@@ -50,7 +51,7 @@ class Attempt {
   Task<bool> send_request(const provider::Destination& destination, net::Deadline deadline);
   dialect::AnswerFacts judge_answer(std::string_view body, std::string& translated);
   std::shared_ptr<const vault::Credential> find_credential();
-  void report_refused() const;
+  void report_refused();
   const Secret& own_key() const { return candidate_.key ? candidate_.key->key : provider_.key; }
   std::string scrubbed(std::string text) const;
   std::optional<std::string> presentable(const std::string& error) const;

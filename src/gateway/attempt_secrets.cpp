@@ -53,11 +53,14 @@ std::string Attempt::scrubbed(std::string text) const {
 }
 
 // A new credential is asked for when this one is refused, unless one has come meanwhile.
-void Attempt::report_refused() const {
+void Attempt::report_refused() {
   if (!credential_ || outcome_.failure != FailureClass::revoked) return;
   const auto found = state_.parts.credentials.find(provider_.name);
-  if (found != state_.parts.credentials.end() && found->second == credential_)
+  if (found == state_.parts.credentials.end()) return;
+  if (found->second == credential_)
     state_.parts.on_refused(provider_.name);
+  else
+    outcome_.old_credential = true;  // the new one has not been refused yet
 }
 
 // An upstream's own error as the client may have it; nothing when a secret in it cannot be taken

@@ -220,8 +220,8 @@ Outcome Attempts::not_asked(const routing::Target& target, std::size_t index, st
 
 void Attempts::note_failure(const routing::Target& target, std::size_t index,
                             const Outcome& outcome) {
-  const bool blamed =
-      routing::blames_target(outcome.failure) && !ended_idle(outcome) && !outcome.next_key;
+  const bool blamed = routing::blames_target(outcome.failure) && !ended_idle(outcome) &&
+                      !outcome.next_key && !outcome.old_credential;
   if (blamed)
     parts_.health.failed(index, outcome.failure, outcome.status, parts_.clock.now(),
                          parts_.clock.wall_us(), outcome.retry_after);
