@@ -13,9 +13,9 @@
 namespace holdfast::provider {
 namespace {
 
-constexpr Endpoint endpoints[] = {Endpoint::moderations,          Endpoint::images_generations,
-                                  Endpoint::images_edits,         Endpoint::images_variations,
-                                  Endpoint::audio_speech,         Endpoint::audio_transcriptions,
+constexpr Endpoint endpoints[] = {Endpoint::moderations,       Endpoint::images_generations,
+                                  Endpoint::images_edits,      Endpoint::images_variations,
+                                  Endpoint::audio_speech,      Endpoint::audio_transcriptions,
                                   Endpoint::audio_translations};
 
 constexpr std::string_view introduction = R"(# Images, sound and moderation
