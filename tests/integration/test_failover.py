@@ -322,7 +322,6 @@ def test_the_names_are_those_of_the_header():
     assert len(classes()) >= 33 and "cut_stream" in classes()
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitized run leaves some tests out")
 def test_over_budget(holdfast, fake, seen):
     config = configs.through(fake("one"), fake("two"))
     for target in config["models"]["chat"]["targets"]:
@@ -334,6 +333,7 @@ def test_over_budget(holdfast, fake, seen):
     seen.add("over_budget")
 
 
+@pytest.mark.skipif(SANITIZED, reason="the sanitized run leaves some tests out")
 def test_every_class_was_seen(request, seen):
     """Runs last in this file: every class reached a client's headers or the records."""
     mine = [item for item in request.session.items if item.fspath == request.node.fspath]
