@@ -76,7 +76,25 @@ simulation::Stage make_stage(const server::Settings& settings, const std::string
       });
   stage.providers = facts_of(settings);
   stage.client_key = key;
+  for (const routing::ModelSettings& model : settings.models)
+    stage.regions[model.name] = model.regions;
   return stage;
+}
+
+// Warns of the parts of the configuration that no simulation performs; empty: there are none.
+std::string left_out(const server::Settings& settings, std::string_view model,
+                     std::size_t columns) {
+  const auto asked = std::ranges::find(settings.models, model, &routing::ModelSettings::name);
+  std::vector<std::string> parts;
+  if (!settings.budgets.empty())
+    parts.emplace_back("budgets are left out: nothing is refused for money");
+  if (asked != settings.models.end() && asked->cache)
+    parts.push_back(
+        fmt::format("models.{}.cache is left out: every answer comes from a provider", model));
+  std::string out;
+  for (const std::string& part : parts)
+    out += wrap("holdfast simulate: warning: " + part, columns) + "\n";
+  return out;
 }
 
 std::string list_scenarios() {
@@ -120,6 +138,7 @@ Outcome simulate(const SimulateOptions& options, bool json, std::size_t columns)
   log::set_level(log::Level::off);
   std::vector<simulation::Seen> all;
   Outcome outcome;
+  outcome.error = left_out(*settings, model, columns);
   for (std::uint64_t i = 0; i < options.seeds; ++i) {
     const std::uint64_t seed = options.seed + i;
     const simulation::Stage stage = make_stage(*settings, *key);  // anew: turns taken are in it

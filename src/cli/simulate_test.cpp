@@ -96,6 +96,19 @@ TEST_F(SimulateTest, EveryBuiltInScenarioRunsAndBreaksNoRule) {
   EXPECT_GE(count, 11);
 }
 
+TEST_F(SimulateTest, WarnsOfWhatIsLeftOut) {
+  EXPECT_EQ(simulate(options, false, 0).error, "");
+  std::string text = config_text;
+  text.insert(text.find("    targets:"), "    cache: {}\n");
+  text += "budgets:\n  all: { amount: 5, period: day }\n";
+  options.config_path = write("money.yaml", text);
+  const Outcome outcome = simulate(options, false, 0);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.error.find("warning: budgets are left out"), std::string::npos)
+      << outcome.error;
+  EXPECT_NE(outcome.error.find("warning: models.chat.cache is left out"), std::string::npos);
+}
+
 TEST_F(SimulateTest, SaysWhatIsWrongAndWhatToDo) {
   struct Case {
     const char* rule;

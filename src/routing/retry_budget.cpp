@@ -11,11 +11,10 @@ void TokenBucket::spend(std::int64_t thousandths) {
 }
 
 bool RetryBudget::allow(MonoTime now) {
-  if (bucket_.above(token - 1)) {
+  if (bucket_.above(token - 1))
     bucket_.spend(token);
-    return true;
-  }
-  if (now < free_at_) return false;
+  else if (now < free_at_)
+    return false;
   free_at_ = now + floor_interval;
   return true;
 }

@@ -30,7 +30,8 @@ class RetryBudget {
   static constexpr std::int64_t token = 1000;
   static constexpr std::int64_t share = 200;         // that each request earns: 20 %
   static constexpr std::int64_t burst = 10 * token;  // what can be saved up
-  // One in this time is never refused, so that a request now and then can still fail over.
+  // When none was allowed for so long, one is, so that with little traffic too a request now and
+  // then can fail over.
   static constexpr Duration floor_interval = std::chrono::seconds(10);
 
   void request() { bucket_.earn(share); }
@@ -42,7 +43,7 @@ class RetryBudget {
 
  private:
   TokenBucket bucket_{burst};
-  MonoTime free_at_{};
+  MonoTime free_at_{};  // one is allowed then, whatever is saved up
 };
 
 }  // namespace holdfast::routing

@@ -15,10 +15,16 @@ inline constexpr Duration recovery_time = std::chrono::seconds(65);
 //
 //   - each request ends once, and a complete answer is complete, in order, from one target
 //   - nothing is sent that the journal does not have on file, unless its disk is full
-//   - nothing is sent after the request's deadline, or to a provider that is no target
-//   - no client sees an error while a target is well, but for answers that break after they began
-//   - a target that was away gets traffic again in time, one request at a time until one succeeds
-//   - counters, journal and upstreams tell the same attempts and tokens
+//   - nothing is sent after the request's deadline, to a provider that is no target, or to one that
+//     the regions or the conditions of the configuration forbid
+//   - no client sees an error before its deadline while a target that may answer is well, but for
+//     answers that break after they began
+//   - what is tried again while all targets are known to be away is a fifth of the traffic, beside
+//     what the retry budget has saved up
+//   - a target that was away gets traffic again in time, one request at a time until one succeeds,
+//     then no more than its growing share
+//   - counters, journal and upstreams tell the same attempts and tokens, request by request
+//   - no request holds more memory than its size asks for
 //   - nothing is left
 inline constexpr std::size_t broken_rules = 20;
 std::vector<std::string> check_invariants(const Course& course);

@@ -38,6 +38,8 @@ TEST(Invariants, EachCanBreak) {
        "without being on file"},
       {"after its deadline", [](Course& c) { c.history.arrivals[0].at += 61s; },
        "after its deadline"},
+      {"to one that is forbidden", [](Course& c) { c.permitted[0].may = 0b110; },
+       "reached p0, which its regions or conditions forbid"},
       {"to no target", [](Course& c) { c.target_providers = {1, 2}; }, "which is no target"},
       {"an error though all were well",
        [](Course& c) {
@@ -47,6 +49,24 @@ TEST(Invariants, EachCanBreak) {
        "got an error (error_status, status 200) while p0 was well"},
       {"broken though its provider was well",
        [](Course& c) { c.history.fates[0].ending = Ending::cut; }, "broke although p0 was well"},
+      {"an error though one was well that must answer",
+       [](Course& c) {
+         for (Windows& windows : c.windows)
+           windows.push_back({.from = 0s, .until = 1ms, .fault = {}});  // long enough ago
+         c.history.fates.back().ending = Ending::error_status;
+         c.history.fates.back().tokens = 0;
+       },
+       "got an error (error_status, status 200) while p0 was well"},
+      {"an answer that is not recorded", [](Course& c) { c.recorded.clear(); },
+       "0 of them are recorded"},
+      {"another answer than was recorded",
+       [](Course& c) { c.recorded.front().failure = FailureClass::reset; },
+       "answered completely by p0, and no record says so"},
+      {"a recorded answer that nobody gave", [](Course& c) { ++c.recorded.front().tokens_out; },
+       "on record, which gave none"},
+      {"memory that grows", [](Course& c) { c.most_memory_each = 1 << 20; },
+       "requests held 1048576 bytes of memory each"},
+      {"memory is left", [](Course& c) { c.left.memory = 1; }, "1 bytes of memory"},
       {"an attempt that is not recorded", [](Course& c) { --c.meters.attempts_recorded; },
        "attempts are counted and"},
       {"an attempt that is not ended", [](Course& c) { --c.meters.attempts_ended; },
@@ -71,24 +91,38 @@ TEST(Invariants, EachCanBreak) {
   }
 }
 
-TEST(Invariants, OneThatDoesNotReturnAndAHerdAreTold) {
-  Scenario scenario;
-  scenario.lasts = 150s;
-  scenario.traffic.requests_per_second = 5;
-  Fault fault;
-  fault.at = 10s;
-  fault.lasts = 20s;
-  scenario.faults.push_back(fault);
-  const auto course = simulate(test::make_stage(2), scenario, 1);
-  ASSERT_TRUE(course) << course.error().detail;
-  ASSERT_EQ(lines(check_invariants(*course)), "");
+// The first of two is away for 20 s.
+const Course& outage() {
+  static const Course course = [] {
+    Scenario scenario;
+    scenario.lasts = 150s;
+    scenario.traffic.requests_per_second = 5;
+    Fault fault;
+    fault.at = 10s;
+    fault.lasts = 20s;
+    scenario.faults.push_back(fault);
+    return std::move(*simulate(test::make_stage(2), scenario, 1));
+  }();
+  return course;
+}
 
-  Course shunned = *course;
+TEST(Invariants, OneThatDoesNotReturnAndAHerdAreTold) {
+  ASSERT_EQ(lines(check_invariants(outage())), "");
+
+  Course shunned = outage();
   std::erase_if(shunned.history.arrivals,
                 [](const Arrival& one) { return one.provider == 0 && one.at > MonoTime{30s}; });
   EXPECT_NE(lines(check_invariants(shunned)).find("got no answer through"), std::string::npos);
 
-  Course herd = *course;
+  // The breaker was open for 16 s at most: a return after 40 s more is none in time.
+  Course late = outage();
+  std::erase_if(late.history.arrivals, [](const Arrival& one) {
+    return one.provider == 0 && one.at > MonoTime{30s} && one.at < MonoTime{70s};
+  });
+  EXPECT_NE(lines(check_invariants(late)).find("got no answer through until 70"),
+            std::string::npos);
+
+  Course herd = outage();
   const auto first = std::ranges::find_if(herd.history.arrivals, [](const Arrival& one) {
     return one.provider == 0 && one.at > MonoTime{30s};
   });
@@ -98,6 +132,37 @@ TEST(Invariants, OneThatDoesNotReturnAndAHerdAreTold) {
   before.at -= 1ms;
   herd.history.arrivals.insert(first, before);
   EXPECT_NE(lines(check_invariants(herd)).find("by several at once"), std::string::npos);
+}
+
+TEST(Invariants, MoreThanItsShareToWhatReturnsIsTold) {
+  Course rush = outage();
+  const auto closed = std::ranges::find_if(rush.breakers, [](const BreakerTurn& turn) {
+    return turn.target == 0 && turn.state == routing::BreakerState::closed;
+  });
+  ASSERT_NE(closed, rush.breakers.end());
+  int moved = 0;
+  for (Arrival& one : rush.history.arrivals)
+    if (one.at > closed->at && one.at < closed->at + 5s && one.provider == 1) {
+      one.provider = 0;
+      ++moved;
+    }
+  ASSERT_GT(moved, 10);
+  EXPECT_NE(lines(check_invariants(rush)).find("more than its share"), std::string::npos);
+}
+
+TEST(Invariants, RetriesBeyondTheBudgetAreTold) {
+  Scenario scenario;
+  scenario.lasts = 60s;
+  Fault fault;
+  fault.everything = true;
+  fault.at = 5s;
+  fault.lasts = 50s;
+  scenario.faults.push_back(fault);
+  Course course = std::move(*simulate(test::make_stage(3), scenario, 1));
+  ASSERT_EQ(lines(check_invariants(course)), "");
+  for (std::size_t i = 0; i < course.attempts.size(); ++i)
+    if (i % 4 == 0) ++course.attempts[i];  // a quarter more, beside the fifth
+  EXPECT_NE(lines(check_invariants(course)).find("attempts more than one each"), std::string::npos);
 }
 
 }  // namespace

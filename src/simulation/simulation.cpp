@@ -10,7 +10,7 @@
 namespace holdfast::simulation {
 namespace {
 using namespace std::chrono_literals;
-constexpr auto breaker_interval = 10ms;
+constexpr auto look_interval = 10ms;
 constexpr auto housekeeping_interval = 1s;  // as in production
 constexpr auto after_deadline = 30s;        // by then every request has ended, whatever happened
 constexpr auto goodbye_time = 10min;
@@ -88,7 +88,7 @@ class Simulation {
     schedule_faults();
     schedule_full_disk();
     keep_house();
-    watch_breakers();
+    watch();
     const MonoTime end{Duration(course_.scenario.lasts)};
     clients_.start(end);
     time_.run_until(end);
@@ -97,6 +97,7 @@ class Simulation {
     over_ = true;
     say_goodbye();
     read_meters();
+    note_who_may_answer();
     look_what_is_left();
     course_.jumps = time_.jumps();
     note_all();
@@ -148,6 +149,19 @@ class Simulation {
     if (!over_) time_.at(time_.now() + housekeeping_interval, [this] { keep_house(); });
   }
 
+  void watch() {
+    watch_breakers();
+    watch_memory();
+    if (!over_) time_.at(time_.now() + look_interval, [this] { watch(); });
+  }
+
+  void watch_memory() {
+    const std::int64_t held = memory_.held();
+    const std::int64_t requests = std::max<std::int64_t>(1, counters_.requests_in_flight.value());
+    course_.most_memory = std::max(course_.most_memory, held);
+    course_.most_memory_each = std::max(course_.most_memory_each, held / requests);
+  }
+
   void watch_breakers() {
     breakers_.resize(model_.indices.size(), routing::BreakerState::closed);
     for (std::size_t i = 0; i < breakers_.size(); ++i) {
@@ -157,7 +171,6 @@ class Simulation {
       course_.breakers.push_back({time_.now(), i, state});
       course_.history.note(5, time_.since_start().count(), i, state);
     }
-    if (!over_) time_.at(time_.now() + breaker_interval, [this] { watch_breakers(); });
   }
 
   void say_goodbye() {
@@ -207,13 +220,31 @@ class Simulation {
       if (attempt.tokens_out > 0)
         meters.tokens_out_recorded += static_cast<std::uint64_t>(attempt.tokens_out);
     }
+    course_.recorded = disk_.attempts();
     meters.records_lost = journal_.lost();
     meters.journal_damaged = disk_.damaged();
+  }
+
+  void note_who_may_answer() {
+    Asker asker;
+    const auto regions = stage_.regions.find(model_.name);
+    if (regions != stage_.regions.end()) asker.regions = regions->second;
+    asker.key = stage_.snapshot->keys.find_key(stage_.client_key);
+    const std::int64_t began_us =
+        time_.clock().wall_us() -
+        std::chrono::duration_cast<std::chrono::microseconds>(time_.since_start()).count();
+    for (const Fate& fate : course_.history.fates) {
+      asker.stream = fate.stream;
+      const auto sent =
+          std::chrono::duration_cast<std::chrono::microseconds>(fate.sent.time_since_epoch());
+      course_.permitted.push_back(permitted_targets(model_, asker, began_us + sent.count()));
+    }
   }
 
   void look_what_is_left() {
     course_.left.requests = counters_.requests_in_flight.value();
     course_.left.streams = counters_.streams.value();
+    course_.left.memory = memory_.held();
     course_.left.timers = !time_.quiet();
     course_.left.bugs = server_.internal_errors();
     for (const std::uint16_t index : model_.indices)
@@ -277,7 +308,11 @@ Result<const routing::Model*> prepare(const Stage& stage, Course& course) {
     course.target_providers.push_back(static_cast<int>(at - course.providers.begin()));
   }
   course.deadline = model.deadline;
-  course.in_order = model.route.nodes.front().policy == routing::Policy::failover;
+  for (const routing::Target& target : model.targets)
+    course.slow_starts.push_back(target.provider->health.slow_start);
+  const routing::Node& root = model.route.nodes.front();
+  course.in_order = root.policy == routing::Policy::failover &&
+                    model.route.nodes[root.children.front()].leaf != routing::Node::no_leaf;
   auto windows = place_faults(course.scenario.faults, stage.providers, model);
   if (!windows) return std::unexpected(std::move(windows).error());
   course.windows = std::move(*windows);

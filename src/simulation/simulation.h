@@ -1,12 +1,15 @@
 // One history of a configuration: the gateway that ships, between virtual clients and virtual
 // providers, on virtual time. The same seed gives the same history, bit for bit.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "simulation/disk.h"
 #include "simulation/faults.h"
 #include "simulation/history.h"
+#include "simulation/permission.h"
 #include "simulation/scenario.h"
 
 namespace holdfast::simulation {
@@ -16,6 +19,8 @@ struct Stage {
   std::shared_ptr<const routing::Snapshot> snapshot;  // no two providers share an origin
   std::vector<ProviderFacts> providers;               // as in the snapshot, in its order
   std::string client_key;                             // of the client; empty: none is needed
+  // Where the requests of each model may be answered; none or empty: anywhere.
+  std::map<std::string, std::vector<std::string>, std::less<>> regions;
 };
 
 // What is counted, by the gateway's counters and by its journal.
@@ -32,11 +37,12 @@ struct Left {
   // That the gateway takes for being under way.
   std::int64_t requests = 0, streams = 0, attempts = 0;
   std::size_t client_connections = 0, upstream_connections = 0;
+  std::int64_t memory = 0;  // that requests are charged with
   bool timers = false;
   std::uint64_t bugs = 0;  // exceptions within the gateway
   bool anything() const {
-    return requests != 0 || streams != 0 || attempts != 0 || client_connections != 0 ||
-           upstream_connections != 0 || timers || bugs != 0;
+    return memory != 0 || requests != 0 || streams != 0 || attempts != 0 ||
+           client_connections != 0 || upstream_connections != 0 || timers || bugs != 0;
   }
 };
 
@@ -56,10 +62,15 @@ struct Course {
   std::vector<std::string> providers;
   std::vector<Windows> windows;  // by provider
   Duration deadline{};           // of a request
-  bool in_order = true;          // the model's targets are tried in their order
+  bool in_order = true;          // the first target is asked first, the others after it
   History history;
   std::vector<BreakerTurn> breakers;    // looked at every 10 ms
   std::vector<std::uint16_t> attempts;  // that the journal has of each request
+  std::vector<RecordedAttempt> recorded;
+  std::vector<Permitted> permitted;                    // by request
+  std::vector<std::chrono::milliseconds> slow_starts;  // of the targets, as configured
+  // That requests are charged with, each and all together: the most of looks every 10 ms.
+  std::int64_t most_memory_each = 0, most_memory = 0;
   Meters meters;
   Left left;
   std::uint64_t jumps = 0;  // of virtual time

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "routing/retry_budget.h"
+#include "simulation/pool_rules.h"
 #include "simulation/test_support.h"
 
 namespace holdfast::simulation {
@@ -60,6 +62,34 @@ TEST(Simulation, InvariantsHoldForEverySeed) {
   }
   RecordProperty("requests", static_cast<int>(requests));
   RecordProperty("attempts", static_cast<int>(attempts));
+}
+
+// What a pool of any size makes of an outage of everything: a fifth more attempts than requests,
+// and what the budget has saved up.
+TEST(Simulation, ATotalOutageDoesNotMultiplyTheTraffic) {
+  constexpr FaultKind kinds_of_outage[] = {FaultKind::outage, FaultKind::unreachable,
+                                           FaultKind::revoked};
+  double most = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Scenario scenario;
+    scenario.lasts = 80s;
+    scenario.traffic.requests_per_second = 100;
+    scenario.traffic.tokens = 4;
+    Fault fault;
+    fault.kind = kinds_of_outage[seed % 3];
+    fault.everything = true;
+    fault.at = 5s;
+    fault.lasts = 70s;
+    scenario.faults.push_back(fault);
+    const auto course = simulate(make_stage(2 + seed % 3), scenario, seed);
+    ASSERT_TRUE(course) << course.error().detail;
+    EXPECT_EQ(lines(check_invariants(*course)), "") << "seed " << seed;
+    const Hopeless hopeless = hopeless_requests(*course);
+    ASSERT_GT(hopeless.requests, 5'000U) << "seed " << seed;
+    most = std::max(
+        most, static_cast<double>(hopeless.attempts) / static_cast<double>(hopeless.requests));
+  }
+  RecordProperty("attempts_a_request", fmt::format("{:.4f}", most));
 }
 
 }  // namespace

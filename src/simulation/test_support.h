@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "base/log.h"
 #include "base/random.h"
 #include "config/section.h"
@@ -40,34 +42,120 @@ inline std::shared_ptr<const routing::Provider> make_provider(const std::string&
   return made;
 }
 
-// The route of "chat" as its operator would write it.
-inline routing::Route make_route(const std::vector<ProviderFacts>& providers,
-                                 std::span<const std::uint16_t> indices, std::string_view policy) {
-  std::string yaml = fmt::format("models:\n  chat:\n    policy: {}\n    targets:\n", policy);
+// A model "chat" and its client.
+struct Shape {
+  std::size_t targets = 3;
+  std::size_t first_kind = 0;  // turns the kinds round
+  std::string chat;            // `models.chat` as its operator would write it
+  std::chrono::milliseconds deadline = 60s;
+  bool with_key = false;                 // of team x, in the east
+  std::vector<std::string> key_regions;  // of that key
+};
+
+inline constexpr std::array<std::string_view, 4> regions = {"west", "east-1", "west-2", "east"};
+
+// `policy` over `targets` targets.
+inline std::string plain_list(std::size_t targets, std::string_view policy) {
+  std::string text = fmt::format("{{policy: {}, targets: [", policy);
+  for (std::size_t i = 0; i < targets; ++i)
+    text += fmt::format("{}{{provider: p{}, model: m}}", i == 0 ? "" : ", ", i);
+  return text + "]}";
+}
+
+// A tree of policies in policies, with weights, percentages and conditions, and regions of the
+// model, as an operator would write it.
+class ChatMaker {
+ public:
+  ChatMaker(Random& random, std::size_t targets) : random_(random), targets_(targets) {}
+
+  std::string make() {
+    std::string model = group(targets_, 1, "");
+    if (random_.below(3) != 0) return model;
+    // At least one target is in them.
+    const std::string_view region = regions.at(random_.below(targets_));
+    model.pop_back();
+    return model + fmt::format(", regions: [{}]}}", region.substr(0, region.find('-')));
+  }
+
+ private:
+  //   place   what the group above says of it
+  std::string group(std::size_t count, int depth, const std::string& place) {
+    const std::string_view policy = all_policies.at(random_.below(all_policies.size()));
+    std::string text = fmt::format("{{{}policy: {}, targets: [", place, policy);
+    std::size_t percent_left = 100;
+    while (count > 0) {
+      const std::size_t here = depth < 3 ? 1 + random_.below(count) : 1;
+      const std::size_t percent = here == count ? percent_left : random_.below(percent_left + 1);
+      percent_left -= percent;
+      const std::string inner = place_in(policy, percent);
+      const bool is_leaf = here == 1 && (depth >= 3 || random_.below(4) != 0);
+      text += is_leaf ? leaf(inner) : group(here, depth + 1, inner);
+      count -= here;
+      if (count > 0) text += ", ";
+    }
+    return text + "]}";
+  }
+
+  std::string leaf(const std::string& place) {
+    return fmt::format("{{{}provider: p{}, model: m}}", place, next_++);
+  }
+
+  std::string place_in(std::string_view policy, std::size_t percent) {
+    if (policy == "weighted" || policy == "sticky")
+      return fmt::format("weight: {}, ", 1 + random_.below(4));
+    if (policy == "split") return fmt::format("percent: {}, ", percent);
+    if (policy != "conditional" || random_.below(2) == 0) return {};
+    return fmt::format("when: '{}', ", conditions.at(random_.below(conditions.size())));
+  }
+
+  static constexpr std::array<std::string_view, 9> all_policies = {
+      "failover",   "weighted", "round_robin", "least_latency", "least_cost",
+      "least_busy", "sticky",   "conditional", "split"};
+  static constexpr std::array<std::string_view, 6> conditions = {
+      "stream",           "not stream", R"(team == "x")", R"(region == "west")",
+      R"(tokens > 4000)", "hour < 24"};
+  Random& random_;
+  std::size_t targets_;
+  std::size_t next_ = 0;
+};
+
+inline routing::ModelSettings read_chat(const std::string& chat,
+                                        const std::vector<ProviderFacts>& providers) {
   std::vector<provider::Settings> known(providers.size());
   for (std::size_t i = 0; i < providers.size(); ++i) {
     known[i].name = providers[i].name;
-    yaml += fmt::format("      - {{ provider: {}, model: m }}\n", providers[i].name);
+    known[i].region = providers[i].region;
   }
-  const auto document = config::parse(yaml, "chat.yaml");
+  const auto document = config::parse("models: {chat: " + chat + "}\n", "chat.yaml");
   std::vector<routing::ModelSettings> models;
   config::Reader reader(document);
   reader.read([&](config::Section& top) { routing::read_settings(top, known, models); });
-  const auto problems = reader.take_problems();
-  EXPECT_TRUE(problems.empty()) << config::to_string(problems.front());
-  return routing::make_route(models.at(0), indices);
+  for (const config::Problem& problem : reader.take_problems())
+    EXPECT_EQ(problem.severity, config::Severity::warning) << config::to_string(problem) << "\n"
+                                                           << chat;
+  return models.at(0);
 }
 
-// A model "chat" with `targets` targets; `first_kind` turns the kinds round.
-inline Stage make_stage(std::size_t targets, std::size_t first_kind = 0,
-                        std::string_view policy = "failover") {
+inline identity::Keys one_key(const std::vector<std::string>& regions_of_it) {
+  identity::KeySettings key;
+  key.name = "app";
+  key.key = Secret("key-of-app");
+  key.team = "x";
+  key.region = "east";
+  key.regions = regions_of_it;
+  std::vector<identity::KeySettings> keys;
+  keys.push_back(std::move(key));
+  return identity::Keys(std::move(keys));
+}
+
+inline Stage make_stage(const Shape& shape) {
   auto snapshot = std::make_shared<routing::Snapshot>();
   snapshot->max_body = limits::request_body_bytes;
   snapshot->response_buffer = limits::response_buffer_bytes;
   Stage stage;
   routing::Model model;
   model.name = "chat";
-  model.deadline = 60s;
+  model.deadline = shape.deadline;
   model.hold_keepalive = 15s;
   provider::Timeouts timeouts;
   timeouts.connect = 1s;
@@ -75,9 +163,9 @@ inline Stage make_stage(std::size_t targets, std::size_t first_kind = 0,
   timeouts.first_content = 8s;
   timeouts.idle = 4s;
   timeouts.total = 40s;
-  for (std::size_t i = 0; i < targets; ++i) {
+  for (std::size_t i = 0; i < shape.targets; ++i) {
     const std::string name = fmt::format("p{}", i);
-    const auto provider = make_provider(name, kinds[(first_kind + i) % std::size(kinds)]);
+    const auto provider = make_provider(name, kinds[(shape.first_kind + i) % std::size(kinds)]);
     snapshot->providers.push_back(provider);
     routing::Target target;
     target.provider = provider;
@@ -86,19 +174,44 @@ inline Stage make_stage(std::size_t targets, std::size_t first_kind = 0,
     model.targets.push_back(std::move(target));
     model.indices.push_back(static_cast<std::uint16_t>(i));
     stage.providers.push_back({name, i < 2 ? "one-owner" : "another", i % 2 == 0 ? "even" : "odd",
-                               i < 3 ? "west" : "east", i > 1 ? "shared" : name});
+                               std::string(regions.at(i)), i > 1 ? "shared" : name});
   }
-  model.route = make_route(stage.providers, model.indices, policy);
+  const routing::ModelSettings settings = read_chat(shape.chat, stage.providers);
+  model.route = routing::make_route(settings, model.indices);
+  stage.regions["chat"] = settings.regions;
   snapshot->models.emplace("chat", std::move(model));
+  if (shape.with_key) {
+    snapshot->keys = one_key(shape.key_regions);
+    stage.client_key = "key-of-app";
+  }
   stage.snapshot = std::move(snapshot);
   return stage;
 }
 
+inline Stage make_stage(std::size_t targets, std::size_t first_kind = 0,
+                        std::string_view policy = "failover") {
+  Shape shape;
+  shape.targets = targets;
+  shape.first_kind = first_kind;
+  shape.chat = plain_list(targets, policy);
+  return make_stage(shape);
+}
+
+// Half of them plain lists, half trees; some keys may be answered in some regions only, some
+// deadlines are short.
 inline Stage random_stage(std::uint64_t seed) {
   Random random(~seed);
-  const std::size_t targets = 1 + random.below(4);
-  const std::size_t first_kind = random.below(std::size(kinds));
-  return make_stage(targets, first_kind, policies[random.below(std::size(policies))]);
+  Shape shape;
+  shape.targets = 1 + random.below(4);
+  shape.first_kind = random.below(std::size(kinds));
+  shape.chat = random.below(2) == 0
+                   ? plain_list(shape.targets, policies[random.below(std::size(policies))])
+                   : ChatMaker(random, shape.targets).make();
+  shape.with_key = random.below(2) == 0;
+  if (random.below(3) == 0) shape.key_regions = {random.below(2) == 0 ? "west" : "east"};
+  constexpr std::array<std::chrono::seconds, 4> deadlines = {60s, 60s, 20s, 5s};
+  shape.deadline = deadlines.at(random.below(deadlines.size()));
+  return make_stage(shape);
 }
 
 inline std::string lines(const std::vector<std::string>& all) {

@@ -1,0 +1,31 @@
+// Who may answer a request of a simulation, by the regions and the conditions of the configuration.
+// Found without the code that routes, so that it can be held to it.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/clock.h"
+#include "identity/settings.h"
+#include "routing/snapshot.h"
+
+namespace holdfast::simulation {
+
+// Bits of positions in the model.
+struct Permitted {
+  std::uint32_t may = 0;   // what is not known here taken for yes: no other may be asked
+  std::uint32_t must = 0;  // ... taken for no: each of them could have answered
+};
+
+// What a request is permitted by, beside the model's tree.
+struct Asker {
+  std::span<const std::string> regions;  // of the model; empty: anywhere
+  const identity::KeySettings* key = nullptr;
+  bool stream = false;
+};
+
+// Which of the model's targets may answer what is sent at `wall_us` and decided within a second.
+// The size of a request and its headers are not known here.
+Permitted permitted_targets(const routing::Model& model, const Asker& asker, std::int64_t wall_us);
+
+}  // namespace holdfast::simulation
