@@ -57,6 +57,15 @@ std::string wrap_signature(const Signature& signature) {
   return fmt::format("{}{}:{}:{}", envelope, signature.house, signature.id, signature.value);
 }
 
+// Colons are rarer in a body than quotes, and so the quicker thing to look for.
+bool mentions_signature(std::string_view json) {
+  constexpr std::string_view begin = R"("hf1:)";
+  constexpr std::size_t before = begin.size() - 1;
+  for (std::size_t at = json.find(':', before); at != json.npos; at = json.find(':', at + 1))
+    if (json.substr(at - before, begin.size()) == begin) return true;
+  return false;
+}
+
 std::optional<Signature> unwrap_signature(std::string_view text) {
   if (!text.starts_with(envelope)) return std::nullopt;
   text.remove_prefix(envelope.size());

@@ -139,5 +139,7 @@ Sight sight_of(std::span<const StreamEvent> events);
 std::string wrap_signature(const Signature& signature);
 // Nothing when `text` is not such an envelope: then it is the dialect's own.
 std::optional<Signature> unwrap_signature(std::string_view text);
+// Whether a string of the JSON text `json` may be an envelope: it begins as one does.
+bool mentions_signature(std::string_view json);
 
 }  // namespace holdfast::dialect

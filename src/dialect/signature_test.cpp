@@ -19,5 +19,13 @@ TEST(Signature, TheDialectsOwnHasNoEnvelope) {
     EXPECT_FALSE(unwrap_signature(text)) << text;
 }
 
+TEST(Signature, IsFoundInABody) {
+  for (const char* body : {R"("hf1:a:b:c")", R"({"a":"b:c","signature":"hf1:anthropic:rs_1:x"})",
+                           R"(["::::","hf1:"])"})
+    EXPECT_TRUE(mentions_signature(body)) << body;
+  for (const char* body : {"", ":", "hf1:", R"(hf1:"hf1")", R"({"hf1":"x hf1:a:b:c","b":"f1:"})"})
+    EXPECT_FALSE(mentions_signature(body)) << body;
+}
+
 }  // namespace
 }  // namespace holdfast::dialect

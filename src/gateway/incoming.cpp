@@ -159,7 +159,7 @@ std::expected<void, RequestProblem> read_openai(std::string_view content_type, I
   into.stream = into.scanned.stream;
   into.features = into.scanned.features;
   // The scan does not read messages; envelopes are rare enough to read the whole request for them.
-  if (into.front.operation == Operation::generate && into.body.contains(R"("hf1:)")) {
+  if (into.front.operation == Operation::generate && dialect::mentions_signature(into.body)) {
     if (read_canonical_form(into))
       note_foreign_state(into);
     else
