@@ -12,6 +12,7 @@
 #include "server/alerts.h"
 #include "server/budget_keeper.h"
 #include "server/prices.h"
+#include "server/regions.h"
 #include "server/route_explain.h"
 #include "server/status.h"
 #include "server/target_actions.h"
@@ -59,6 +60,10 @@ AdminAnswer answer_providers(AdminState& state, const QueryFields&) {
 
 AdminAnswer answer_alerts(AdminState& state, const QueryFields&) {
   return answer_json(state.alerts->to_json());
+}
+
+AdminAnswer answer_regions(AdminState& state, const QueryFields&) {
+  return answer_json(regions_json(state));
 }
 
 AdminAnswer answer_targets(AdminState& state, const QueryFields&) {
@@ -235,6 +240,7 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/prices", answer_prices},
     {"/api/v1/costs", answer_costs},
     {"/api/v1/route/explain", answer_route_explain},
+    {"/api/v1/regions", answer_regions},
     {"/api/v1/targets", answer_targets, act_on_target},
 };
 

@@ -29,6 +29,9 @@ bool is_origin(const std::string& text) {
 void read_server(Section& top, Settings& into) {
   top.section("server", "The applications' side", [&](Section& section) {
     read_listen(section, into.applications, "where applications connect; port 0 picks a free one");
+    section.text(
+        "region", into.region,
+        "where this Holdfast runs: from there the latency to the providers' regions is told");
     section.integer("threads", into.threads, 0, 1024, "0: one for each of the machine's cores");
     section.size("max_body", into.max_body, 1024, 1ULL << 30U, "largest body of a request");
     section.size("response_buffer", into.response_buffer, 1024, 1ULL << 30U,

@@ -62,7 +62,7 @@ TEST(ReadSettings, RulesOfTheListeners) {
       {"an unknown key",
        "server: { lisen: x }",
        {"t.yaml:1:11: server.lisen: unknown key; did you mean \"listen\"? allowed: listen, "
-        "threads, max_body, response_buffer, cache_size, drain_timeout, queue_length, "
+        "region, threads, max_body, response_buffer, cache_size, drain_timeout, queue_length, "
         "queue_timeout, memory_limit, cors_origins"}},
       {"an unknown key unlike any",
        "admin: { password: x }",

@@ -10,6 +10,7 @@
 #include "server/alerts.h"
 #include "server/budget_keeper.h"
 #include "server/credentials.h"
+#include "server/regions.h"
 
 namespace holdfast::server {
 namespace {
@@ -284,6 +285,7 @@ json::value status_json(AdminState& state) {
       {"models", models_json(state)},
       {"standbys", std::move(standbys)},
       {"failovers", failovers_json(state)},
+      {"regions", std::move(regions_json(state).as_object()["pairs"])},
       {"records", json::object{{"settled", totals.settled},
                                {"unsettled", totals.unsettled},
                                {"open", totals.open},

@@ -89,6 +89,22 @@ def test_shows_what_happened(holdfast, fake, browser, width, scheme):
     assert page.problems() == []
 
 
+@pytest.mark.parametrize("width", SIZES)
+def test_regions_are_shown_when_there_are_any(holdfast, fake, browser, width):
+    one, two = fake("one"), fake("two")
+    config = configs.through(one, two) | {"server": {"region": "eu-central"}}
+    page = browser.open(holdfast(config), width)
+    page.wait_for("live", selector="#link")
+    assert "Regions" not in page.text()
+    config["providers"]["one"]["region"] = "us-east"
+    instance = holdfast(config)
+    assert instance.chat(stream=True)[0] == 200
+    page = browser.open(instance, width)
+    page.wait_for("eu-central", "us-east", "ms", "not said", "none yet", selector="#regions")
+    assert page.run("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    assert page.problems() == []
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_text_can_be_read(holdfast, fake, browser, scheme):
     """Contrast of every text against what is behind it: 4.5 at least (WCAG 2.2, 1.4.3)."""
