@@ -120,7 +120,7 @@ models:
 
 NGINX = """
 daemon off; master_process on; worker_processes 1; worker_rlimit_nofile 16384;
-error_log stderr error; pid {folder}/{name}.pid; {user}
+error_log stderr {level}; pid {folder}/{name}.pid; {user}
 events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 75s; tcp_nodelay on;
@@ -150,10 +150,12 @@ ORIGIN = """
   }}"""
 
 
-def start_nginx(name: str, core: int, body: str, port: int, folder: pathlib.Path) -> Running:
+def start_nginx(
+    name: str, core: int, body: str, port: int, folder: pathlib.Path, level: str = "error"
+) -> Running:
     config = folder / f"{name}.conf"
     user = "user root;" if os.geteuid() == 0 else ""
-    config.write_text(NGINX.format(folder=folder, name=name, user=user, body=body))
+    config.write_text(NGINX.format(folder=folder, name=name, user=user, body=body, level=level))
     binary = os.environ.get("HOLDFAST_NGINX", "nginx")
     return spawn(name, port, core, [binary, "-p", str(folder), "-c", str(config)], folder)
 

@@ -19,11 +19,13 @@ def first_line(command: list[str]) -> str:
 def conditions(binaries: dict[str, str]) -> dict[str, str]:
     cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     nginx = os.environ.get("HOLDFAST_NGINX", "nginx")
+    haproxy = os.environ.get("HOLDFAST_HAPROXY", "haproxy")
     load = os.getloadavg()[0]
     return {
         "processor": f"{cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores",
         "kernel": platform.release(),
         "nginx": first_line([nginx, "-v"]).removeprefix("nginx version: "),
+        "haproxy": first_line([haproxy, "-v"]).removeprefix("HAProxy version ").split(" ")[0],
         "wrk": first_line(["wrk", "-v"]).split(" [")[0],
         "load before": f"{load:.2f}",
         **{name: first_line([path, "version"]) for name, path in binaries.items()},
@@ -108,4 +110,29 @@ def memory(result: dict, names: list[str]) -> str:
         rest, full = result["rest_kib"][name], median(result[name], "rss_kib")
         each = (full - rest) / result["streams"]
         lines.append(f"{name:<12} {rest / 1024:>8.1f} {full / 1024:>16.1f} {each:>14.1f}")
+    return "\n".join(lines)
+
+
+def failover(result: dict) -> str:
+    def seconds(value) -> str:
+        return "-" if value is None else f"{value:.2f} s"
+
+    def part(count: int, one: dict) -> str:
+        return f"{100 * count / one['requests']:.3f} %"
+
+    lines = [
+        f"The first of three targets fails, {result['rate']} requests a second, half of them streams",
+        "",
+        "                     requests    errors  of whole    broken detected normal  p99",
+    ]
+    for scenario in [name for name in result if name != "rate"]:
+        for name, one in result[scenario].items():
+            whole = "" if one["errors_whole"] is None else str(one["errors_whole"])
+            normal = "-" if one["normal_s"] is None else f"{one['normal_s']:.0f} s"
+            lines.append(
+                f"{scenario:<10} {name:<10} {one['requests']:>7} {part(one['errors'], one):>9} "
+                f"{whole:>9} {part(one['broken'], one):>9} {seconds(one['detected_s']):>8} "
+                f"{normal:>6} {one['usual_p99_s']:>4.2f}"
+            )
+            scenario = ""
     return "\n".join(lines)

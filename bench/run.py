@@ -7,6 +7,7 @@ time a request is the figure to read.
 
   HOLDFAST_BINARY   the binary (build/release/holdfast), its load programs in bench/ beside it
   HOLDFAST_NGINX    nginx (else the one in PATH)
+  HOLDFAST_HAPROXY  haproxy (likewise), for --only failover
 """
 
 import argparse
@@ -19,11 +20,18 @@ import tempfile
 import time
 
 import contenders
+import failover
 import pass_through
 import report
 import streaming
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+ONLY = [
+    "pass-through",
+    "streaming",
+    "translation",
+    "failover",
+]  # the last only when it is asked for
 
 
 def say(text: str):
@@ -37,7 +45,8 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=3, help="length of a run (3)")
     parser.add_argument("--streams", type=int, default=1000, help="streams at once (1000)")
     parser.add_argument("--rate", type=int, default=20, help="chunks a second and stream (20)")
-    parser.add_argument("--only", choices=["pass-through", "streaming", "translation"])
+    parser.add_argument("--requests", type=int, default=500, help="a second, at failover (500)")
+    parser.add_argument("--only", choices=ONLY)
     parser.add_argument("--against", metavar="BINARY", help="another holdfast in nginx's place")
     return parser.parse_args()
 
@@ -100,10 +109,15 @@ def main() -> int:
             found = streaming.translated(*given, asked.rate, asked.runs, asked.seconds, folder, say)
             out["translated"] = found
             texts.append(report.translated(found))
+        if asked.only == "failover":
+            found = failover.measure(binary, programs, asked.requests, folder, say)
+            out["failover"] = found
+            texts.append(report.failover(found))
     out["seconds"] = round(time.monotonic() - began)
     print("\n".join(f"{key + ':':<13} {value}" for key, value in out["conditions"].items()))
     print("\n" + "\n\n".join(texts))
-    print(f"\n{asked.runs} runs each, {asked.seconds} s a run, {out['seconds']} s in all")
+    runs = "" if asked.only == "failover" else f"{asked.runs} runs each, {asked.seconds} s a run, "
+    print(f"\n{runs}{out['seconds']} s in all")
     if asked.json:
         asked.json.write_text(json.dumps(out, indent=1) + "\n")
     return 0

@@ -9,11 +9,15 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr Duration recent_decay = 10s;  // as in Finagle
-constexpr double usual_weight = 1.0 / 16;
-// A target that has become slower for good is usual again after some hundred answers, and one that
-// is only browned out is not within a minute of probes.
-constexpr double slow_weight = 1.0 / 64;
-constexpr double slow_most = 2;  // times the usual: what a slow answer counts as
+// An answer moves the usual by its part of the time, not by its number: else hundreds a second make
+// a brown-out usual before anybody looks.
+constexpr Duration usual_decay = 30s;
+constexpr double most_weight = 1.0 / 16;
+constexpr std::uint32_t most_samples = 4096;  // until then all that came weigh alike at least
+// A target that has become slower for good is usual again after some hundred answers and some
+// minutes, and one that is only browned out is not within a minute of probes.
+constexpr double slow_weight = 1.0 / 4;  // of what another answer weighs
+constexpr double slow_most = 2;          // times the usual: what a slow answer counts as
 
 }  // namespace
 
@@ -37,14 +41,17 @@ bool LatencyTrack::note(MonoTime now, std::int64_t took_us, std::int64_t units,
       rule.bound > Duration::zero() && std::chrono::microseconds(took_us) > rule.bound;
   const bool slow = far_above || beyond_bound;
 
+  const MonoTime at{Duration(at_.load(relaxed))};
   double next = sample;
   if (samples > 0) {
-    const double weight = slow ? slow_weight : std::max(usual_weight, 1.0 / (samples + 1));
-    next = usual + (std::min(sample, slow ? slow_most * usual : sample) - usual) * weight;
+    const double passed =
+        std::chrono::duration<double>(now - at) / std::chrono::duration<double>(usual_decay);
+    const double weight = std::max(std::min(most_weight, passed), 1.0 / (samples + 1));
+    next = slow ? usual + (std::min(sample, slow_most * usual) - usual) * weight * slow_weight
+                : usual + (sample - usual) * weight;
   }
   usual_us_.store(next, relaxed);
-  if (samples < SlowRule::learning) samples_.store(samples + 1, relaxed);
-  const MonoTime at{Duration(at_.load(relaxed))};
+  if (samples < most_samples) samples_.store(samples + 1, relaxed);
   recent_us_.store(peak_ewma(recent_us_.load(relaxed), at, sample, now, recent_decay), relaxed);
   at_.store(Duration(now.time_since_epoch()).count(), relaxed);
   return slow;

@@ -169,6 +169,22 @@ TEST(Latency, LongAnswersAreNotSlowOnes) {
   EXPECT_TRUE(track.note(now += 1s, 6'400'000, 32, rule)) << "ten times as long for each";
 }
 
+// The first answers of a brown-out are those that are the least late; at hundreds a second they
+// were usual before the next comparison, and all that followed with them.
+TEST(Latency, ABrownOutUnderHeavyTrafficDoesNotBecomeUsual) {
+  LatencyTrack track;
+  MonoTime now{};
+  const SlowRule rule{5, {}};
+  for (int i = 0; i < 1'500; ++i) track.note(now += 2ms, 100'000 + 200'000 * (i % 10) / 9, 1, rule);
+  EXPECT_NEAR(track.usual_us(), 200'000, 20'000);
+  for (int i = 0; i < 50; ++i) track.note(now += 10ms, 1'000'000 + 4'000 * i, 1, rule);
+  int slow = 0;
+  constexpr int late = 2'000;
+  for (int i = 0; i < late; ++i)
+    slow += track.note(now += 2ms, 1'200'000 + 1'800'000 * (i % 10) / 9, 1, rule) ? 1 : 0;
+  EXPECT_GT(slow, late / 2);
+}
+
 TEST(Latency, WhatIsSlowForGoodBecomesUsual) {
   LatencyTrack track;
   MonoTime now{};
