@@ -1,5 +1,6 @@
 // Who gets how much, in trees drawn at random from fixed seeds: weights and percentages hold, and
 // whoever is sticky stays.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
