@@ -67,6 +67,33 @@ struct Signature {
   std::string_view id;
 };
 
+// What backs a piece of an assistant's text. Dialects that cite whole blocks leave the piece out
+// and cut the text where a piece begins or ends.
+struct Citation {
+  enum class Source : std::uint8_t {
+    url,
+    document,       // one that the request brought, or one of a store
+    search_result,  // one that the request brought
+    file,           // one of its house: worth nothing elsewhere
+    native,         // known to its dialect alone: `raw`
+  };
+  enum class Unit : std::uint8_t { none, characters, pages, blocks };
+  Source source = Source::url;
+  // The piece of its block's text in characters (code points), `to` behind its last; -1: all of it.
+  std::int64_t from = -1, to = -1;
+  std::string_view url;  // search_result: its source as the request named it, often no address
+  std::string_view title;
+  std::string_view cited_text;  // of the source, not of the answer
+  std::int64_t number = -1;     // of the document or result within the request; -1: not told
+  // Where in the source, `last` behind its end; pages count from 1, the others from 0.
+  Unit unit = Unit::none;
+  std::int64_t first = -1, last = -1;
+  std::string_view file_id;
+  // As it came in `dialect`, and as it goes back there; empty: it was made of another dialect's.
+  Dialect dialect = Dialect::openai;
+  std::string_view raw;
+};
+
 enum class BlockKind : std::uint8_t {
   text,
   image,
@@ -93,7 +120,7 @@ struct Block {
   std::vector<Block> content;  // tool_result
   bool is_error = false;       // tool_result
   Signature signature;         // thinking, redacted_thinking; Gemini: on any kind
-  std::string_view citations;  // text: raw JSON of its dialect; empty: none
+  std::vector<Citation> citations;  // text: of an assistant
   std::string_view cache_ttl;  // a cache mark behind this block: "5m", "1h", "30m"; empty: no mark
   Extra extra{};               // native
 };
@@ -239,6 +266,7 @@ enum class EventKind : std::uint8_t {
   block_start,  // a block opens: block, block_kind; tool_call: id, name
   delta,        // a piece of it: text
   signature,    // of a thinking block (or, Gemini, of any): signature
+  citation,     // of a text block that is open: citation
   block_stop,   // it is complete
   finish,       // a choice has ended: finish, stop_sequence, explanation
   usage,        // cumulative so far: usage
@@ -259,6 +287,7 @@ struct StreamEvent {
   std::string_view text;  // delta: text, thinking, refusal, audio (base64) or a piece of arguments
   std::string_view id, name;  // start: of the answer (name: its model); block_start: of the call
   Signature signature;
+  const Citation* citation = nullptr;  // its piece lies in the block's text, said or still to come
   FinishReason finish = FinishReason::none;
   std::string_view stop_sequence, explanation;
   std::string_view logprobs;  // of this delta; raw JSON in OpenAI's chat shape

@@ -45,6 +45,7 @@ Sight sight_of(std::span<const StreamEvent> events) {
         break;
       case EventKind::start:
       case EventKind::signature:
+      case EventKind::citation:
       case EventKind::block_stop:
       case EventKind::ping:
         break;

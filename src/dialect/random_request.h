@@ -8,6 +8,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <random>
 #include <utility>
@@ -72,6 +73,13 @@ struct Vocabulary {
   bool answer_texts = true;  // several texts in one answer; else one
   bool created = true, stop_sequence = true, explanation = true, answer_logprobs = true;
   bool answer_tier = true;
+  // What backs an answer's texts, and those of assistants in requests; empty: nothing is told.
+  std::vector<Citation::Source> cited = {Citation::Source::url, Citation::Source::document,
+                                         Citation::Source::search_result};
+  std::vector<Citation::Source> cited_history = cited;
+  bool cited_pieces = true;  // of a text; else it is backed as a whole
+  bool cited_texts = true;   // what the source says
+  bool cited_places = true;  // in what the request brings; else documents have addresses
   bool usage_cached = true, usage_written = true, usage_reasoning = true;
   std::vector<FinishReason> finishes = {FinishReason::stop,       FinishReason::stop_sequence,
                                         FinishReason::length,     FinishReason::context_full,
@@ -128,6 +136,39 @@ class Generator {
   void mark(std::string_view& ttl) {
     if (!words_.cache_ttls.empty() && seldom()) ttl = one_of(words_.cache_ttls);
   }
+  Citation citation(const std::vector<Citation::Source>& sources, std::int64_t points) {
+    using Unit = Citation::Unit;
+    Citation out;
+    out.dialect = words_.dialect == Dialect::bedrock ? Dialect::anthropic : Dialect::bedrock;
+    out.source = one_of(sources);
+    out.title = text();
+    if (words_.cited_texts) out.cited_text = text();
+    if (words_.cited_pieces) {
+      out.from = static_cast<std::int64_t>(below(static_cast<std::size_t>(points)));
+      out.to = out.from + 1 +
+               static_cast<std::int64_t>(below(static_cast<std::size_t>(points - out.from)));
+    }
+    const bool document = out.source == Citation::Source::document;
+    if (!document || !words_.cited_places) out.url = "https://example.com/a?b=c&d=%20";
+    if (out.source == Citation::Source::url || !words_.cited_places) return out;
+    constexpr Unit units[] = {Unit::characters, Unit::pages, Unit::blocks};
+    out.unit = document ? units[below(3)] : Unit::blocks;
+    out.number = static_cast<std::int64_t>(below(3));
+    out.first = static_cast<std::int64_t>(1 + below(9));
+    out.last = out.first + 1;
+    return out;
+  }
+  // Of the texts among `blocks`.
+  void cite(std::vector<Block>& blocks, const std::vector<Citation::Source>& sources) {
+    for (Block& block : blocks) {
+      if (block.kind != BlockKind::text || sources.empty() || !seldom()) continue;
+      const auto points = std::ranges::count_if(
+          block.text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+      for (std::size_t more = 1 + below(3); more > 0; --more)
+        block.citations.push_back(citation(sources, points));
+    }
+  }
+
   // A kind that the vocabulary has none of becomes a text.
   Block media_block() {
     Block out;
@@ -265,6 +306,7 @@ class Generator {
       answer.role = Role::assistant;
       if (seldom(words_.names)) answer.name = "bob";
       answer.content = said(calls, words_.assistant_texts, true);
+      cite(answer.content, words_.cited_history);
       out.push_back(answer);
       if (calls) out.push_back(results(answer));
       if (seldom(words_.system_midway)) {
@@ -414,6 +456,7 @@ inline Response any_response(std::mt19937_64& random, const Vocabulary& words) {
     choice.index = static_cast<std::int64_t>(i);
     const bool calls = make.seldom(words.tools);
     choice.content = make.said(calls, words.answer_texts, false);
+    make.cite(choice.content, words.cited);
     do choice.finish = calls ? FinishReason::tool_calls : make.one_of(words.finishes);
     while (!calls && choice.finish == FinishReason::tool_calls);
     if (choice.finish == FinishReason::stop_sequence && words.stop_sequence)
@@ -469,6 +512,8 @@ inline std::vector<StreamEvent> events_of(const Response& response, std::mt19937
         if (block.kind == BlockKind::text) delta.logprobs = std::exchange(logprobs, {});
         text.remove_prefix(cut);
       }
+      for (const Citation& each : block.citations)
+        add(EventKind::citation, choice, i, block).citation = &each;
       if (!block.signature.value.empty())
         add(EventKind::signature, choice, i, block).signature = block.signature;
       add(EventKind::block_stop, choice, i, block);

@@ -78,9 +78,29 @@ class Describer {
     blocks(path + ".content", value.content);
     flag(path + ".is_error", value.is_error);
     signature(path + ".signature", value.signature);
-    raw(path + ".citations", value.citations);
+    for (std::size_t i = 0; i < value.citations.size(); ++i)
+      line(fmt::format("{}.citations[{}]", path, i), citation(value.citations[i]));
     text(path + ".cache_ttl", value.cache_ttl);
     if (value.kind == BlockKind::native) extra(path + ".extra", value.extra);
+  }
+  static std::string citation(const Citation& value) {
+    constexpr std::string_view sources[] = {"url", "document", "search_result", "file", "native"};
+    constexpr std::string_view units[] = {"somewhere", "characters", "pages", "blocks"};
+    std::string out(sources[static_cast<std::size_t>(value.source)]);
+    if (value.source == Citation::Source::native) return out.append(" ").append(value.raw);
+    if (value.from >= 0) out += fmt::format(" of {} to {}", value.from, value.to);
+    const auto say = [&out](std::string_view name, std::string_view text) {
+      if (!text.empty()) out += fmt::format(" {} {}", name, quoted(text));
+    };
+    if (value.number >= 0) out += fmt::format(" number {}", value.number);
+    if (value.unit != Citation::Unit::none)
+      out += fmt::format(" {} {} to {}", units[static_cast<std::size_t>(value.unit)], value.first,
+                         value.last);
+    say("url", value.url);
+    say("title", value.title);
+    say("cited", value.cited_text);
+    say("file", value.file_id);
+    return out;
   }
   void usage(const std::string& path, const Usage& value) {
     count(path + ".tokens_in", value.tokens_in, -1);
@@ -237,17 +257,19 @@ class StreamDescriber {
     held_logprobs_.clear();
   }
   void write(const StreamEvent& event) {
-    constexpr std::string_view kinds[] = {"start",      "block_start", "delta", "signature",
-                                          "block_stop", "finish",      "usage", "ping",
-                                          "error",      "end"};
+    constexpr std::string_view kinds[] = {"start",    "block_start", "delta",  "signature",
+                                          "citation", "block_stop",  "finish", "usage",
+                                          "ping",     "error",       "end"};
     Describer fields;
     const bool of_block = event.kind == EventKind::block_start || event.kind == EventKind::delta ||
-                          event.kind == EventKind::signature || event.kind == EventKind::block_stop;
+                          event.kind == EventKind::signature || event.kind == EventKind::citation ||
+                          event.kind == EventKind::block_stop;
     if (of_block) fields.line("kind", name_of(event.block_kind));
     fields.text("id", event.id);
     fields.text("name", event.name);
     fields.text("text", event.text);
     fields.signature("signature", event.signature);
+    if (event.citation != nullptr) fields.line("citation", Describer::citation(*event.citation));
     if (event.kind == EventKind::finish) fields.line("finish", to_string(event.finish));
     fields.text("stop_sequence", event.stop_sequence);
     fields.text("explanation", event.explanation);

@@ -92,7 +92,8 @@ net::AnswerHeaders Attempt::answer_headers() const {
     headers.add("x-holdfast-fallback-reason", fallback_reasons(state_.failed));
   if (!outcome_.upstream_request_id.empty())
     headers.add("x-upstream-request-id", outcome_.upstream_request_id);
-  if (!candidate_.losses.empty()) headers.add("x-holdfast-dropped", candidate_.dropped());
+  if (!candidate_.losses.empty() || !untold_.empty())
+    headers.add("x-holdfast-dropped", candidate_.dropped(untold_));
   if (!state_.budget_warning.empty()) headers.add("x-holdfast-budget", state_.budget_warning);
   if (!state_.degraded.empty()) headers.add("x-holdfast-degraded", state_.degraded);
   return headers;

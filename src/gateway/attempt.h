@@ -92,6 +92,7 @@ class Attempt {
       passed_;                              // the upstream's headers that the client gets
   std::optional<std::uint64_t> announced_;  // length of a whole answer
   std::int64_t announced_tokens_in_ = -1;   // by a header; -1: not told
+  std::string_view untold_;                 // of a whole answer: WholeAnswer::untold
 
   // Of a stream.
   std::string out_;  // events not yet passed on

@@ -94,6 +94,7 @@ dialect::AnswerFacts Attempt::judge_answer(std::string_view body, std::string& t
   if (answer) {
     facts.usage = answer->usage;
     translated = std::move(answer->body);
+    untold_ = answer->untold;
     return facts;
   }
   facts.failure = answer.error().code == ErrorCode::upstream_unavailable

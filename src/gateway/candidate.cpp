@@ -169,9 +169,9 @@ bool Candidate::loses() const {
   return std::ranges::find(losses, false, &Loss::harmless) != losses.end();
 }
 
-std::string Candidate::dropped() const {
+std::string Candidate::dropped(std::string_view of_answer) const {
   constexpr std::size_t most_bytes = 1024;  // clients bound what a head may have
-  std::string out;
+  std::string out(of_answer);
   std::size_t left = losses.size();
   for (const Loss& loss : losses) {
     if (out.size() + loss.field.size() > most_bytes)

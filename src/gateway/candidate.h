@@ -21,7 +21,8 @@ struct Candidate {
   const routing::Credential* key = nullptr;
   std::uint32_t keys_tried = 0;  // bits by their place
   bool loses() const;            // something that is not harmless
-  std::string dropped() const;   // their fields, for x-holdfast-dropped; empty: none
+  // The fields that were lost, for x-holdfast-dropped; `of_answer`: that of the answer, or empty.
+  std::string dropped(std::string_view of_answer) const;
 };
 
 // The targets of `model` that can serve the request, in the order of the configuration.

@@ -47,11 +47,14 @@ std::uint32_t feature_of(BlockKind kind) {
 }
 
 // A house is named only by the envelope in which a signature came through this client: no provider
-// reads that, its own house neither.
+// reads that, its own house neither. So it is with citations that were made here.
 void note_foreign_state(Incoming& into) {
   for (const dialect::Message& message : into.canonical->messages)
-    for (const dialect::Block& block : message.content)
+    for (const dialect::Block& block : message.content) {
       into.foreign_state = into.foreign_state || !block.signature.house.empty();
+      for (const dialect::Citation& citation : block.citations)
+        into.foreign_state = into.foreign_state || citation.raw.empty();
+    }
 }
 
 void note_features(Incoming& into) {

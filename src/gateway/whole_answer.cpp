@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dialect/citation.h"
 #include "dialect/cohere/rerank.h"
 #include "dialect/gemini/embedding.h"
 #include "dialect/openai/embedding.h"
@@ -27,8 +28,11 @@ Result<WholeAnswer> conversation(const routing::Target& target, const Incoming& 
   auto response = adapter.codec().read_answer(body);
   if (!response) return std::unexpected(std::move(response).error());
   name_house(*response, adapter.abilities(target.model).signs_as());
-  return WholeAnswer{client_codec(incoming.front.dialect).write_answer(*response, context),
-                     response->usage};
+  const dialect::Dialect client = incoming.front.dialect;
+  return WholeAnswer{client_codec(client).write_answer(*response, context), response->usage,
+                     dialect::untold_citations(*response, client) > 0
+                         ? dialect::citations_member(client)
+                         : std::string_view()};
 }
 
 // A vector for each text, or it is no answer.

@@ -12,6 +12,8 @@ namespace holdfast::gateway {
 struct WholeAnswer {
   std::string body;
   dialect::Usage usage;
+  // The member of the client's dialect that cannot say all of it ("annotations"); empty: none.
+  std::string_view untold = {};
 };
 
 // `incoming` has what was asked in its canonical form; `body` came with status 200.

@@ -113,6 +113,11 @@ inline constexpr Probe responses_probes[] = {
      R"({"model":"m","input":[{"role":"user","content":"a"},{"type":"reasoning",)"
      R"("id":"rs_1","summary":[],"encrypted_content":"gAAA"},{"role":)"
      R"("assistant","content":"b"},{"role":"user","content":"c"}]})"},
+    {"annotations of an answer",
+     R"({"model":"m","input":[{"role":"user","content":"a"},{"type":"message","role":"assistant",)"
+     R"("content":[{"type":"output_text","text":"b","annotations":[{"type":"url_citation",)"
+     R"("start_index":0,"end_index":1,"url":"https://example.com/","title":"t"}]}]},)"
+     R"({"role":"user","content":"c"}]})"},
     {"max_output_tokens", R"("max_output_tokens":16)"},
     {"temperature", R"("temperature":0.5)"},
     {"top_p", R"("top_p":0.5)"},
@@ -149,6 +154,16 @@ inline constexpr Probe messages_probes[] = {
     {"citations",
      HF_HEAD R"([{"role":"user","content":[{"type":"document","citations":{"enabled":)"
              R"(true},"source":{"type":"text","media_type":"text/plain","data":"d"}}]}]})"},
+    {"citations of an answer, from the web",
+     HF_HEAD R"([{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text",)"
+             R"("text":"b","citations":[{"type":"web_search_result_location","cited_text":"c",)"
+             R"("url":"https://example.com/","title":"t","encrypted_index":"e"}]}]},)"
+             R"({"role":"user","content":"d"}]})"},
+    {"citations of an answer, from a document", HF_HEAD
+     R"([{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text",)"
+     R"("text":"b","citations":[{"type":"char_location","cited_text":"c",)"
+     R"("document_index":0,"document_title":"t","start_char_index":0,"end_char_index":1}]}]},)"
+     R"({"role":"user","content":"d"}]})"},
     {"cache_control", HF_HEAD R"([{"role":"user","content":[{"type":"text","text":"hi",)"
                               R"("cache_control":{"type":"ephemeral"}}]}]})"},
     {"tools", R"("tools":[)" HF_TOOL "]"},
@@ -285,6 +300,11 @@ inline constexpr Probe converse_probes[] = {
     {"reasoningContent",
      R"({"messages":[{"role":"user","content":[{"text":"a"}]},{"role":"assistant","content":)"
      R"([{"reasoningContent":{"reasoningText":{"text":"t","signature":"c2ln"}}},{"text":"b"}]},)"
+     R"({"role":"user","content":[{"text":"c"}]}]})"},
+    {"citationsContent",
+     R"({"messages":[{"role":"user","content":[{"text":"a"}]},{"role":"assistant","content":)"
+     R"([{"citationsContent":{"content":[{"text":"b"}],"citations":[{"title":"t","location":)"
+     R"({"documentPage":{"documentIndex":0,"start":1,"end":2}}}]}}]},)"
      R"({"role":"user","content":[{"text":"c"}]}]})"},
     {"maxTokens", R"("inferenceConfig":{"maxTokens":9})"},
     {"temperature", R"("inferenceConfig":{"temperature":0.5})"},

@@ -285,7 +285,36 @@ void add_thought(dialect::Response& response, dialect::BlockKind kind,
   content.insert(content.begin(), std::move(thought));
 }
 
+dialect::Citation& add_citation(dialect::Response& response, dialect::Dialect from) {
+  dialect::Citation& out = response.choices.front().content.front().citations.emplace_back();
+  out.dialect = from;
+  out.title = "t";
+  return out;
+}
+
 constexpr AnswerProbe answer_probes[] = {
+    {"a citation of an address",
+     [](dialect::Response& r) {
+       dialect::Citation& citation = add_citation(r, dialect::Dialect::cohere);
+       citation.url = "https://example.com/";
+       citation.from = 0;
+       citation.to = 2;
+     }},
+    {"a citation of a page of a document",
+     [](dialect::Response& r) {
+       dialect::Citation& citation = add_citation(r, dialect::Dialect::cohere);
+       citation.source = dialect::Citation::Source::document;
+       citation.number = 0;
+       citation.unit = dialect::Citation::Unit::pages;
+       citation.first = 1;
+       citation.last = 2;
+     }},
+    {"a citation of a file by its id",
+     [](dialect::Response& r) {
+       dialect::Citation& citation = add_citation(r, dialect::Dialect::cohere);
+       citation.source = dialect::Citation::Source::file;
+       citation.file_id = "file-1";
+     }},
     {"thoughts", [](dialect::Response& r) { add_thought(r, dialect::BlockKind::thinking, {}); }},
     {"thoughts signed by another house",
      [](dialect::Response& r) {

@@ -24,6 +24,8 @@ KEY = "sk-upstream-secret"
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDEXAMPLE", "upstream-secret-access-key", "eu-central-1"
 
 
+GO_ON = "Go on."
+
 # What breaks below the SDKs; some let it through as it is.
 BELOW = (httpx.HTTPError, httpx2.HTTPError, urllib3.exceptions.HTTPError, ValueError)
 
@@ -54,7 +56,8 @@ class Usage:
 
 @dataclasses.dataclass
 class Request:
-    """`rounds`: what was said after the text: (the outcome, [(call, result, is_error)])."""
+    """`rounds`: what was said after the text: (the outcome, [(call, result, is_error)]); without
+    a result the user says GO_ON."""
 
     text: str = "Hello"
     system: str | None = None
@@ -85,6 +88,7 @@ class Outcome:
     native: object = None
     pieces: int = 0
     model: str = ""
+    sources: list = dataclasses.field(default_factory=list)  # (url, title, the text it backs)
 
 
 class Fault(Exception):
@@ -163,6 +167,8 @@ class OpenAiChat(Driver):
             messages.append(outcome.native)
             for call, text, _ in results:
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": text})
+            if not results:
+                messages.append({"role": "user", "content": GO_ON})
         out = {"model": model, "messages": messages}
         if request.tools:
             out["tools"] = [
@@ -215,7 +221,14 @@ class OpenAiChat(Driver):
             refusal=message.refusal or "",
             native=message.to_dict(),
             model=answer.model,
+            sources=self.sources(message.to_dict().get("annotations"), message.content),
         )
+
+    def sources(self, annotations, text):
+        found = [one["url_citation"] for one in annotations or []]
+        return [
+            (one["url"], one["title"], text[one["start_index"] : one["end_index"]]) for one in found
+        ]
 
     def usage(self, given):
         if given is None:
@@ -268,6 +281,7 @@ class OpenAiChat(Driver):
             native=native | seen.more,
             pieces=seen.pieces,
             model=seen.model,
+            sources=self.sources(seen.more.get("annotations"), seen.text),
         )
 
     def embed(self, model, texts):
@@ -352,6 +366,8 @@ class OpenAiResponses(OpenAiChat):
             items += outcome.native
             for call, text, _ in results:
                 items.append({"type": "function_call_output", "call_id": call.id, "output": text})
+            if not results:
+                items.append({"role": "user", "content": GO_ON})
         out = {
             "model": model,
             "input": items if len(content) > 1 or request.rounds else request.text,
@@ -400,7 +416,9 @@ class OpenAiResponses(OpenAiChat):
             out.stop = {"max_output_tokens": "length", "content_filter": "filtered"}[reason]
         for item in answer.output:
             kept = item.to_dict()
-            kept.pop("parsed_arguments", None)  # the streaming helper's own
+            for part in (kept, *(kept.get("content") or [])):  # the streaming helper's own
+                part.pop("parsed_arguments", None)
+                part.pop("parsed", None)
             out.native.append(kept)
             if item.type == "function_call":
                 call = Call(item.call_id, item.name, json.loads(item.arguments or "{}"))
@@ -411,6 +429,9 @@ class OpenAiResponses(OpenAiChat):
             elif item.type == "message":
                 for part in item.content:
                     out.text += getattr(part, "text", "")
+                    for one in getattr(part, "annotations", None) or []:
+                        piece = part.text[one.start_index : one.end_index]
+                        out.sources.append((one.url, one.title, piece))
                     out.refusal += getattr(part, "refusal", "")
         if answer.usage:
             given = answer.usage
@@ -501,7 +522,7 @@ class Anthropic(Driver):
                 {"type": "tool_result", "tool_use_id": call.id, "content": text, "is_error": bad}
                 for call, text, bad in results
             ]
-            messages.append({"role": "user", "content": blocks})
+            messages.append({"role": "user", "content": blocks or GO_ON})
         out = {"model": model, "messages": messages, "max_tokens": request.limit or 4096}
         if request.system:
             out["system"] = request.system
@@ -551,6 +572,8 @@ class Anthropic(Driver):
         for block in answer.content:
             if block.type == "text":
                 out.text += block.text
+                for one in block.citations or []:
+                    out.sources.append((one.url, one.title, block.text))
             elif block.type == "thinking":
                 out.thinking += block.thinking
             elif block.type == "tool_use":
@@ -616,6 +639,7 @@ class Gemini(Driver):
                 response = {"error" if bad else "result": text}
                 given = types.FunctionResponse(id=call.id, name=call.name, response=response)
                 answers.append(types.Part(function_response=given))
+            answers = answers or [types.Part.from_text(text=GO_ON)]
             contents.append(types.Content(role="user", parts=answers))
         config = {"automatic_function_calling": {"disable": True}}
         if request.system:
@@ -660,7 +684,7 @@ class Gemini(Driver):
 
     def outcome(self, chunks):
         out = Outcome(pieces=len(chunks))
-        kept, reason = [], None
+        kept, reason, grounding = [], None, None
         for chunk in chunks:
             out.model = chunk.model_version or out.model
             if chunk.usage_metadata and chunk.usage_metadata.prompt_token_count:
@@ -670,6 +694,7 @@ class Gemini(Driver):
             for candidate in (chunk.candidates or [])[:1]:
                 if candidate.finish_reason:
                     reason = candidate.finish_reason.value
+                grounding = candidate.grounding_metadata or grounding
                 for part in (candidate.content and candidate.content.parts) or []:
                     kept.append(part)
                     if part.function_call:
@@ -683,6 +708,14 @@ class Gemini(Driver):
             raise Fault(None, None, "the stream ended without a finish reason", "cut")
         out.stop = "calls" if out.calls else self.stops.get(reason, reason)
         out.native = types.Content(role="model", parts=kept)
+        for one in (grounding and grounding.grounding_supports) or []:
+            # In a stream places count through all of the text.
+            part = kept[one.segment.part_index or 0].text if len(chunks) == 1 else out.text
+            piece = part.encode()[one.segment.start_index or 0 : one.segment.end_index].decode()
+            for index in one.grounding_chunk_indices:
+                chunk = grounding.grounding_chunks[index]
+                web = chunk.web or chunk.retrieved_context
+                out.sources.append((web.uri, web.title, piece))
         return out
 
     def usage(self, given):
@@ -793,7 +826,7 @@ class Bedrock(Driver):
                 }
                 for call, text, bad in results
             ]
-            messages.append({"role": "user", "content": blocks})
+            messages.append({"role": "user", "content": blocks or [{"text": GO_ON}]})
         out = {"modelId": model, "messages": messages}
         if request.system:
             out["system"] = [{"text": request.system}]
@@ -852,7 +885,10 @@ class Bedrock(Driver):
                 blocks[at] = {"toolUse": dict(value["start"]["toolUse"]) | {"input": ""}}
             elif kind == "contentBlockDelta":
                 pieces += 1
-                merge(blocks.setdefault(at, {}), value["delta"])
+                if citation := value["delta"].get("citation"):
+                    blocks.setdefault(at, {}).setdefault("citations", []).append(citation)
+                else:
+                    merge(blocks.setdefault(at, {}), value["delta"])
             elif kind == "messageStop":
                 stop = value["stopReason"]
             elif kind == "metadata":
@@ -861,6 +897,9 @@ class Bedrock(Driver):
             raise Fault(None, None, "the stream ended without messageStop", "cut")
         found = [block for _, block in sorted(blocks.items())]
         for block in found:
+            if "citations" in block:
+                texts = [{"text": block.pop("text")}]
+                block["citationsContent"] = {"content": texts, "citations": block.pop("citations")}
             if "toolUse" in block:
                 block["toolUse"]["input"] = json.loads(block["toolUse"]["input"] or "{}")
             if "reasoningContent" in block:
@@ -870,7 +909,11 @@ class Bedrock(Driver):
     def outcome(self, blocks, stop, usage, pieces=0):
         out = Outcome(stop=self.stops.get(stop, stop), native=blocks, pieces=pieces)
         for block in blocks:
-            out.text += block.get("text", "")
+            cited = block.get("citationsContent", {"content": [], "citations": []})
+            text = "".join(one["text"] for one in cited["content"])
+            out.text += block.get("text", "") + text
+            for one in cited["citations"]:
+                out.sources.append((one["location"]["web"]["url"], one["title"], text))
             thought = block.get("reasoningContent", {}).get("reasoningText", {})
             out.thinking += thought.get("text", "")
             if "toolUse" in block:

@@ -150,6 +150,10 @@ def foreign_histories():
     thought = {"type": "thinking", "thinking": "t", "signature": ENVELOPE}
     assistant = {"role": "assistant", "content": [thought, {"type": "text", "text": "x"}]}
     yield "anthropic", {"messages": [ask_, assistant, more]}
+    found = {"type": "web_search_result_location", "cited_text": "", "title": "t"}
+    found |= {"url": "https://example.com/", "encrypted_index": "hf1:::"}
+    cited = {"type": "text", "text": "x", "citations": [found]}
+    yield "anthropic", {"messages": [ask_, {"role": "assistant", "content": [cited]}, more]}
     wrapped = base64.b64encode(b"hf1:anthropic::QUFB").decode()
     yield (
         "gemini",
@@ -207,6 +211,87 @@ def test_signatures_of_an_unknown_house_come_back_to_it_alone(holdfast, scripted
     _, _, answer = ask(holdfast(config), "anthropic", "chat")
     thoughts = [one for one in json.loads(answer)["content"] if one["type"] == "thinking"]
     assert [one["signature"] for one in thoughts] == ["hf1:@own::T1dO"]
+
+
+# Citations.
+
+FOUND = {"type": "web_search_result_location", "cited_text": "c", "title": "Gr\u00fc\u00dfe"}
+FOUND |= {"url": "https://example.com/", "encrypted_index": "Eo8B"}
+PAGE = {"type": "page_location", "cited_text": "c", "document_index": 0, "document_title": "t"}
+PAGE |= {"start_page_number": 1, "end_page_number": 2}
+
+
+def cited_by_anthropic(scripted):
+    """An upstream that backs its second text with an address, the third with a page."""
+    texts = [{"type": "text", "text": "\u4f60\U0001f600 "}]
+    texts += [{"type": "text", "text": "b\u00fcc", "citations": [FOUND]}]
+    texts += [{"type": "text", "text": "d", "citations": [PAGE]}]
+    whole = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m"}
+    whole |= {"content": texts, "stop_reason": "end_turn", "stop_sequence": None}
+    whole |= {"usage": {"input_tokens": 1, "output_tokens": 1}}
+
+    def answer(request):
+        if not request.get("stream"):
+            return 200, "application/json", [json.dumps(whole).encode()]
+        events = [*anthropic_start()][:1]
+        for index, text in enumerate(texts):
+            start = {"type": "text", "text": text["text"], "citations": []}
+            events.append(event_of("content_block_start", index=index, content_block=start))
+            for citation in text.get("citations", []):
+                delta = {"type": "citations_delta", "citation": citation}
+                events.append(event_of("content_block_delta", index=index, delta=delta))
+            events.append(event_of("content_block_stop", index=index))
+        ended = {"stop_reason": "end_turn", "stop_sequence": None}
+        events.append(event_of("message_delta", delta=ended, usage={"output_tokens": 1}))
+        return 200, "text/event-stream", [b"".join([*events, event_of("message_stop")])]
+
+    return scripted("citing", answer)
+
+
+def event_of(kind, **members) -> bytes:
+    return event({"type": kind} | members, kind)
+
+
+def test_an_answers_citations_reach_a_client_of_another_dialect(holdfast, scripted):
+    citing = cited_by_anthropic(scripted)
+    config = {
+        "providers": {"citing": provider("anthropic", citing)},
+        "models": {"chat": model(("citing", "m1"))},
+    }
+    gateway = holdfast(config)
+    want = {"url": FOUND["url"], "title": FOUND["title"], "start_index": 3, "end_index": 6}
+    _, headers, body = ask(gateway, "openai", "chat")
+    message = json.loads(body)["choices"][0]["message"]
+    assert message["annotations"] == [{"type": "url_citation", "url_citation": want}]
+    assert message["content"][3:6] == "b\u00fcc"
+    assert headers["x-holdfast-dropped"] == "annotations"  # the page has no place here
+
+    _, headers, body = ask(gateway, "openai", "chat", stream=True)
+    chunks = [json.loads(line[6:]) for line in body.splitlines() if line.startswith(b"data: {")]
+    deltas = [one["choices"][0]["delta"] for one in chunks if one["choices"]]
+    told = [one["annotations"] for one in deltas if "annotations" in one]
+    assert told == [[{"type": "url_citation", "url_citation": want}]]
+    assert "x-holdfast-dropped" not in headers  # it had gone out before
+
+    _, headers, body = ask(gateway, "bedrock", "chat")
+    content = json.loads(body)["output"]["message"]["content"]
+    pages = [one["citationsContent"]["citations"] for one in content[1:]]
+    assert pages[1][0]["location"] == {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}}
+    assert "x-holdfast-dropped" not in headers
+
+
+def test_a_conversation_goes_on_when_it_brings_citations_back(holdfast, fake):
+    one = fake("one")
+    config = {
+        "providers": {"one": provider("openai", one)},
+        "models": {"chat": model(("one", "m1"))},
+    }
+    cited = {"type": "text", "text": "x", "citations": [FOUND, PAGE]}
+    history = [{"role": "user", "content": "a"}, {"role": "assistant", "content": [cited]}]
+    history += [{"role": "user", "content": "b"}]
+    status, headers, _ = ask(holdfast(config), "anthropic", "chat", messages=history)
+    assert status == 200
+    assert headers["x-holdfast-dropped"] == "messages[1].content[0].citations"
 
 
 # Names in paths.

@@ -11,8 +11,7 @@ Block read_block(JsonValue value, Arena& arena) {
   const JsonValue type = value["type"];
   if (type.text_is("text")) {
     out.text = value["text"].text(arena);
-    const JsonValue citations = value["citations"];
-    if (citations.size() > 0) out.citations = citations.raw();
+    read_citations(value["citations"], arena, out.citations);
   } else if (type.text_is("thinking")) {
     out.kind = BlockKind::thinking;
     out.text = value["thinking"].text(arena);

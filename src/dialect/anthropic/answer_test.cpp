@@ -29,7 +29,7 @@ choices[0].content[1].signature.value = "d"
 choices[0].content[1].signature.house = "anthropic"
 choices[0].content[2] = text
 choices[0].content[2].text = "aä�"
-choices[0].content[2].citations = [{"type":"char_location"}]
+choices[0].content[2].citations[0] = document characters -1 to -1
 choices[0].content[3] = tool_call
 choices[0].content[3].name = "f"
 choices[0].content[3].id = "toolu_1"
@@ -113,7 +113,7 @@ TEST(AnthropicAnswer, OfAnotherHouse) {
   choice.content.push_back(block);
   block = {};
   block.text = "t";
-  block.citations = R"([{"type":"url_citation"}])";
+  block.citations.emplace_back().source = Citation::Source::file;
   choice.content.push_back(block);
   response.usage = {50, 7, 40, -1, -1};
   response.extras = {{Dialect::openai, "system_fingerprint", "\"x\"", true}};

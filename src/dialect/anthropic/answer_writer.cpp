@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dialect/anthropic/parts.h"
+#include "dialect/citation.h"
 
 namespace holdfast::dialect::anthropic {
 namespace {
@@ -65,9 +66,7 @@ class AnswerWriter {
         refusal_ = block.text;
         [[fallthrough]];
       case BlockKind::text:
-        json_.begin_object().field("type", "text").field("text", block.text);
-        if (is_own(block.citations)) json_.raw_field("citations", block.citations);
-        json_.end_object();
+        write_text(block);
         return write_mark(block);
       case BlockKind::thinking:
         json_.begin_object().field("type", "thinking").field("thinking", block.text);
@@ -87,6 +86,19 @@ class AnswerWriter {
       case BlockKind::video:
       case BlockKind::tool_result:
         return;  // no answer of this dialect has them
+    }
+  }
+
+  // What is cited stands in a block of its own.
+  void write_text(const Block& block) {
+    for (const CitedPiece& piece : cited_pieces(block, Dialect::anthropic)) {
+      json_.begin_object().field("type", "text").field("text", piece.text);
+      if (!piece.citations.empty()) {
+        json_.key("citations").begin_array();
+        for (const Citation* each : piece.citations) write_citation(json_, *each);
+        json_.end_array();
+      }
+      json_.end_object();
     }
   }
 
@@ -111,11 +123,6 @@ class AnswerWriter {
         .field("type", "redacted_thinking")
         .field("data", signature_for_client(signature))
         .end_object();
-  }
-
-  // Citations of other houses have other members.
-  static bool is_own(std::string_view citations) {
-    return citations.find("_location\"") != std::string_view::npos;
   }
 
   const Response& response_;

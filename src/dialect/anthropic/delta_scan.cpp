@@ -64,6 +64,7 @@ std::optional<Delta> scan_delta(std::string_view data, Arena& arena) {
   DeltaVisitor seen(data);
   if (!scan_json(data, seen, lenient) || seen.type != R"("content_block_delta")" || seen.index < 0)
     return std::nullopt;
+  if (seen.delta_type == R"("citations_delta")") return std::nullopt;
   constexpr std::string_view types[] = {R"("text_delta")", R"("input_json_delta")",
                                         R"("thinking_delta")", R"("signature_delta")"};
   Delta out{.index = seen.index, .signature = seen.delta_type == types[3], .text = {}};

@@ -9,11 +9,11 @@ namespace holdfast::dialect::anthropic {
 struct Delta {
   std::int64_t index = -1;
   bool signature = false;  // `text` is a thought's signature
-  std::string_view text;   // empty: nothing that is known here (citations ...)
+  std::string_view text;   // empty: nothing that is known here
 };
 
-// Nothing when `data` is not such an event, or not as plain as they are: then it is to be read as
-// any other. Escaped text is resolved into `arena`.
+// Nothing when `data` is not such an event, or not as plain as they are (a citation, say): then it
+// is to be read as any other. Escaped text is resolved into `arena`.
 std::optional<Delta> scan_delta(std::string_view data, Arena& arena);
 
 }  // namespace holdfast::dialect::anthropic

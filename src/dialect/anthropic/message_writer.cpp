@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dialect/citation.h"
+
 namespace holdfast::dialect::anthropic {
 namespace {
 
@@ -210,11 +212,9 @@ class MessageWriter {
   }
 
   void write_citations(const Block& block) {
-    if (block.citations.empty()) return;
-    if (w_.request.from == Dialect::anthropic)
-      json_.raw_field("citations", block.citations);
-    else
-      w_.lose(here() + ".annotations", "Anthropic's citations have another shape", true);
+    if (write_citations_back(json_, block.citations)) return;
+    w_.lose(fmt::format("{}.{}", here(), citations_member(w_.request.from)),
+            "Anthropic does not take citations of another house back", true);
   }
 
   // Whether the target takes this image or document; what it would lose is told.
@@ -345,8 +345,7 @@ void write_system(Writing& w) {
     if (block.text.empty()) continue;
     const std::string place = fmt::format("system[{}]", i);
     w.json.begin_object().field("type", "text").field("text", block.text);
-    if (!block.citations.empty() && w.request.from == Dialect::anthropic)
-      w.json.raw_field("citations", block.citations);
+    write_citations_back(w.json, block.citations);  // no other dialect has them there
     w.write_cache_mark(block.cache_ttl, place);
     w.extras.write(w.json, place);
     w.json.end_object();

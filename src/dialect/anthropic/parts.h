@@ -33,6 +33,15 @@ void write_stop_fields(JsonWriter& json, std::string_view stop_reason,
                        std::string_view stop_sequence, std::string_view explanation,
                        std::string_view category);
 
+// One citation, or all of a text block's.
+Citation read_citation(JsonValue value, Arena& arena);
+void read_citations(JsonValue array, Arena& arena, std::vector<Citation>& out);
+// For a client; `citation` can be told to it (citation.h).
+void write_citation(JsonWriter& json, const Citation& citation);
+// The member `citations` of a text that goes to Anthropic, which takes back its own and places in
+// what the request brings. False: not all of them were written.
+bool write_citations_back(JsonWriter& json, const std::vector<Citation>& citations);
+
 // The id of a message: the upstream's own, or one made from the request's.
 std::string message_id(std::string_view upstream_id, const AnswerContext& context);
 // A signature as the client gets it: wrapped unless it is this house's own.

@@ -216,8 +216,7 @@ class Reader {
     const std::string_view kind = fields.needed_text("type");
     if (kind == "text") {
       block.text = fields.text("text");
-      const JsonValue citations = fields.array("citations");
-      if (citations.size() > 0) block.citations = citations.raw();
+      read_citations(fields.array("citations"), request_.arena, block.citations);
     } else if (kind == "image") {
       block.kind = BlockKind::image;
       read_source(fields, place, block.media);

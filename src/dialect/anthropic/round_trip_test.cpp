@@ -30,6 +30,8 @@ test::Vocabulary vocabulary() {
                   {"container", R"({"id": "c"})"},
                   {"speed", R"("fast")", true},
                   {"output_config.task_budget", "{\"total\":1.0}"}};
+  words.cited_pieces = false;
+  words.cited_history = {Citation::Source::document, Citation::Source::search_result};
   words.choices = 1;
   words.created = words.answer_logprobs = false;
   words.finishes = {FinishReason::stop,         FinishReason::stop_sequence,  FinishReason::length,

@@ -2,6 +2,7 @@
 // here they are numbered in the order in which they open. The stop reason is held until
 // message_stop: of several message_delta the last one counts.
 #include <algorithm>
+#include <forward_list>
 
 #include "dialect/anthropic/delta_scan.h"
 #include "dialect/anthropic/parts.h"
@@ -17,6 +18,7 @@ class MessagesReader final : public StreamReader {
  public:
   Result<void> feed(std::string_view bytes, std::vector<StreamEvent>& out) override {
     arena_.clear();
+    citations_.clear();
     sse_.clear();
     auto fed = parser_.feed(bytes, sse_);
     for (const net::SseEvent& event : sse_)
@@ -27,6 +29,7 @@ class MessagesReader final : public StreamReader {
 
   Result<void> finish(std::vector<StreamEvent>& out) override {
     arena_.clear();
+    citations_.clear();
     const auto last = parser_.finish();
     if (!last) return {};
     return read_event(*last, out);
@@ -56,7 +59,10 @@ class MessagesReader final : public StreamReader {
     if (type == "content_block_stop") {
       close(root["index"].integer().value_or(-1), out);
     } else if (type == "content_block_delta") {
-      if (const auto delta = scan_delta(event.data, arena_)) take_delta(*delta, out);
+      if (root["delta"]["type"].text_is("citations_delta"))
+        add_citation(root["index"].integer().value_or(-1), root["delta"]["citation"], out);
+      else if (const auto delta = scan_delta(event.data, arena_))
+        take_delta(*delta, out);
     } else if (type == "ping") {
       out.emplace_back();
     } else if (type == "message_start") {
@@ -129,6 +135,7 @@ class MessagesReader final : public StreamReader {
       if (block["input"].size() > 0) add_delta(opened, block["input"].raw(), out);
     } else if (kind == BlockKind::text) {
       add_delta(opened, block["text"].text(arena_), out);
+      for (const JsonValue each : block["citations"].elements()) add_citation(index, each, out);
     } else if (kind == BlockKind::thinking) {
       add_delta(opened, block["thinking"].text(arena_), out);
       add_signature(opened, block["signature"].text(arena_), out);
@@ -206,10 +213,18 @@ class MessagesReader final : public StreamReader {
     if (!value.empty()) add(EventKind::signature, block, out).signature = {value, house, {}};
   }
 
+  void add_citation(std::int64_t index, JsonValue value, std::vector<StreamEvent>& out) {
+    const auto found = std::ranges::find(open_, index, &OpenBlock::index);
+    if (found == open_.end() || found->kind != BlockKind::text || !value.is_object()) return;
+    add(EventKind::citation, *found, out).citation =
+        &citations_.emplace_front(read_citation(value, arena_));
+  }
+
   net::SseParser parser_;
   std::vector<net::SseEvent> sse_;
   JsonDocument document_;
-  Arena arena_;  // of this feed
+  Arena arena_;                            // of this feed
+  std::forward_list<Citation> citations_;  // of this feed
   std::vector<OpenBlock> open_;
   std::uint32_t next_number_ = 0;
   Usage usage_;

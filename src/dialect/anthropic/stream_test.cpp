@@ -39,7 +39,7 @@ TEST(AnthropicStream, IsRead) {
       R"({"type":"content_block_stop","index":0})",
       R"({"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}})",
       R"({"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"ä\n\ud83d\ude00"}})",
-      R"({"type":"content_block_delta","index":1,"delta":{"type":"citations_delta","citation":{}}})",
+      R"({"type":"content_block_delta","index":1,"delta":{"type":"citations_delta","citation":{"type":"page_location","cited_text":"c","document_index":1,"document_title":null,"start_page_number":2,"end_page_number":3}}})",
       R"({"type":"content_block_stop","index":1})",
       R"({"type":"content_block_start","index":2,"content_block":{"type":"server_tool_use","id":"s","name":"web_search","input":{}}})",
       R"({"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{}"}})",
@@ -62,6 +62,7 @@ signature 0.0 kind = thinking signature.value = "s==" signature.house = "anthrop
 block_stop 0.0 kind = thinking
 block_start 0.1 kind = text
 delta 0.1 kind = text text = "ä\n😀"
+citation 0.1 kind = text citation = document number 1 pages 2 to 3 cited "c"
 block_stop 0.1 kind = text
 block_start 0.2 kind = native
 block_stop 0.2 kind = native

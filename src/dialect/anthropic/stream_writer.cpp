@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "dialect/anthropic/parts.h"
+#include "dialect/citation.h"
 #include "dialect/estimate.h"
 
 namespace holdfast::dialect::anthropic {
@@ -60,6 +61,8 @@ class MessagesWriter final : public StreamWriter {
         return add(event, out);
       case EventKind::signature:
         return sign(event, out);
+      case EventKind::citation:
+        return cite(event, out);
       case EventKind::block_stop:
         return stop(event, out);
       case EventKind::finish:
@@ -88,10 +91,11 @@ class MessagesWriter final : public StreamWriter {
     std::uint32_t number = 0;
     BlockKind kind = BlockKind::text;
     std::string id, name;
-    std::string text;           // not written yet
-    std::size_t held = 0;       // bytes of it that were counted as waiting
-    std::string own_signature;  // as the client gets it; not written yet
-    bool marked = false;        // it goes into a block of its own behind this one
+    std::string text;                    // not written yet
+    std::size_t held = 0;                // bytes of it that were counted as waiting
+    std::string own_signature;           // as the client gets it; not written yet
+    std::vector<std::string> citations;  // not written yet
+    bool marked = false;                 // it goes into a block of its own behind this one
     bool started = false;
     bool stopped = false;
   };
@@ -144,6 +148,25 @@ class MessagesWriter final : public StreamWriter {
     }
     block->own_signature = signature_for_client(event.signature);
     if (!block->started) hold(*block, block->own_signature.size(), out);
+  }
+
+  // It is of the whole block here: the text before its piece has gone out.
+  void cite(const StreamEvent& event, std::string& out) {
+    Pending* block = find(event);
+    if (block == nullptr || !can_tell(Dialect::anthropic, *event.citation)) return;
+    WireText text;
+    JsonWriter json(text);
+    write_citation(json, *event.citation);
+    if (block->started) return write_citation_delta(text.own(), out);
+    block->citations.push_back(std::move(text.own()));
+    hold(*block, block->citations.back().size(), out);
+  }
+  void write_citation_delta(std::string_view citation, std::string& out) {
+    begin_event("content_block_delta", out);
+    out.append(R"("index":)").append(digits(index_));
+    out.append(R"(,"delta":{"type":"citations_delta","citation":)").append(citation);
+    out.push_back('}');
+    end_event(out);
   }
 
   void stop(const StreamEvent& event, std::string& out) {
@@ -199,6 +222,7 @@ class MessagesWriter final : public StreamWriter {
     }
     end_event(out);
     if (!block.text.empty()) write_delta(block, std::exchange(block.text, {}), out);
+    for (const std::string& each : block.citations) write_citation_delta(each, out);
   }
 
   void write_delta(const Pending& block, std::string_view text, std::string& out) {

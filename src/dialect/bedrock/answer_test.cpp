@@ -92,9 +92,9 @@ TEST(BedrockAnswer, IsWrittenForItsClients) {
   refusal.text = "no";
   Block cited;
   cited.text = "a";
-  cited.citations = R"([{"title":"t"}])";
+  cited.citations.emplace_back().title = "t";
   Block foreign_citations = cited;
-  foreign_citations.citations = R"([{"type":"url_citation"}])";
+  foreign_citations.citations.front().source = Citation::Source::file;
   struct Case {
     const char* rule;
     Block block;
@@ -113,7 +113,7 @@ TEST(BedrockAnswer, IsWrittenForItsClients) {
       {"a refusal is text", refusal, R"("content":[{"text":"no"}])"},
       {"citations", cited,
        R"({"citationsContent":{"content":[{"text":"a"}],"citations":[{"title":"t"}]}})"},
-      {"citations of another dialect", foreign_citations, R"("content":[{"text":"a"}])"},
+      {"files of another house are not told", foreign_citations, R"("content":[{"text":"a"}])"},
       {"what SDKs need is there", refusal,
        R"("usage":{"inputTokens":0,"outputTokens":0,"totalTokens":0},"metrics":{"latencyMs":0})"},
   };

@@ -1,16 +1,8 @@
 #include "dialect/bedrock/parts.h"
+#include "dialect/citation.h"
 
 namespace holdfast::dialect::bedrock {
 namespace {
-
-// Citations are of this dialect when they carry no type of another.
-bool own_citations(std::string_view citations) {
-  JsonDocument document;
-  if (citations.empty() || !document.parse(citations, lenient)) return false;
-  for (const JsonValue each : document.root().elements())
-    if (!each.is_object() || each["type"].exists()) return false;
-  return document.root().is_array();
-}
 
 // The model's arguments as an object; those that were cut, as the text that they are.
 std::string input_of(std::string_view arguments) {
@@ -31,10 +23,12 @@ void write_block(JsonWriter& json, const Block& block) {
   switch (block.kind) {
     case BlockKind::text:
     case BlockKind::refusal:
-      if (own_citations(block.citations))
-        write_citations(json, block);
-      else if (!block.text.empty())
-        write_text(json, block.text);
+      for (const CitedPiece& piece : cited_pieces(block, Dialect::bedrock)) {
+        if (!piece.citations.empty())
+          write_cited(json, piece.text, piece.citations);
+        else if (!piece.text.empty())
+          write_text(json, piece.text);
+      }
       break;
     case BlockKind::tool_call:
       write_tool_use(json, block.id, block.name, input_of(block.arguments));

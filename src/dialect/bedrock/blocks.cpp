@@ -59,8 +59,8 @@ std::optional<std::string_view> joined_texts(JsonValue array, Arena& arena) {
 bool read_citations(Reading& reading, JsonValue value, const std::string& path, Block& out) {
   Fields fields(reading, value, path);
   const auto text = joined_texts(fields.array("content"), reading.arena);
-  const JsonValue citations = fields.array("citations");
-  out.citations = citations.size() > 0 ? citations.raw() : std::string_view();
+  for (const JsonValue each : fields.array("citations").elements())
+    out.citations.push_back(read_citation(each, reading.arena));
   if (text) out.text = *text;
   return text && !out.text.empty() && nothing_left(fields);
 }
@@ -189,14 +189,6 @@ void write_media(JsonWriter& json, const Block& block, std::string_view name) {
   else
     json.key("bytes").plain_string({}, block.media.data);
   json.end_object().end_object().end_object();
-}
-
-void write_citations(JsonWriter& json, const Block& block) {
-  json.begin_object().key("citationsContent").begin_object();
-  json.key("content").begin_array();
-  write_text(json, block.text);
-  json.end_array().raw_field("citations", block.citations);
-  json.end_object().end_object();
 }
 
 }  // namespace holdfast::dialect::bedrock

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dialect/bedrock/writing.h"
+#include "dialect/citation.h"
 #include "net/sigv4.h"
 
 namespace holdfast::dialect::bedrock {
@@ -25,6 +26,11 @@ std::string call_id(std::string_view id) {
 // Written without escapes, it may hold nothing that needs them.
 bool is_plain(std::string_view text) {
   return text.find('"') == std::string_view::npos && text.find('\\') == std::string_view::npos;
+}
+
+// Its own, or what is of no other house.
+bool takes_back(const Citation& citation) {
+  return citation.dialect == Dialect::bedrock || is_placed(citation);
 }
 
 bool is_text(const Block& block) {
@@ -121,8 +127,9 @@ bool Conversation::carries(const Block& block, const std::string& place) {
   switch (block.kind) {
     case BlockKind::text:
     case BlockKind::refusal:
-      if (losses_.foreign && !block.citations.empty())
-        losses_.refuse(place + ".citations", "Converse spells citations in another way");
+      if (!std::ranges::all_of(block.citations, takes_back))
+        losses_.drop(fmt::format("{}.{}", place, citations_member(losses_.client)),
+                     "Converse takes back places in what the request brings only");
       break;
     case BlockKind::image:
     case BlockKind::document:
@@ -141,7 +148,8 @@ bool Conversation::carries(const Block& block, const std::string& place) {
       return carries_thought(block, place);
     case BlockKind::native:
       if (block.extra.from == Dialect::bedrock) return true;
-      losses_.refuse(place, fmt::format("Converse has no {}", block.extra.name));
+      losses_.lose(place, fmt::format("Converse has no {}", block.extra.name),
+                   block.extra.harmless);
       return false;
   }
   if (!block.signature.value.empty())
@@ -219,16 +227,24 @@ void Conversation::write_result(JsonWriter& json, const Piece& piece) {
   if (!block.cache_ttl.empty() && losses_.cacheable) write_cache_point(json, block.cache_ttl);
 }
 
+void Conversation::write_said(JsonWriter& json, const Block& block) {
+  std::vector<const Citation*> citations;
+  for (const Citation& each : block.citations)
+    if (takes_back(each)) citations.push_back(&each);
+  if (citations.empty())
+    write_text(json, block.text);
+  else
+    write_cited(json, block.text, citations);
+}
+
 void Conversation::write_block(JsonWriter& json, const Block& block, bool marked) {
   switch (block.kind) {
     case BlockKind::text:
     case BlockKind::refusal:
       if (block.extra.name == "json" && block.extra.from == Dialect::bedrock)
         json.raw(block.extra.raw);
-      else if (!losses_.foreign && !block.citations.empty())
-        write_citations(json, block);
       else
-        write_text(json, block.text);
+        write_said(json, block);
       break;
     case BlockKind::image:
     case BlockKind::document:

@@ -1,5 +1,7 @@
 // What the codec's files share: tables, counters, blocks, signatures. Not for others.
 #pragma once
+#include <span>
+
 #include "dialect/bedrock/codec.h"
 #include "dialect/field_names.h"
 #include "dialect/json_writer.h"
@@ -58,7 +60,11 @@ void write_reasoning(JsonWriter& json, std::string_view text, std::string_view s
 void write_redacted(JsonWriter& json, std::string_view content);
 // Images, audio, video, and documents under this name; their format is known.
 void write_media(JsonWriter& json, const Block& block, std::string_view name);
-void write_citations(JsonWriter& json, const Block& block);
+// A text with its citations, which can be told to this dialect (citation.h).
+void write_cited(JsonWriter& json, std::string_view text,
+                 std::span<const Citation* const> citations);
+void write_citation(JsonWriter& json, const Citation& citation);
+Citation read_citation(JsonValue value, Arena& arena);
 
 // A signature as a client gets it: wrapped unless it is this dialect's own.
 std::string signature_for_client(const Signature& signature);

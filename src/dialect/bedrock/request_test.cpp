@@ -91,6 +91,8 @@ test::Vocabulary words() {
                 {"additionalModelRequestFields.anthropic_beta", R"(["x-2026-01-01"])"},
                 {"performanceConfig", R"({"latency":"optimized"})", true},
                 {"guardrailConfig", R"({"guardrailIdentifier":"g","guardrailVersion":"1"})"}};
+  out.cited_pieces = false;
+  out.cited_history = {Citation::Source::document, Citation::Source::search_result};
   out.choices = 1;
   out.created = out.explanation = out.answer_logprobs = out.usage_reasoning = false;
   out.finishes = {FinishReason::stop,       FinishReason::stop_sequence,
@@ -150,8 +152,8 @@ messages[0].content[0].extra = bedrock: guardContent {"guardContent":{"text":{"t
       {"cited text",
        R"({"messages":[{"role":"assistant","content":[{"citationsContent":{
          "content":[{"text":"a"},{"text":"b"}],"citations":[{"title":"t"}]}}]}]})",
-       "messages[0].content[0].text = \"ab\"\nmessages[0].content[0].citations = "
-       "[{\"title\":\"t\"}]"},
+       "messages[0].content[0].text = \"ab\"\nmessages[0].content[0].citations[0] = "
+       "document title \"t\"\n"},
       {"a schema is text within the text",
        R"({"messages":[{"role":"user","content":[{"text":"a"}]}],"outputConfig":{"textFormat":{
          "type":"json_schema","structure":{"jsonSchema":{"schema":"{\"type\":\"object\"}"}}}}})",

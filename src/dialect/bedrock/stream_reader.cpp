@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <forward_list>
 
 #include "base/limits.h"
 #include "dialect/bedrock/parts.h"
@@ -13,6 +14,7 @@ class ConverseStreamReader final : public StreamReader {
  public:
   Result<void> feed(std::string_view bytes, std::vector<StreamEvent>& out) override {
     arena_.clear();
+    citations_.clear();
     messages_.clear();
     const auto fed = decoder_.feed(bytes, messages_);
     for (const net::EventStreamMessage& message : messages_)
@@ -92,6 +94,11 @@ class ConverseStreamReader final : public StreamReader {
       const Open* known = find(index);
       if (known == nullptr || known->kind != BlockKind::tool_call) return;
       add(index, BlockKind::tool_call, EventKind::delta, out).text = call["input"].text(arena_);
+      return;
+    }
+    if (const JsonValue citation = delta["citation"]; citation.is_object()) {
+      add(index, BlockKind::text, EventKind::citation, out).citation =
+          &citations_.emplace_front(read_citation(citation, arena_));
       return;
     }
     const JsonValue thought = delta["reasoningContent"];
@@ -193,7 +200,8 @@ class ConverseStreamReader final : public StreamReader {
   net::EventStreamDecoder decoder_{limits::stream_event_bytes};
   std::vector<net::EventStreamMessage> messages_;
   JsonDocument document_;
-  Arena arena_;  // of this feed
+  Arena arena_;                            // of this feed
+  std::forward_list<Citation> citations_;  // of this feed
   std::vector<Open> open_;
   std::uint32_t blocks_ = 0;
   bool stopped_ = false;     // messageStop has come

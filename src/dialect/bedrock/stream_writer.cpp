@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "dialect/bedrock/parts.h"
+#include "dialect/citation.h"
 #include "net/event_stream.h"
 
 namespace holdfast::dialect::bedrock {
@@ -55,6 +56,7 @@ class ConverseStreamWriter final : public StreamWriter {
       case EventKind::block_start:
       case EventKind::delta:
       case EventKind::signature:
+      case EventKind::citation:
       case EventKind::block_stop:
         return block_event(event, out);
       case EventKind::finish:
@@ -100,8 +102,9 @@ class ConverseStreamWriter final : public StreamWriter {
   struct Block {
     std::uint32_t block = 0;
     BlockKind kind = BlockKind::text;
-    std::string id, name, text;  // text: what waits
-    std::string envelope;        // of the signature that waits; empty: none
+    std::string id, name, text;          // text: what waits
+    std::string envelope;                // of the signature that waits; empty: none
+    std::vector<std::string> citations;  // those that wait
     bool closed = false;
     bool opened = false;  // the client has heard of it
     bool spoken = false;  // it has had a delta
@@ -165,6 +168,9 @@ class ConverseStreamWriter final : public StreamWriter {
         else
           at->envelope = wrap_signature(event.signature);
         break;
+      case EventKind::citation:
+        cite(*at, *event.citation, now, out);
+        break;
       default:
         at->closed = true;
         if (now) advance(out);
@@ -173,16 +179,35 @@ class ConverseStreamWriter final : public StreamWriter {
 
   // What a block says while another one is open waits for that one's end.
   void hold(Block& block, std::string_view text, std::string& out) {
-    held_ += text.size();
-    if (held_ <= limits::response_buffer_bytes) {
-      block.text.append(text);
-      return;
-    }
+    if (hold(text.size(), out)) block.text.append(text);
+  }
+  // False: it is more than fits, and the stream has ended with that.
+  bool hold(std::size_t bytes, std::string& out) {
+    held_ += bytes;
+    if (held_ <= limits::response_buffer_bytes) return true;
     gave_up_ = true;
     ErrorReport report;
     report.message = "the answer's blocks overlap for too long";
     report.failure = FailureClass::malformed_body;
     error(report, out);
+    return false;
+  }
+
+  // It is of the whole block here: the text before its piece has gone out.
+  void cite(Block& block, const Citation& citation, bool now, std::string& out) {
+    if (!can_tell(Dialect::bedrock, citation)) return;
+    WireText text;
+    JsonWriter json(text);
+    write_citation(json, citation);
+    if (now) return say_citation(block, text.own(), out);
+    if (hold(text.size(), out)) block.citations.push_back(std::move(text.own()));
+  }
+  void say_citation(Block& block, std::string_view citation, std::string& out) {
+    begin("contentBlockDelta", out);
+    out.append(R"({"delta":{"citation":)").append(citation).append("}");
+    append_index(out);
+    finish_message(out);
+    block.opened = block.spoken = true;
   }
 
   static bool is_thought(const Block& block) {
@@ -280,6 +305,10 @@ class ConverseStreamWriter final : public StreamWriter {
       open(next, out);
       delta(next, next.text, out);
       held_ -= next.text.size();
+      for (const std::string& each : next.citations) {
+        say_citation(next, each, out);
+        held_ -= each.size();
+      }
       const auto signature = unwrap_signature(next.envelope);
       if (is_thought(next) && signature) sign(next, *signature, out);
     }

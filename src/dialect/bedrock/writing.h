@@ -17,11 +17,14 @@ class Losses {
 
   // What is asked for and cannot be had.
   void refuse(std::string field, std::string reason) {
-    out_.push_back({std::move(field), std::move(reason), false});
+    lose(std::move(field), std::move(reason), false);
   }
   // What may be left out.
   void drop(std::string field, std::string reason) {
-    out_.push_back({std::move(field), std::move(reason), true});
+    lose(std::move(field), std::move(reason), true);
+  }
+  void lose(std::string field, std::string reason, bool harmless) {
+    out_.push_back({std::move(field), std::move(reason), harmless});
   }
   void refuse(std::string_view parameter) {
     refuse(std::string(spelled(client, parameter)), "Converse has no " + std::string(parameter));
@@ -52,6 +55,7 @@ class Conversation {
   // Of system blocks and messages alike: whether Converse can carry it; notes what is lost.
   bool carries(const Block& block, const std::string& place);
   void write_block(JsonWriter& json, const Block& block, bool marked = true);
+  static void write_said(JsonWriter& json, const Block& block);
 
  private:
   struct Piece {

@@ -15,6 +15,25 @@ void add_text(std::vector<Block>& out, BlockKind kind, std::string_view text) {
   block.text = text;
 }
 
+// A content's block by its place among the contents, those without a word counted too.
+void read_citations(JsonValue message, Arena& arena, std::vector<Block>& blocks) {
+  const JsonValue content = message["content"];
+  for (const JsonValue each : message["citations"].elements()) {
+    const std::int64_t wanted = each["content_index"].integer().value_or(-1);
+    std::int64_t index = 0;
+    std::size_t at = 0;
+    for (const JsonValue part : content.elements()) {
+      const bool thought = part["type"].text_is("thinking");
+      const bool said = !part[thought ? "thinking" : "text"].text(arena).empty();
+      if (said && !thought && (index == wanted || wanted < 0)) break;
+      at += said ? 1U : 0U;
+      ++index;
+    }
+    if (at < blocks.size() && blocks[at].kind == BlockKind::text)
+      read_citation(each, arena, blocks[at].citations);
+  }
+}
+
 // Thoughts, texts, the plan, calls.
 std::vector<Block> blocks_of(JsonValue message, Arena& arena) {
   std::vector<Block> out;
@@ -26,11 +45,7 @@ std::vector<Block> blocks_of(JsonValue message, Arena& arena) {
     else
       add_text(out, BlockKind::text, each["text"].text(arena));
   }
-  const JsonValue citations = message["citations"];
-  if (citations.is_array() && citations.size() > 0) {
-    const auto text = std::ranges::find(out, BlockKind::text, &Block::kind);
-    if (text != out.end()) text->citations = citations.raw();
-  }
+  read_citations(message, arena, out);
   add_text(out, BlockKind::text, message["tool_plan"].text(arena));
   for (const JsonValue each : message["tool_calls"].elements()) {
     Block& block = out.emplace_back();

@@ -22,6 +22,9 @@ Usage usage_of(JsonValue usage);
 std::int64_t count_of(JsonValue value);  // -1: none
 // `called`: the message has calls. Fault: ERROR and TIMEOUT.
 FinishReason finish_of(std::string_view reason, bool called);
+// Adds a citation for each source of `value`, one of `message.citations`. Places count in code
+// points of the content that it is of; citations of a plan or a thought are left out.
+void read_citation(JsonValue value, Arena& arena, std::vector<Citation>& out);
 // One element of the logprobs of chat completions.
 void append_logprob(std::string& out, JsonValue item, Arena& arena);
 

@@ -218,8 +218,8 @@ TEST(CohereRequest, ContentThatItCannotTakeIsNamed) {
        "messages[1].content[0].content[0]\n"},
       {"a cache mark", Role::user, [](Block& b) { b.cache_ttl = "5m"; },
        "messages[1].content[0].cache_control (harmless)\n"},
-      {"citations", Role::assistant, [](Block& b) { b.citations = "[{}]"; },
-       "messages[1].content[0].citations\n"},
+      {"citations", Role::assistant, [](Block& b) { b.citations.emplace_back(); },
+       "messages[1].content[0].annotations (harmless)\n"},
   };
   for (const Case& c : cases) {
     Request request = asked();
@@ -239,24 +239,28 @@ TEST(CohereAnswer, IsReadByKind) {
       R"({"id":"a1","finish_reason":"TOOL_CALL","message":{"role":"assistant","tool_plan":)"
       R"("I look.","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"t"}],)"
       R"("tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":)"
-      R"("{\"a\":1.0}"}}],"citations":[{"start":0}]},"usage":{"billed_units":{"input_tokens":5.0,)"
+      R"("{\"a\":1.0}"}}],"citations":[{"start":0,"end":1,"content_index":1,"sources":[{"type":)"
+      R"("document","id":"d1","document":{"title":"T","url":"https://e.x/","snippet":"s"}},{"type":)"
+      R"("tool","id":"f:0","tool_output":{"content":"o"}}]},{"start":0,"end":1,"type":"PLAN",)"
+      R"("sources":[{"type":"document","id":"d2"}]}]},"usage":{"billed_units":{"input_tokens":5.0,)"
       R"("output_tokens":7},"tokens":{"input_tokens":90,"output_tokens":9},"cached_tokens":2.0},)"
       R"("logprobs":[{"text":"t","token_ids":[1],"logprobs":[-0.10]},{"text":"uv","token_ids":)"
       R"([2,3],"logprobs":[-0.5,-0.25]}]})");
   ASSERT_TRUE(answer);
-  EXPECT_EQ(
-      test::describe(*answer),
-      "id = \"a1\"\nmodel = \"\"\nchoices[0] = tool_calls\nchoices[0].content[0] = thinking\n"
-      "choices[0].content[0].text = \"hm\"\nchoices[0].content[1] = text\n"
-      "choices[0].content[1].text = \"t\"\nchoices[0].content[1].citations = [{\"start\":0}]\n"
-      "choices[0].content[2] = text\nchoices[0].content[2].text = \"I look.\"\n"
-      "choices[0].content[3] = tool_call\nchoices[0].content[3].name = \"f\"\n"
-      "choices[0].content[3].id = \"c1\"\n"
-      "choices[0].content[3].arguments = \"{\\\"a\\\":1.0}\"\n"
-      "choices[0].logprobs = {\"content\":[{\"token\":\"t\",\"logprob\":-0.10,\"bytes\":null,"
-      "\"top_logprobs\":[]},{\"token\":\"uv\",\"logprob\":-0.75,\"bytes\":null,"
-      "\"top_logprobs\":[]}]}\n"
-      "usage.tokens_in = 5\nusage.tokens_out = 7\nusage.tokens_cached = 2\n");
+  EXPECT_EQ(test::describe(*answer),
+            "id = \"a1\"\nmodel = \"\"\nchoices[0] = tool_calls\nchoices[0].content[0] = thinking\n"
+            "choices[0].content[0].text = \"hm\"\nchoices[0].content[1] = text\n"
+            "choices[0].content[1].text = \"t\"\nchoices[0].content[1].citations[0] = "
+            "document of 0 to 1 url \"https://e.x/\" title \"T\" cited \"s\"\n"
+            "choices[0].content[1].citations[1] = document of 0 to 1 title \"f:0\" cited \"o\"\n"
+            "choices[0].content[2] = text\nchoices[0].content[2].text = \"I look.\"\n"
+            "choices[0].content[3] = tool_call\nchoices[0].content[3].name = \"f\"\n"
+            "choices[0].content[3].id = \"c1\"\n"
+            "choices[0].content[3].arguments = \"{\\\"a\\\":1.0}\"\n"
+            "choices[0].logprobs = {\"content\":[{\"token\":\"t\",\"logprob\":-0.10,\"bytes\":null,"
+            "\"top_logprobs\":[]},{\"token\":\"uv\",\"logprob\":-0.75,\"bytes\":null,"
+            "\"top_logprobs\":[]}]}\n"
+            "usage.tokens_in = 5\nusage.tokens_out = 7\nusage.tokens_cached = 2\n");
 }
 
 TEST(CohereAnswer, EndsAndFails) {
@@ -310,7 +314,9 @@ TEST(CohereStream, IsReadAsBlocks) {
             R"("index":1,"delta":{"message":{"content":{"type":"text","text":""}}})") +
       event("content-delta", R"("index":1,"delta":{"message":{"content":{"text":"Hé"}}},)"
                              R"("logprobs":{"text":"Hé","token_ids":[1],"logprobs":[-0.10]})") +
-      event("citation-start", R"("index":0,"delta":{"message":{"citations":{"start":0}}})") +
+      event("citation-start",
+            R"("index":0,"delta":{"message":{"citations":{"start":0,"end":2,"sources":[)"
+            R"({"type":"document","id":"d1"}]}}})") +
       event("content-end", R"("index":1)") +
       event("tool-plan-delta", R"("delta":{"message":{"tool_plan":"I "}})") +
       event("tool-plan-delta", R"("delta":{"message":{"tool_plan":"look."}})") +
@@ -330,6 +336,7 @@ TEST(CohereStream, IsReadAsBlocks) {
             "block_start 0.1 kind = text\n"
             "delta 0.1 kind = text text = \"Hé\" logprobs = {\"content\":[{\"token\":\"Hé\","
             "\"logprob\":-0.10,\"bytes\":null,\"top_logprobs\":[]}]}\n"
+            "citation 0.1 kind = text citation = document of 0 to 2 title \"d1\"\n"
             "block_stop 0.1 kind = text\nblock_start 0.2 kind = text\n"
             "delta 0.2 kind = text text = \"I \"\ndelta 0.2 kind = text text = \"look.\"\n"
             "block_stop 0.2 kind = text\n"

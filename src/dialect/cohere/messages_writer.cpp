@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dialect/citation.h"
 #include "dialect/field_names.h"
 
 namespace holdfast::dialect::cohere {
@@ -52,7 +53,8 @@ bool MessagesWriter::can_say(const Block& block, const std::string& at) {
   switch (block.kind) {
     case BlockKind::text:
       if (!block.citations.empty())
-        lose(at + ".citations", "Cohere takes no citations of another dialect");
+        lose(fmt::format("{}.{}", at, citations_member(request_.from)),
+             "Cohere takes no citations of another dialect", true);
       return true;
     case BlockKind::refusal:
       return true;
@@ -74,7 +76,7 @@ bool MessagesWriter::can_say(const Block& block, const std::string& at) {
       lose(at + ".signature", "thoughts go only to the house that had them", true);
       return false;
     case BlockKind::native:
-      lose(std::string(block.extra.name), "Cohere has nothing like it");
+      lose(std::string(block.extra.name), "Cohere has nothing like it", block.extra.harmless);
       return false;
     case BlockKind::audio:
     case BlockKind::video:

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <forward_list>
 
 #include "dialect/cohere/chat.h"
 #include "net/sse_parser.h"
@@ -37,6 +38,7 @@ class Reader final : public StreamReader {
   void begin(std::vector<StreamEvent>& out) {
     out_ = &out;
     arena_.clear();
+    citations_.clear();
     events_.clear();
   }
 
@@ -57,6 +59,8 @@ class Reader final : public StreamReader {
     else if (type == "tool-call-delta")
       say(opened(true, index, BlockKind::tool_call),
           message["tool_calls"]["function"]["arguments"]);
+    else if (type == "citation-start")
+      cite(message["citations"]);
     else if (type == "tool-plan-delta")
       say(opened(false, plan_index, BlockKind::text), message["tool_plan"]);
     else if (type == "message-start")
@@ -140,6 +144,19 @@ class Reader final : public StreamReader {
     say(opened(true, index, BlockKind::tool_call, call), call["function"]["arguments"]);
   }
 
+  // Of the content that it names, else of the text that is open; once that has ended it is late.
+  void cite(JsonValue citation) {
+    const auto index = citation["content_index"].integer();
+    const auto open = std::ranges::find_if(open_, [index](const Open& each) {
+      return !each.call && each.kind == BlockKind::text && each.index == index.value_or(each.index);
+    });
+    if (open == open_.end() || open->index == plan_index) return;
+    std::vector<Citation> read;
+    read_citation(citation, arena_, read);
+    for (const Citation& each : read)
+      add(EventKind::citation, *open).citation = &citations_.emplace_front(each);
+  }
+
   void message_end(JsonValue delta) {
     while (!open_.empty()) close(open_.front().call, open_.front().index);
     const Usage usage = usage_of(delta["usage"]);
@@ -164,7 +181,8 @@ class Reader final : public StreamReader {
   std::vector<StreamEvent>* out_ = nullptr;
   JsonDocument document_;
   Arena arena_;
-  std::vector<Open> open_;  // in the order in which they opened
+  std::forward_list<Citation> citations_;  // of this feed
+  std::vector<Open> open_;                 // in the order in which they opened
   std::uint32_t blocks_ = 0;
   bool called_ = false, over_ = false;
 };

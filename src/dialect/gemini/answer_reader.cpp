@@ -4,6 +4,7 @@
 
 #include "dialect/base64.h"
 #include "dialect/gemini/answer_codec.h"
+#include "dialect/gemini/grounding.h"
 #include "dialect/gemini/wire.h"
 
 namespace holdfast::dialect::gemini {
@@ -49,7 +50,15 @@ class AnswerReader {
     Choice choice;
     choice.index =
         candidate["index"].integer().value_or(static_cast<std::int64_t>(out_.choices.size()));
-    for (const JsonValue part : candidate["content"]["parts"].elements()) read_part(part, choice);
+    std::vector<int> of_part;  // the block of each part
+    for (const JsonValue part : candidate["content"]["parts"].elements()) {
+      const auto before = static_cast<int>(choice.content.size());
+      read_part(part, choice);
+      of_part.push_back(static_cast<int>(choice.content.size()) > before ? before : -1);
+    }
+    attach_grounding(
+        read_grounding(candidate["groundingMetadata"], candidate["citationMetadata"], out_.arena),
+        of_part, choice.content);
     const Finish finish = read_finish(candidate["finishReason"].text(out_.arena),
                                       candidate["finishMessage"].text(out_.arena), out_.arena);
     choice.finish = finish.reason == FinishReason::none ? FinishReason::stop : finish.reason;

@@ -4,6 +4,7 @@
 
 #include "dialect/base64.h"
 #include "dialect/gemini/answer_codec.h"
+#include "dialect/gemini/grounding.h"
 #include "dialect/gemini/wire.h"
 
 namespace holdfast::dialect::gemini {
@@ -49,6 +50,8 @@ class AnswerWriter {
   void write_candidate(const Choice& choice, std::size_t place) {
     Finish finish{choice.finish, choice.explanation};
     json_.begin_object().key("content").begin_object().key("parts").begin_array();
+    parts_ = 0;
+    Grounding grounding;
     for (const Block& block : choice.content) {
       if (block.kind == BlockKind::tool_call && !is_object(block.arguments)) {
         // Cut, or never right: the wire has objects only.
@@ -56,6 +59,7 @@ class AnswerWriter {
           finish = {FinishReason::fault, "MALFORMED_FUNCTION_CALL"};
         continue;
       }
+      ground(block, grounding);
       write_block(block);
     }
     json_.end_array().field("role", "model").end_object();
@@ -63,13 +67,38 @@ class AnswerWriter {
     json_.field("index", choice.index);
     if (!choice.logprobs.empty()) write_logprobs(json_, choice.logprobs);
     const std::string prefix = fmt::format("candidates[{}].", place);
+    const bool as_it_came = std::ranges::any_of(response_.extras, [&prefix](const Extra& extra) {
+      return extra.from == Dialect::gemini && extra.name.starts_with(prefix) &&
+             (extra.name.ends_with(".groundingMetadata") ||
+              extra.name.ends_with(".citationMetadata"));
+    });
+    if (!grounding.empty() && !as_it_came) json_.raw_field("groundingMetadata", grounding.text());
     for (const Extra& extra : response_.extras)
       if (extra.from == Dialect::gemini && extra.name.starts_with(prefix))
         json_.raw_field(extra.name.substr(prefix.size()), extra.raw);
     json_.end_object();
   }
 
+  // Before the block is written: its part has the next number.
+  void ground(const Block& block, Grounding& grounding) const {
+    if (block.citations.empty()) return;
+    TextMeasure measure;
+    measure.add(block.text);
+    for (std::size_t i = 0; i < std::min(block.citations.size(), most_citations); ++i) {
+      const Citation& each = block.citations[i];
+      if (!can_tell(Dialect::gemini, each)) continue;
+      const std::int64_t from = measure.byte_of(std::max<std::int64_t>(each.from, 0));
+      const std::int64_t to = measure.byte_of(each.from < 0 ? measure.points() : each.to);
+      const bool placed = from >= 0 && to >= from;
+      const string_view text = placed ? block.text.substr(static_cast<std::size_t>(from),
+                                                          static_cast<std::size_t>(to - from))
+                                      : string_view();
+      grounding.support(grounding.source(each), parts_, from, placed ? to : -1, text);
+    }
+  }
+
   void write_block(const Block& block) {
+    if (block.kind != BlockKind::tool_result) ++parts_;
     switch (block.kind) {
       case BlockKind::text:
       case BlockKind::refusal:
@@ -122,6 +151,7 @@ class AnswerWriter {
 
   const Response& response_;
   const AnswerContext& context_;
+  std::int64_t parts_ = 0;  // of the candidate so far
   WireText text_;
   JsonWriter json_;
 };

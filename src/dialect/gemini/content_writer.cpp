@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dialect/base64.h"
+#include "dialect/citation.h"
 #include "dialect/field_names.h"
 #include "dialect/gemini/request_writer.h"
 #include "dialect/gemini/wire.h"
@@ -117,7 +118,8 @@ void RequestWriter::write_block(JsonWriter& json, const Block& block, string_vie
     }
     case BlockKind::native:
       if (block.extra.from != Dialect::gemini)
-        return lose(fmt::format("{} ({})", place, block.extra.name), "Gemini has no such content");
+        return lose(fmt::format("{} ({})", place, block.extra.name), "Gemini has no such content",
+                    block.extra.harmless);
       begin_content(json, role);
       json.raw(block.extra.raw);
       return;
@@ -126,7 +128,9 @@ void RequestWriter::write_block(JsonWriter& json, const Block& block, string_vie
 
 void RequestWriter::write_text(JsonWriter& json, const Block& block, string_view role,
                                const std::string& place) {
-  if (!block.citations.empty()) lose(place + ".citations", "Gemini does not take citations back");
+  if (!block.citations.empty())
+    lose(fmt::format("{}.{}", place, citations_member(request_.from)),
+         "Gemini does not take citations back", true);
   const string_view signature = usable(block.signature, place);
   if (block.text.empty() && signature.empty()) return;
   begin_part(json, role).field("text", block.text).text_field("thoughtSignature", signature);

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <forward_list>
 
 #include "base/limits.h"
 #include "dialect/base64.h"
 #include "dialect/gemini/answer_codec.h"
+#include "dialect/gemini/grounding.h"
 #include "dialect/gemini/wire.h"
 #include "net/sse_parser.h"
 
@@ -82,6 +84,7 @@ class Reader final : public StreamReader {
   Result<void> feed(string_view bytes, std::vector<StreamEvent>& out) override {
     out_ = &out;
     arena_.clear();
+    citations_.clear();
     if (framing_ == Framing::unknown) {
       while (!bytes.empty() && (bytes[0] == '\r' || bytes[0] == '\n')) bytes.remove_prefix(1);
       if (bytes.empty()) return {};
@@ -126,6 +129,12 @@ class Reader final : public StreamReader {
     BlockKind kind = BlockKind::text;
     Finish finish;
     std::string explanation;  // what finish.explanation views
+    bool part_ended = false;  // what comes next is another part
+    // The sources, in the words that came last, and where the texts are that they are of: places
+    // count through all texts of the candidate.
+    std::string grounding, cited;
+    TextMeasure text;
+    std::int64_t block_points = 0;  // before the open block
   };
 
   StreamEvent& emit(EventKind kind) {
@@ -144,6 +153,7 @@ class Reader final : public StreamReader {
 
   void close_block(std::uint32_t index) {
     if (!choices_[index].block_open) return;
+    if (choices_[index].kind == BlockKind::text) tell_sources(index);
     emit(EventKind::block_stop, index);
     choices_[index].block_open = false;
   }
@@ -152,8 +162,33 @@ class Reader final : public StreamReader {
     Open& choice = choices_[index];
     choice.kind = kind;
     choice.block_open = true;
+    choice.part_ended = false;
+    choice.block_points = choice.text.points();
     ++choice.blocks;
     return emit(EventKind::block_start, index);
+  }
+  // Those of the block's text, at its end.
+  void tell_sources(std::uint32_t index) {
+    Open& choice = choices_[index];
+    if (choice.grounding.empty() && choice.cited.empty()) return;
+    JsonDocument grounding, cited;
+    const auto parsed = grounding.parse(
+        arena_.keep(choice.grounding.empty() ? "{}" : std::exchange(choice.grounding, {})),
+        options_);
+    const auto parsed_too = cited.parse(
+        arena_.keep(choice.cited.empty() ? "{}" : std::exchange(choice.cited, {})), options_);
+    if (!parsed || !parsed_too) return;  // they were read before
+    for (const Grounded& each : read_grounding(grounding.root(), cited.root(), arena_)) {
+      Citation& citation = citations_.emplace_front(each.citation);
+      const std::int64_t from = choice.text.points_before(each.from);
+      const std::int64_t to = choice.text.points_before(each.to);
+      if (each.from >= 0 && from >= 0 && to >= 0) {
+        if (from < choice.block_points) continue;  // of a text before this one
+        citation.from = from - choice.block_points;
+        citation.to = to - choice.block_points;
+      }
+      emit(EventKind::citation, index).citation = &citation;
+    }
   }
   void end_choice(std::uint32_t index) {
     close_block(index);
@@ -228,7 +263,7 @@ class Reader final : public StreamReader {
   }
 
   Result<void> read_candidate(JsonValue candidate) {
-    JsonValue index_value, content, reason, message, logprobs;
+    JsonValue index_value, content, reason, message, logprobs, grounding, cited;
     for (const auto& [key, value] : candidate.members()) {
       const string_view name = key.raw();
       if (name == R"("index")") index_value = value;
@@ -236,6 +271,8 @@ class Reader final : public StreamReader {
       if (name == R"("finishReason")") reason = value;
       if (name == R"("finishMessage")") message = value;
       if (name == R"("logprobsResult")") logprobs = value;
+      if (name == R"("groundingMetadata")") grounding = value;
+      if (name == R"("citationMetadata")") cited = value;
     }
     const std::int64_t number = index_value.integer().value_or(0);
     if (number < 0 || number >= static_cast<std::int64_t>(max_choices))
@@ -243,6 +280,8 @@ class Reader final : public StreamReader {
     const auto index = static_cast<std::uint32_t>(number);
     if (choices_.size() <= index) choices_.resize(index + 1);
     choices_[index].seen = true;
+    if (grounding["groundingSupports"].size() > 0) choices_[index].grounding = grounding.raw();
+    if (cited.size() > 0) choices_[index].cited = cited.raw();
     string_view told = logprobs ? read_logprobs(logprobs, arena_) : string_view();
     for (const JsonValue part : content["parts"].elements()) {
       auto read = read_part(part, index, told);
@@ -271,15 +310,17 @@ class Reader final : public StreamReader {
                            : read.text   ? BlockKind::thinking
                                          : BlockKind::redacted_thinking;
     const Open& choice = choices_[index];
-    if (!choice.block_open || choice.kind != kind) open_block(index, kind);
+    if (!choice.block_open || choice.kind != kind || choice.part_ended) open_block(index, kind);
     if (!text.empty()) {
+      if (kind == BlockKind::text) choices_[index].text.add(text);
       StreamEvent& delta = emit(EventKind::delta, index);
       delta.text = text;
       if (kind == BlockKind::text) delta.logprobs = std::exchange(logprobs, {});
     }
     if (read.signature.empty()) return {};
     emit(EventKind::signature, index).signature = {read.signature, house, {}};
-    close_block(index);  // a signature ends its part
+    // A signature ends its part; its sources may still come.
+    choices_[index].part_ended = true;
     return {};
   }
 
@@ -318,6 +359,7 @@ class Reader final : public StreamReader {
   JsonScanOptions options_;
   JsonDocument document_;  // events view its text and the arena, not itself
   Arena arena_;
+  std::forward_list<Citation> citations_;  // of this feed
   std::vector<StreamEvent>* out_ = nullptr;
   std::vector<Open> choices_;
   string_view chunk_;

@@ -1,9 +1,12 @@
 // Each event is a whole answer with the parts that are new. Calls come whole: their arguments are
 // collected until the block ends. The reason why a candidate ended, and the usage, come last.
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
+#include "dialect/citation.h"
 #include "dialect/gemini/answer_codec.h"
+#include "dialect/gemini/grounding.h"
 #include "dialect/gemini/wire.h"
 
 namespace holdfast::dialect::gemini {
@@ -37,6 +40,8 @@ class Writer final : public StreamWriter {
         return write_delta(event, out);
       case EventKind::signature:
         return write_signature(event, out);
+      case EventKind::citation:
+        return hold_citation(event, out);
       case EventKind::block_stop:
         return end_block(event, out);
       case EventKind::finish:
@@ -78,6 +83,19 @@ class Writer final : public StreamWriter {
     BlockKind kind = BlockKind::text;
     std::string id, name;  // of a call; name: the type of media
     std::string arguments, signature;
+    // Sources of a text by their numbers, and the pieces that they back: characters from `begin`
+    // on.
+    struct Cited {
+      std::size_t source;
+      std::int64_t from, to;
+    };
+    std::vector<Cited> cited;
+    std::int64_t begin = 0;
+  };
+  // The texts of a candidate, as long as nothing cites them only measured.
+  struct Texts {
+    TextMeasure measure;
+    Grounding grounding;
   };
   struct Finished {
     std::uint32_t choice = 0;
@@ -92,6 +110,7 @@ class Writer final : public StreamWriter {
     open.kind = event.block_kind;
     open.id = event.id;
     open.name = event.name;
+    if (open.kind == BlockKind::text) open.begin = texts_of(event.choice).measure.points();
     open_.push_back(std::move(open));
   }
   Open* find(const StreamEvent& event) {
@@ -111,6 +130,7 @@ class Writer final : public StreamWriter {
       case BlockKind::refusal:
       case BlockKind::thinking:
         if (event.text.empty() && event.logprobs.empty()) return;
+        if (event.block_kind == BlockKind::text) texts_of(event.choice).measure.add(event.text);
         begin_answer(out);
         out += R"({"text":")";
         append_json_escaped(out, event.text);
@@ -134,20 +154,49 @@ class Writer final : public StreamWriter {
     }
   }
 
+  Texts& texts_of(std::uint32_t choice) {
+    for (auto& [each, texts] : texts_)
+      if (each == choice) return texts;
+    return texts_.emplace_back(choice, Texts()).second;
+  }
+  // They are told at the end, together.
+  void hold_citation(const StreamEvent& event, std::string& out) {
+    Open* open = find(event);
+    if (open == nullptr || !can_tell(Dialect::gemini, *event.citation)) return;
+    if (open->cited.size() >= most_citations) return;
+    Grounding& grounding = texts_of(event.choice).grounding;
+    const std::size_t before = grounding.size();
+    open->cited.push_back(
+        {grounding.source(*event.citation), event.citation->from, event.citation->to});
+    hold(grounding.size() - before, out);
+  }
+  void support(const Open& open) {
+    Texts& texts = texts_of(open.choice);
+    for (const Open::Cited& each : open.cited) {
+      const bool all = each.from < 0;
+      const std::int64_t from = texts.measure.byte_of(open.begin + (all ? 0 : each.from));
+      const std::int64_t to =
+          texts.measure.byte_of(all ? texts.measure.points() : open.begin + each.to);
+      texts.grounding.support(each.source, 0, from, from < 0 ? -1 : to, {});
+    }
+  }
+
   // Arguments wait until they are complete.
   void hold(Open& open, string_view arguments, std::string& out) {
-    held_ += arguments.size();
-    if (held_ <= limits::response_buffer_bytes) {
-      open.arguments += arguments;
-      return;
-    }
+    if (hold(arguments.size(), out)) open.arguments += arguments;
+  }
+  // False: it is more than fits, and the stream has ended with that.
+  bool hold(std::size_t bytes, std::string& out) {
+    held_ += bytes;
+    if (held_ <= limits::response_buffer_bytes) return true;
     gave_up_ = true;
     ErrorReport report;
     report.status = 502;
-    report.message = "the answer's calls are longer than this gateway holds";
+    report.message = "the answer's calls or sources are longer than this gateway holds";
     report.failure = FailureClass::malformed_body;
     report.request_id = request_id_;
     error(report, out);
+    return false;
   }
 
   void write_signature(const StreamEvent& event, std::string& out) {
@@ -171,6 +220,7 @@ class Writer final : public StreamWriter {
     const Open* open = find(event);
     if (open == nullptr) return;
     if (open->kind == BlockKind::tool_call) write_call(*open, out);
+    support(*open);
     held_ -= open->arguments.size();
     open_.erase(open_.begin() + (open - open_.data()));
   }
@@ -217,7 +267,10 @@ class Writer final : public StreamWriter {
       json.begin_object().field("text", "").end_object().end_array();
       json.field("role", "model").end_object();
       write_finish(json, finish);
-      json.field("index", std::int64_t{each.choice}).end_object();
+      json.field("index", std::int64_t{each.choice});
+      const Grounding& grounding = texts_of(each.choice).grounding;
+      if (!grounding.empty()) json.raw_field("groundingMetadata", grounding.text());
+      json.end_object();
     }
     json.end_array();
     write_usage(json, usage_);
@@ -280,11 +333,12 @@ class Writer final : public StreamWriter {
 
   bool array_, pad_;
   bool begun_ = false, ended_ = false, gave_up_ = false;
-  std::size_t held_ = 0;  // bytes of arguments that wait
+  std::size_t held_ = 0;  // bytes of arguments and sources that wait
   std::string model_, request_id_, id_;
   std::uint64_t random_;
   std::string tail_;  // what every answer ends with
   std::vector<Open> open_;
+  std::vector<std::pair<std::uint32_t, Texts>> texts_;  // by candidate
   std::vector<Finished> finished_;
   std::vector<std::uint32_t> broken_;  // candidates with a call that could not be written
   Usage usage_;

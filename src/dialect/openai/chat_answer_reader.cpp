@@ -1,6 +1,8 @@
 // A whole answer of an upstream.
 #include <fmt/format.h>
 
+#include "dialect/citation.h"
+#include "dialect/openai/annotations.h"
 #include "dialect/openai/chat_errors.h"
 #include "dialect/openai/chat_wire.h"
 #include "dialect/openai/codec.h"
@@ -69,10 +71,8 @@ class AnswerReader {
     read_content(message["content"], out);
     if (const string_view refusal = message["refusal"].text(arena_); !refusal.empty())
       add(out, BlockKind::refusal).text = refusal;
-    const JsonValue annotations = message["annotations"];
-    if (annotations.size() > 0)
-      for (Block& block : out.content)
-        if (block.kind == BlockKind::text) block.citations = annotations.raw();
+    for (const JsonValue each : message["annotations"].elements())
+      attach(read_annotation(each, arena_), out.content);
     for (const JsonValue image : message["images"].elements()) {
       const auto url = read_data_url(image["image_url"]["url"].text(arena_));
       if (url)

@@ -1,4 +1,8 @@
 // A whole answer for a client.
+#include <algorithm>
+
+#include "dialect/citation.h"
+#include "dialect/openai/annotations.h"
 #include "dialect/openai/chat_wire.h"
 #include "dialect/openai/codec.h"
 
@@ -62,12 +66,26 @@ class ChoiceWriter {
     } else {
       json_.string(refusal);
     }
-    for (const Block& block : choice_.content) {
-      if (block.citations.find("\"url_citation\"") == string_view::npos) continue;
-      json_.raw_field("annotations", block.citations);
-      break;
-    }
+    write_annotations();
     write_media();
+  }
+
+  void write_annotations() {
+    std::string said;
+    std::int64_t begin = 0;  // of the block's text within the content
+    for (const Block& block : choice_.content) {
+      if (block.kind != BlockKind::text) continue;
+      const std::int64_t size = count_points(block.text);
+      for (const Citation& each : block.citations) {
+        if (!can_tell(Dialect::openai, each)) continue;
+        if (!said.empty()) said.push_back(',');
+        append_annotation(said, annotation_head(each), begin + std::max<std::int64_t>(each.from, 0),
+                          begin + (each.from < 0 ? size : each.to));
+      }
+      begin += size;
+    }
+    if (said.empty()) return;
+    json_.key("annotations").begin_array().raw(said).end_array();
   }
 
   void write_media() {

@@ -1,6 +1,7 @@
 // The messages of a request to an upstream.
 #include <algorithm>
 
+#include "dialect/citation.h"
 #include "dialect/openai/chat_writing.h"
 
 namespace holdfast::dialect::openai {
@@ -169,6 +170,9 @@ class MessageWriter {
         continue;
       }
       if (block.kind != BlockKind::text && !refusal && !can_write(block, field)) continue;
+      if (!block.citations.empty())
+        writing_.lose(fmt::format("{}.{}", field, citations_member(request_.from)),
+                      "takes no citations back", true);
       const bool marked = !block.cache_ttl.empty() && mark_is_kept(field);
       plain = plain && (block.kind == BlockKind::text || refusal) && !marked;
       parts.push_back({&block, std::move(field)});

@@ -25,6 +25,9 @@ test::Vocabulary chat_words() {
   words.format_name_needed = true;
   words.budget = words.adaptive = words.show = words.summary = words.off = false;
   words.service_tiers = {"auto", "default", "flex", "priority"};
+  words.cited = {Citation::Source::url};
+  words.cited_history = {};
+  words.cited_texts = false;
   words.extras = {{"logit_bias", R"({"50256":-100})"},
                   {"prompt_cache_key", R"("k\n")", true},
                   {"store", "true"},
@@ -154,6 +157,9 @@ class Assembly {
       case EventKind::signature:
         block += fmt::format(" signed {} {} {}", event.signature.value, event.signature.house,
                              event.signature.id);
+        break;
+      case EventKind::citation:
+        block += fmt::format(" cites {}", test::Describer::citation(*event.citation));
         break;
       case EventKind::block_stop:
         block += " closed";

@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <forward_list>
 #include <optional>
 
+#include "dialect/citation.h"
+#include "dialect/openai/annotations.h"
 #include "dialect/openai/chat_errors.h"
 #include "dialect/openai/chat_wire.h"
 #include "dialect/openai/codec.h"
@@ -31,6 +34,7 @@ struct ChoiceState {
   std::uint32_t blocks = 0;       // opened so far
   std::optional<BlockKind> open;  // the one that is not a call
   std::uint32_t open_block = 0;
+  std::int64_t points = 0, open_points = 0;  // of all texts, and of those before the open block
   std::vector<Call> calls;
   FinishReason finish = FinishReason::none;
   std::string stop_sequence;
@@ -40,7 +44,7 @@ struct ChoiceState {
 
 // The members of a delta that mean something.
 struct Delta {
-  JsonValue content, reasoning_content, reasoning, details, refusal, audio, calls;
+  JsonValue content, reasoning_content, reasoning, details, refusal, audio, calls, annotations;
 };
 
 class ChatStreamReader final : public StreamReader {
@@ -49,6 +53,7 @@ class ChatStreamReader final : public StreamReader {
 
   Result<void> feed(string_view bytes, std::vector<StreamEvent>& out) override {
     arena_.clear();
+    citations_.clear();
     events_.clear();
     if (auto fed = parser_.feed(bytes, events_); !fed)
       return fail(ErrorCode::malformed_response, std::move(fed).error().detail);
@@ -61,6 +66,7 @@ class ChatStreamReader final : public StreamReader {
 
   Result<void> finish(std::vector<StreamEvent>& out) override {
     arena_.clear();
+    citations_.clear();
     if (const auto last = parser_.finish(); last && last->has_data) {
       if (auto taken = take(last->data, out); !taken) return taken;
     }
@@ -202,6 +208,8 @@ class ChatStreamReader final : public StreamReader {
         delta.refusal = member;
       } else if (name == "audio") {
         delta.audio = member;
+      } else if (name == "annotations") {
+        delta.annotations = member;
       }
     }
     take_thoughts(state, delta, out);
@@ -212,6 +220,7 @@ class ChatStreamReader final : public StreamReader {
         add_delta(state, BlockKind::text, {}, out, true);
       if (out.size() > before) out.back().logprobs = logprobs.raw();
     }
+    take_annotations(state, delta.annotations, out);
     add_delta(state, BlockKind::refusal, delta.refusal.text(arena_), out);
     add_delta(state, BlockKind::audio, delta.audio["data"].text(arena_), out);
     for (const JsonValue call : delta.calls.elements())
@@ -230,6 +239,23 @@ class ChatStreamReader final : public StreamReader {
       } else {
         add_delta(state, BlockKind::text, part["text"].text(arena_), out);
       }
+    }
+  }
+
+  // Their places count from the beginning of the content. Those of a text that has ended are late.
+  void take_annotations(const ChoiceState& state, JsonValue annotations,
+                        std::vector<StreamEvent>& out) {
+    if (state.open != BlockKind::text) return;
+    for (const JsonValue each : annotations.elements()) {
+      Citation& citation = citations_.emplace_front(read_annotation(each, arena_));
+      if (citation.from >= 0) {
+        citation.from -= state.open_points;
+        citation.to -= state.open_points;
+        if (citation.from < 0) continue;
+      }
+      StreamEvent& event = add(out, EventKind::citation, state, state.open_block);
+      event.block_kind = BlockKind::text;
+      event.citation = &citation;
     }
   }
 
@@ -314,6 +340,7 @@ class ChatStreamReader final : public StreamReader {
     close(state, out);
     state.open = kind;
     state.open_block = state.blocks++;
+    state.open_points = state.points;
     add(out, EventKind::block_start, state, state.open_block).block_kind = kind;
   }
   void close(ChoiceState& state, std::vector<StreamEvent>& out) {
@@ -328,6 +355,7 @@ class ChatStreamReader final : public StreamReader {
     StreamEvent& event = add(out, EventKind::delta, state, state.open_block);
     event.block_kind = kind;
     event.text = text;
+    if (kind == BlockKind::text) state.points += count_points(text);
   }
   void add_signature(ChoiceState& state, BlockKind kind, const Signature& signature,
                      std::vector<StreamEvent>& out) {
@@ -373,6 +401,7 @@ class ChatStreamReader final : public StreamReader {
   std::vector<net::SseEvent> events_;
   JsonDocument document_;
   Arena arena_;
+  std::forward_list<Citation> citations_;  // of this feed
   std::vector<ChoiceState> choices_;
   bool started_ = false, ended_ = false;
 };

@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "base/limits.h"
+#include "dialect/citation.h"
+#include "dialect/openai/annotations.h"
 #include "dialect/openai/answer.h"
 #include "dialect/openai/chat_errors.h"
 #include "dialect/openai/chat_wire.h"
@@ -22,14 +26,22 @@ constexpr std::size_t pad_to = 16;  // bytes of text and padding together are a 
 struct OpenBlock {
   std::uint32_t block = 0;
   BlockKind kind = BlockKind::text;
-  std::int64_t call = 0;  // tool_call: its place among the calls
-  std::string thought;    // thinking: its text so far
+  std::int64_t call = 0;   // tool_call: its place among the calls
+  std::string thought;     // thinking: its text so far
+  std::int64_t begin = 0;  // text: the content's characters before it
+  // text: to be said at its end, when its whole is known.
+  struct Cited {
+    std::string head;
+    std::int64_t from, to;
+  };
+  std::vector<Cited> cited;
 };
 
 struct ChoiceState {
   std::uint32_t index = 0;
   bool begun = false, said = false;  // said: a text, or why there is none
   std::int64_t calls = 0, details = 0;
+  std::int64_t points = 0;  // of the content so far
   std::vector<OpenBlock> open;
 };
 
@@ -58,8 +70,11 @@ class ChatStreamWriter final : public StreamWriter {
       case EventKind::signature:
         write_signature(event, out);
         break;
+      case EventKind::citation:
+        hold_citation(event, out);
+        break;
       case EventKind::block_stop:
-        stop_block(event);
+        stop_block(event, out);
         break;
       case EventKind::finish:
         write_finish(event, out);
@@ -86,6 +101,7 @@ class ChatStreamWriter final : public StreamWriter {
   void error(const ErrorReport& report, std::string& out) override {
     if (!closed_) close_with(error_text(report), out);
   }
+  bool gave_up() const override { return gave_up_; }
 
  private:
   void close_with(const std::string& body, std::string& out) {
@@ -167,6 +183,7 @@ class ChatStreamWriter final : public StreamWriter {
     OpenBlock& block = state.open.emplace_back();
     block.block = event.block;
     block.kind = event.block_kind;
+    block.begin = state.points;
     if (!call) return;
     block.call = state.calls++;
     begin_chunk(state, out);
@@ -205,6 +222,7 @@ class ChatStreamWriter final : public StreamWriter {
     }
     end_chunk(out, {}, event.logprobs);
     if (block->kind == BlockKind::refusal || block->kind == BlockKind::text) state.said = true;
+    if (block->kind == BlockKind::text) state.points += count_points(event.text);
     if (block->kind == BlockKind::thinking && block->thought.size() <= most_thought_bytes)
       block->thought.append(event.text);
   }
@@ -251,8 +269,37 @@ class ChatStreamWriter final : public StreamWriter {
     end_chunk(out);
   }
 
-  void stop_block(const StreamEvent& event) {
+  void hold_citation(const StreamEvent& event, std::string& out) {
+    OpenBlock* block = find(state_of(event.choice), event.block);
+    if (block == nullptr || !can_tell(Dialect::openai, *event.citation)) return;
+    block->cited.push_back(
+        {annotation_head(*event.citation), event.citation->from, event.citation->to});
+    held_ += block->cited.back().head.size();
+    if (held_ <= limits::response_buffer_bytes) return;
+    gave_up_ = true;
+    ErrorReport report;
+    report.status = 502;
+    report.message = "the answer's citations are longer than this gateway holds";
+    report.failure = FailureClass::malformed_body;
+    report.request_id = request_id_;
+    error(report, out);
+  }
+
+  void stop_block(const StreamEvent& event, std::string& out) {
     ChoiceState& state = state_of(event.choice);
+    const OpenBlock* block = find(state, event.block);
+    if (block != nullptr && !block->cited.empty()) {
+      begin_chunk(state, out);
+      out.append("\"annotations\":");
+      char before = '[';
+      for (const OpenBlock::Cited& each : block->cited) {
+        out.push_back(std::exchange(before, ','));
+        append_annotation(out, each.head, block->begin + std::max<std::int64_t>(each.from, 0),
+                          each.from < 0 ? state.points : block->begin + each.to);
+      }
+      out.push_back(']');
+      end_chunk(out);
+    }
     std::erase_if(state.open,
                   [&event](const OpenBlock& each) { return each.block == event.block; });
   }
@@ -291,7 +338,8 @@ class ChatStreamWriter final : public StreamWriter {
   std::size_t delta_at_ = 0;  // where the delta of the chunk being written begins
   std::vector<ChoiceState> choices_;
   Usage usage_;
-  bool closed_ = false;
+  std::size_t held_ = 0;  // bytes of citations that wait, or have waited
+  bool closed_ = false, gave_up_ = false;
 };
 
 }  // namespace

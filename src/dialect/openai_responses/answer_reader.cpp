@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "dialect/openai_responses/annotations.h"
 #include "dialect/openai_responses/codec.h"
 #include "dialect/openai_responses/items.h"
 
@@ -61,8 +62,8 @@ class OutputReader {
     const JsonValue type = part["type"];
     if (type.text_is("output_text")) {
       block.text = part["text"].text(arena_);
-      const JsonValue annotations = part["annotations"];
-      if (annotations.is_array() && annotations.size() > 0) block.citations = annotations.raw();
+      for (const JsonValue each : part["annotations"].elements())
+        block.citations.push_back(read_annotation(each, arena_));
       const JsonValue logprobs = part["logprobs"];
       if (logprobs.is_array() && logprobs.size() > 0) {
         if (!logprobs_.empty()) logprobs_ += ',';

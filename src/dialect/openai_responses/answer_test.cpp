@@ -18,6 +18,8 @@ test::Vocabulary answers() {
   words.stop_sequence = words.explanation = false;
   words.finishes = {FinishReason::stop, FinishReason::length, FinishReason::content_filter,
                     FinishReason::tool_calls};
+  words.cited = {Citation::Source::url};
+  words.cited_texts = false;
   return words;
 }
 
@@ -58,7 +60,7 @@ TEST(ResponsesAnswer, IsReadByItsItems) {
        "choices[0].content[0].text = \"x\"\nchoices[0].content[0].signature.value = \"ENC\"\n"
        "choices[0].content[0].signature.id = \"rs_1\"\nchoices[0].content[1] = text\n"
        "choices[0].content[1].text = \"t\"\n"
-       "choices[0].content[1].citations = [{\"type\":\"url_citation\"}]\n"
+       "choices[0].content[1].citations[0] = url\n"
        "choices[0].content[2] = tool_call\nchoices[0].content[2].name = \"f\"\n"
        "choices[0].content[2].id = \"call_1\"\n"
        "choices[0].content[2].arguments = \"{\\\"a\\\":1.0}\"\n"
@@ -151,7 +153,10 @@ TEST(ResponsesAnswer, RepeatsTheRequestAndHasIdsOfItsOwn) {
   thought.signature = {"SIG", "anthropic", {}};
   choice.content.emplace_back().text = "a";
   choice.content.emplace_back().text = "b";
-  choice.content.back().citations = R"([{"type":"char_location"}])";
+  Citation& place = choice.content.back().citations.emplace_back();
+  place.dialect = Dialect::anthropic;
+  place.source = Citation::Source::document;
+  place.raw = R"({"type":"char_location"})";
   response.usage.tokens_in = 3;
   response.usage.tokens_out = 4;
   AnswerContext context;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dialect/json_writer.h"
+#include "dialect/openai_responses/annotations.h"
 #include "dialect/openai_responses/codec.h"
 #include "dialect/openai_responses/output.h"
 
@@ -58,22 +59,9 @@ class OutputWriter {
   void part(const Block& block) {
     if (!parts_.empty()) parts_.push_back(',');
     const bool text = block.kind == BlockKind::text;
-    append_part(parts_, block.kind, escaped(block.text), annotations(block.citations),
+    append_part(parts_, block.kind, escaped(block.text), annotations_of(block),
                 text ? std::string_view(logprobs_) : std::string_view());
     if (text) logprobs_.clear();
-  }
-  // Only what is in this dialect's shape: an SDK's types know no other.
-  std::string_view annotations(std::string_view citations) {
-    if (citations.empty() || !document_.parse(citations, {.allow_lone_surrogates = true}))
-      return {};
-    const JsonValue root = document_.root();
-    for (const JsonValue each : root.elements()) {
-      const JsonValue type = each["type"];
-      if (!type.text_is("url_citation") && !type.text_is("file_citation") &&
-          !type.text_is("container_file_citation") && !type.text_is("file_path"))
-        return {};
-    }
-    return root.is_array() ? citations : std::string_view();
   }
   void close_message() {
     if (parts_.empty()) return;
@@ -95,7 +83,6 @@ class OutputWriter {
   std::string out_, parts_, escaped_, logprobs_;
   std::string_view status_;
   std::size_t items_ = 0;
-  JsonDocument document_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "dialect/codec.h"
+#include "dialect/openai_responses/annotations.h"
 #include "dialect/openai_responses/items.h"
 
 namespace holdfast::dialect::openai_responses {
@@ -164,8 +165,8 @@ bool ItemReader::part(JsonValue value, const std::string& path, Block& out) {
     out.text = fields.text("text");
     out.cache_ttl = cache_ttl_of(fields);
     fields.take("logprobs");
-    const JsonValue annotations = fields.array("annotations");
-    if (annotations.size() > 0) out.citations = annotations.raw();
+    for (const JsonValue each : fields.array("annotations").elements())
+      out.citations.push_back(read_annotation(each, reading_.arena));
   } else if (type == "refusal") {
     out.kind = BlockKind::refusal;
     out.text = fields.text("refusal");

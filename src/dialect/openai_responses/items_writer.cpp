@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "dialect/citation.h"
 #include "dialect/field_names.h"
+#include "dialect/openai_responses/annotations.h"
 #include "dialect/openai_responses/items.h"
 
 namespace holdfast::dialect::openai_responses {
@@ -116,8 +120,11 @@ bool ItemWriter::part(std::string_view role, const Block& block, const std::stri
     case BlockKind::text:
       if (answered && !block.cache_ttl.empty())
         lose(at + ".cache_control", "Responses marks no caches within answers", true);
-      if (!block.citations.empty() && !(answered && request_.from == own))
-        lose(at + ".citations", "Responses takes no citations of another dialect");
+      if (std::ranges::any_of(block.citations, [answered](const Citation& each) {
+            return !answered || !can_tell(own, each);
+          }))
+        lose(fmt::format("{}.{}", at, citations_member(request_.from)),
+             "Responses takes back addresses only", true);
       text_part(answered ? "output_text" : "input_text", block.text, block, at);
       return true;
     case BlockKind::refusal:
@@ -166,8 +173,7 @@ void ItemWriter::text_part(std::string_view type, std::string_view text, const B
   if (type == "input_text")
     mark(of, at);
   else
-    json_.raw_field("annotations",
-                    request_.from == own && !of.citations.empty() ? of.citations : "[]");
+    json_.key("annotations").begin_array().raw(annotations_of(of)).end_array();
   json_.end_object();
 }
 
@@ -246,7 +252,7 @@ void ItemWriter::item(const Block& block, const std::string& at) {
       if (is_own(block.extra))
         json_.raw(block.extra.raw);
       else
-        lose(std::string(block.extra.name), "Responses has nothing like it");
+        lose(std::string(block.extra.name), "Responses has nothing like it", block.extra.harmless);
       return;
     default:
       return;

@@ -136,8 +136,8 @@ void append_part(std::string& out, BlockKind kind, std::string_view escaped,
     return;
   }
   out.append(R"({"type":"output_text","text":")").append(escaped);
-  out.append(R"(","annotations":)").append(annotations.empty() ? "[]" : annotations);
-  out.append(R"(,"logprobs":[)").append(logprobs).append("]}");
+  out.append(R"(","annotations":[)").append(annotations);
+  out.append(R"(],"logprobs":[)").append(logprobs).append("]}");
 }
 
 void append_message(std::string& out, std::string_view id, std::string_view status,

@@ -17,7 +17,7 @@ ItemKind item_kind(BlockKind kind);
 std::string response_id(const AnswerContext& context, std::string_view upstream_id);
 std::string item_id(ItemKind kind, const AnswerContext& context, std::size_t index);
 
-// {"type":"output_text",...} or the refusal's part. `annotations`, `logprobs`: arrays; empty: none.
+// {"type":"output_text",...} or the refusal's part. `annotations`, `logprobs`: elements.
 void append_part(std::string& out, BlockKind kind, std::string_view escaped,
                  std::string_view annotations, std::string_view logprobs);
 // `status`: in_progress or completed or incomplete. `parts` are the elements of its content.

@@ -270,6 +270,8 @@ TEST(ResponsesRequest, WrittenAndReadAgainItIsTheSame) {
   words.format_name_needed = true;
   words.budget = words.adaptive = words.show = words.off = false;
   words.include_usage = false;
+  words.cited_history = {Citation::Source::url};
+  words.cited_texts = false;
   words.extras = {{"reasoning.mode", R"("deep")"},
                   {"truncation", R"("auto")", true},
                   {"store", "true"},

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <forward_list>
 
 #include "dialect/json_document.h"
+#include "dialect/openai_responses/annotations.h"
 #include "dialect/openai_responses/answer_reader.h"
 #include "dialect/openai_responses/items.h"
 #include "net/sse_parser.h"
@@ -21,6 +23,7 @@ struct Part {
   std::uint32_t block = 0;
   bool open = false, said = false;  // said: something of its text has come
   std::int64_t piece = 0;           // of thoughts: the summary's part
+  std::size_t cited = 0;            // annotations that have come
 };
 
 // An event's members that mean something, found in one pass.
@@ -30,7 +33,7 @@ struct Members {
       if (JsonValue* known = find(member.key.text(arena))) *known = member.value;
   }
   JsonValue all, type, error, delta, logprobs, output_index, content_index, summary_index, item,
-      part, response;
+      part, annotation, response;
 
  private:
   JsonValue* find(std::string_view name) {
@@ -42,6 +45,7 @@ struct Members {
     if (name == "summary_index") return &summary_index;
     if (name == "item") return &item;
     if (name == "part") return &part;
+    if (name == "annotation") return &annotation;
     if (name == "response") return &response;
     return name == "error" ? &error : nullptr;
   }
@@ -66,6 +70,7 @@ class Reader final : public StreamReader {
   void begin(std::vector<StreamEvent>& out) {
     out_ = &out;
     arena_.clear();
+    citations_.clear();
     events_.clear();
   }
 
@@ -99,6 +104,8 @@ class Reader final : public StreamReader {
     if (type == "created" || type == "in_progress" || type == "queued") return start(root.response);
     if (type == "output_item.added") return item_added(root);
     if (type == "content_part.added") return part_added(root);
+    if (type == "output_text.annotation.added")
+      return cite(part_at(root, BlockKind::text), root.annotation);
     if (type == "content_part.done") return part_done(root.part, root);
     if (type == "output_item.done") return item_done(root.item, root);
     if (type == "completed" || type == "incomplete") return ended(root.response);
@@ -180,6 +187,12 @@ class Reader final : public StreamReader {
     event.text = text;
     if (logprobs.exists()) event.logprobs = chat_logprobs(logprobs, arena_);
   }
+  void cite(Part& part, JsonValue annotation) {
+    if (!part.open || part.kind != BlockKind::text || !annotation.is_object()) return;
+    ++part.cited;
+    add(EventKind::citation, part).citation =
+        &citations_.emplace_front(read_annotation(annotation, arena_));
+  }
   void thought(const Members& root) {
     Part& part = part_at(root, BlockKind::thinking);
     const JsonValue summary = root.summary_index;
@@ -216,6 +229,9 @@ class Reader final : public StreamReader {
     if (!refusal && !value["type"].text_is("output_text")) return;
     Part& part = opened(part_of(item, index, refusal ? BlockKind::refusal : BlockKind::text));
     if (!part.said) say(part, value[refusal ? "refusal" : "text"].text(arena_), value["logprobs"]);
+    std::size_t number = 0;  // look-alikes tell them only here
+    for (const JsonValue each : value["annotations"].elements())
+      if (number++ >= part.cited) cite(part, each);
     close(part);
   }
 
@@ -280,6 +296,7 @@ class Reader final : public StreamReader {
   std::vector<StreamEvent>* out_ = nullptr;
   JsonDocument document_;
   Arena arena_;
+  std::forward_list<Citation> citations_;  // of this feed
   std::vector<Part> parts_;
   std::int64_t last_item_ = -1;
   std::uint32_t blocks_ = 0;

@@ -314,6 +314,8 @@ TEST(ResponsesStream, WrittenAndReadAgainItIsTheSame) {
   words.stop_sequence = words.explanation = false;
   words.finishes = {FinishReason::stop, FinishReason::length, FinishReason::content_filter,
                     FinishReason::tool_calls};
+  words.cited = {Citation::Source::url};
+  words.cited_texts = false;
   std::mt19937_64 random(11);
   for (int i = 0; i < 100; ++i) {
     Response response = test::any_response(random, words);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "dialect/citation.h"
 #include "dialect/json_writer.h"
+#include "dialect/openai_responses/annotations.h"
 #include "dialect/openai_responses/codec.h"
 #include "dialect/openai_responses/errors.h"
 #include "dialect/openai_responses/output.h"
@@ -20,12 +22,20 @@ struct Part {
   std::uint32_t block = 0;
   BlockKind kind = BlockKind::text;
   bool open = true;
-  bool announced = false;  // thoughts: their part was added
-  std::string place;       // members that name it: ,"item_id":...
-  std::string text;        // escaped
-  std::string logprobs;    // elements
-  std::string id, name;    // of a call
-  std::string encrypted;   // of thoughts
+  bool announced = false;   // thoughts: their part was added
+  std::string place;        // members that name it: ,"item_id":...
+  std::string text;         // escaped
+  std::string logprobs;     // elements
+  std::int64_t points = 0;  // characters of the text
+  // To be said at the text's end, when its whole is known; then the array's elements.
+  struct Cited {
+    std::string head;
+    std::int64_t from, to;
+  };
+  std::vector<Cited> cited;
+  std::string annotations;
+  std::string id, name;   // of a call
+  std::string encrypted;  // of thoughts
 };
 
 struct Item {
@@ -59,6 +69,8 @@ class Writer final : public StreamWriter {
       case EventKind::signature:
         if (Part* part = open_part(event.block)) sign(*part, event.signature);
         return;
+      case EventKind::citation:
+        return cite(event, out);
       case EventKind::block_stop:
         if (Part* part = open_part(event.block)) close(*part, out);
         return;
@@ -203,7 +215,7 @@ class Writer final : public StreamWriter {
         case ItemKind::message:
           if (!complete) break;
           if (!parts.empty()) parts += ',';
-          append_part(parts, part.kind, text, {}, part.logprobs);
+          append_part(parts, part.kind, text, part.annotations, part.logprobs);
           break;
         case ItemKind::function_call:
           return append_function_call(out, item.id, status, part.id, part.name, text);
@@ -220,7 +232,7 @@ class Writer final : public StreamWriter {
                   std::string& out) {
     begin(out, type);
     out.append(part.place).append(R"(,"part":)");
-    append_part(out, part.kind, text, {}, part.logprobs);
+    append_part(out, part.kind, text, part.annotations, part.logprobs);
     finish_event(out);
   }
   // {"type":"summary_text",...}
@@ -246,15 +258,41 @@ class Writer final : public StreamWriter {
     }
   }
 
+  // False: it is more than fits, and the stream has ended with that.
+  bool hold(std::size_t bytes, std::string& out) {
+    held_ += bytes;
+    if (held_ <= limits::response_buffer_bytes) return true;
+    gave_up_ = true;
+    give_up("the answer is longer than this gateway holds", {}, FailureClass::malformed_body, out);
+    return false;
+  }
+
+  void cite(const StreamEvent& event, std::string& out) {
+    Part* part = open_part(event.block);
+    if (!part || !can_tell(Dialect::openai_responses, *event.citation)) return;
+    const Citation& citation = *event.citation;
+    part->cited.push_back({annotation_head(citation), citation.from, citation.to});
+    hold(part->cited.back().head.size(), out);
+  }
+  void say_citations(Part& part, std::string& out) {
+    std::size_t number = 0;
+    for (const Part::Cited& each : part.cited) {
+      if (number > 0) part.annotations.push_back(',');
+      const std::size_t at = part.annotations.size();
+      append_annotation(part.annotations, each.head, std::max<std::int64_t>(each.from, 0),
+                        each.from < 0 ? part.points : each.to);
+      begin(out, "response.output_text.annotation.added");
+      out.append(part.place);
+      fmt::format_to(std::back_inserter(out), R"(,"annotation_index":{},"annotation":)", number++);
+      out.append(part.annotations, at);
+      finish_event(out);
+    }
+  }
+
   void delta(const StreamEvent& event, std::string& out) {
     Part* part = open_part(event.block);
     if (!part || (event.text.empty() && event.logprobs.empty())) return;
-    held_ += event.text.size();
-    if (held_ > limits::response_buffer_bytes) {
-      gave_up_ = true;
-      return give_up("the answer is longer than this gateway holds", {},
-                     FailureClass::malformed_body, out);
-    }
+    if (!hold(event.text.size(), out)) return;
     if (part->kind == BlockKind::image) {
       append_json_escaped(part->text, event.text);
       return;
@@ -271,6 +309,7 @@ class Writer final : public StreamWriter {
     part->text.append(out, at, said);
     out.push_back('"');
     if (part->kind == BlockKind::text) {
+      part->points += count_points(event.text);
       out.append(R"(,"logprobs":[)");
       if (!event.logprobs.empty()) {
         const std::string logprobs = logprobs_of(event.logprobs);
@@ -319,6 +358,7 @@ class Writer final : public StreamWriter {
     };
     switch (item_kind(part.kind)) {
       case ItemKind::message:
+        say_citations(part, out);
         if (part.kind == BlockKind::text) {
           text_done("response.output_text.done", "text");
           out.append(R"(,"logprobs":[)").append(part.logprobs).append("]");

@@ -338,7 +338,8 @@ class Anthropic(Family):
                 "name": block.name,
                 "input": value,
             }
-        return {"type": "text", "text": block.text if done else ""}
+        text = {"type": "text", "text": block.text if done else ""}
+        return text | ({"citations": [citation()] if done else []} if block.cited else {})
 
     def end(self, turn):
         reason = turn.options.get("finish") or STOPS[turn.stop]
@@ -393,6 +394,9 @@ class Anthropic(Family):
                 for delta in self.deltas(block, piece, self.shown(body)):
                     add("content", "content_block_delta", index=index, delta=delta)
             else:
+                if block.cited:
+                    delta = {"type": "citations_delta", "citation": citation()}
+                    add("content", "content_block_delta", index=index, delta=delta)
                 if block.kind == "thinking":
                     delta = {"type": "signature_delta", "signature": block.signature}
                     add("content", "content_block_delta", index=index, delta=delta)
@@ -411,6 +415,11 @@ class Anthropic(Family):
         if block.kind == "call":
             return [{"type": "input_json_delta", "partial_json": piece}]
         return [{"type": "text_delta", "text": piece}]
+
+
+def citation() -> dict:
+    found = {"type": "web_search_result_location", "cited_text": "It says so."}
+    return found | scenario.SOURCE | {"encrypted_index": "Eo8BCioIAhgB"}
 
 
 def blocks_of(message) -> list:

@@ -337,6 +337,10 @@ class Bedrock(Family):
                 "input": block.arguments,
             }
             return {"toolUse": call}
+        if block.cited:
+            return {
+                "citationsContent": {"content": [{"text": block.text}], "citations": [citation()]}
+            }
         return {"text": block.text}
 
     def stop(self, turn):
@@ -368,6 +372,9 @@ class Bedrock(Family):
                     delta = {"toolUse": {"input": piece}}
                 add("content", "contentBlockDelta", contentBlockIndex=index, delta=delta)
             else:
+                if block.cited:
+                    delta = {"citation": citation()}
+                    add("content", "contentBlockDelta", contentBlockIndex=index, delta=delta)
                 if block.kind == "thinking":
                     delta = {"reasoningContent": {"signature": block.signature}}
                     add("content", "contentBlockDelta", contentBlockIndex=index, delta=delta)
@@ -376,6 +383,12 @@ class Bedrock(Family):
         if turn.has_usage:
             add("usage", "metadata", usage=self.usage(turn), metrics={"latencyMs": 12})
         return out
+
+
+def citation() -> dict:
+    web = {"url": scenario.SOURCE["url"], "domain": "example.com"}
+    said = {"title": scenario.SOURCE["title"], "sourceContent": [{"text": "It says so."}]}
+    return said | {"location": {"web": web}}
 
 
 def only(request, signed):

@@ -214,6 +214,11 @@ class Cohere(Family):
             return {"type": "thinking", "thinking": block.text}
         return {"type": "text", "text": block.text}
 
+    def citation(self, index, block):
+        source = {"type": "document", "id": "doc:0", "document": scenario.SOURCE}
+        place = {"start": 0, "end": len(block.text), "text": block.text, "content_index": index}
+        return place | {"sources": [source], "type": "TEXT_CONTENT"}
+
     def chat(self, body, options):
         ask = self.read(body, options)
         turn = self.speak(ask)
@@ -226,6 +231,8 @@ class Cohere(Family):
         planned = ("text", "call") if turn.of("call") else ("call",)
         content = [self.content(block) for block in turn.blocks if block.kind not in planned]
         message |= {"content": content} if content else {}
+        cited = [self.citation(i, block) for i, block in enumerate(turn.blocks) if block.cited]
+        message |= {"citations": cited} if cited else {}
         if turn.of("call"):
             message["tool_plan"] = turn.text or "I will use the tools."
             message["tool_calls"] = [self.call(block) for block in turn.of("call")]
@@ -252,6 +259,10 @@ class Cohere(Family):
         for step, index, block, piece in scenario.steps(turn):
             if block.kind == "text" and turn.of("call"):
                 continue  # the plan
+            if block.cited and step == "stop":
+                cited = {"message": {"citations": self.citation(index, block)}}
+                add("content", "citation-start", index=0, delta=cited)
+                add("content", "citation-end", index=0)
             if block.kind == "call":
                 name = f"tool-call-{'end' if step == 'stop' else step}"
                 calls = self.call(block) | {"function": {"name": block.name, "arguments": ""}}

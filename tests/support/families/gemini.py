@@ -402,10 +402,22 @@ class Gemini(Family):
                 candidate = {"content": content, "index": index}
                 if last:
                     candidate |= {"finishReason": turn.options.get("finish") or STOPS[turn.stop]}
+                    candidate |= self.grounding(turn)
                     if turn.options.get("empty"):
                         candidate["content"] = {"role": "model"}
                 kind = "finish" if last and "text" in part else "content"
                 yield kind, {"candidates": [candidate]} | usage | tail
+
+    def grounding(self, turn) -> dict:
+        """Places count in bytes."""
+        if not turn.cites:
+            return {}
+        start, end = turn.cited_range(lambda text: len(text.encode()))
+        segment = {"startIndex": start, "endIndex": end, "text": "".join(scenario.CITED[1])}
+        web = {"uri": scenario.SOURCE["url"], "title": scenario.SOURCE["title"]}
+        supports = [{"segment": segment, "groundingChunkIndices": [0]}]
+        found = {"groundingChunks": [{"web": web}], "groundingSupports": supports}
+        return {"groundingMetadata": found}
 
     def whole(self, chunks):
         """All chunks in one: texts joined, the last one's counts."""

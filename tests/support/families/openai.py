@@ -304,9 +304,16 @@ class OpenAi(Family):
             "role": "assistant",
             "content": turn.text if turn.of("text") else None,
             "refusal": refusals[0].text if refusals else None,
-            "annotations": [],
+            "annotations": self.annotations(turn),
         }
         return message | ({"tool_calls": [self.call(block) for block in calls]} if calls else {})
+
+    def annotations(self, turn) -> list:
+        if not turn.cites:
+            return []
+        start, end = turn.cited_range()
+        place = {"start_index": start, "end_index": end}
+        return [{"type": "url_citation", "url_citation": scenario.SOURCE | place}]
 
     def choice_extras(self, turn) -> dict:
         """What a deviation puts beside each choice."""
@@ -351,6 +358,8 @@ class OpenAi(Family):
                     yield "content", {"tool_calls": [piece]}
             elif step == "delta" and block.kind in ("text", "refusal"):
                 yield "content", {"content" if block.kind == "text" else "refusal": piece}
+        if turn.cites:
+            yield "content", {"annotations": self.annotations(turn)}
 
     def frame(self, chunk) -> bytes:
         return sse(chunk | {"obfuscation": "kJ3xWq"} if chunk.get("choices") else chunk)

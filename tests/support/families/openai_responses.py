@@ -190,7 +190,12 @@ class Answer:
     def part(self, block, text: str) -> dict:
         if block.kind == "refusal":
             return {"type": "refusal", "refusal": text}
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        annotations = [self.annotation(block)] if block.cited and text else []
+        return {"type": "output_text", "text": text, "annotations": annotations, "logprobs": []}
+
+    def annotation(self, block) -> dict:
+        place = {"start_index": 0, "end_index": len(block.text)}
+        return {"type": "url_citation"} | scenario.SOURCE | place
 
     def item(self, index: int, block, done: bool) -> dict:
         seed, status = f"{self.seed}{index}", "completed" if done else "in_progress"
@@ -248,6 +253,9 @@ class Answer:
             padding = {"obfuscation": "Xq2"}
             add("content", f"response.{name}.delta", **at, delta=piece, **extra, **padding)
         else:
+            if block.cited:
+                added = {"annotation_index": 0, "annotation": self.annotation(block)}
+                add("content", "response.output_text.annotation.added", **at, **added)
             add("close", f"response.{name}.done", **at, **{field: block.text}, **extra)
             add("close", "response.content_part.done", **at, part=self.part(block, block.text))
 

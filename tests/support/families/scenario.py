@@ -9,6 +9,7 @@ for. Options from the model's name (`m1+good;refusal=1`) change it:
     args=empty|numbers   awkward arguments            usage=missing           no usage at all
     cache_write=N        tokens written to a cache    answers_as=NAME         another model's name
     think=1              thinking unasked             finish=REASON           the provider's own word
+    cite=1               a text in three blocks, the second backed by SOURCE
 """
 
 import base64
@@ -22,6 +23,9 @@ CREATED = 1_790_000_000
 INPUT, CACHED, REASONING = 25, 5, 3  # tokens that every request is said to have
 THOUGHTS = ["Let ", "me ", "think."]
 REFUSAL = ["I cannot", " help."]
+SOURCE = {"url": "https://example.com/a?b=c", "title": "Gr\u00fc\u00dfe"}
+# How many bytes, UTF-16 units and characters stand before a place differs.
+CITED = [["Gr\u00fc\u00dfe", ": "], ["\u4f60\u597d", " \U0001f600"], [" and", " more."]]
 EMPTY_SCHEMA = {"type": "object", "properties": {}}
 
 
@@ -73,6 +77,7 @@ class Block:
     id: str = ""
     name: str = ""
     signature: str = ""
+    cited: bool = False
 
     @property
     def text(self) -> str:
@@ -101,6 +106,19 @@ class Turn:
     @property
     def text(self) -> str:
         return "".join(block.text for block in self.of("text"))
+
+    def cited_range(self, measure=len) -> tuple[int, int]:
+        """Where the cited block stands in the whole text, as `measure` counts."""
+        before = ""
+        for block in self.of("text"):
+            if block.cited:
+                return measure(before), measure(before + block.text)
+            before += block.text
+        raise LookupError
+
+    @property
+    def cites(self) -> bool:
+        return any(block.cited for block in self.blocks)
 
     @property
     def has_usage(self) -> bool:
@@ -205,7 +223,10 @@ def speak(ask: Ask, secret: str) -> Turn:
             found, stop, stop_string = found[: ask.limit], "length", None
         if options.get("filtered"):
             found, stop = found[:2], "filtered"
-        blocks.append(Block("text", found))
+        if options.get("cite"):
+            blocks += [Block("text", list(one), cited=i == 1) for i, one in enumerate(CITED)]
+        else:
+            blocks.append(Block("text", found))
     reasoning = REASONING if blocks[0].kind == "thinking" else 0
     output = reasoning + sum(len(block.pieces) for block in blocks if block.kind != "thinking")
     return Turn(

@@ -1,0 +1,148 @@
+#include "dialect/citation.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace holdfast::dialect {
+namespace {
+
+// One, two, three and four bytes each.
+constexpr std::string_view mixed = "a\u00fc\u4f60\U0001F600z";
+
+TEST(Citation, CodePointsAreCounted) {
+  EXPECT_EQ(count_points(""), 0);
+  EXPECT_EQ(count_points("abc"), 3);
+  EXPECT_EQ(count_points(mixed), 5);
+}
+
+TEST(Citation, ACodePointBeginsAtAByte) {
+  constexpr std::size_t want[] = {0, 1, 3, 6, 10, 11, 11};
+  for (std::size_t point = 0; point < std::size(want); ++point)
+    EXPECT_EQ(byte_of_point(mixed, static_cast<std::int64_t>(point)), want[point]) << point;
+}
+
+TEST(TextMeasure, FindsEveryCharacterAgainHoweverTheTextIsCut) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 200; ++round) {
+    std::string text;
+    for (std::size_t words = random() % 40; words > 0; --words)
+      text += std::vector<std::string_view>{"plain ", "gr\u00fc\u00df", "\u4f60\u597d",
+                                            "\U0001F600", "x"}[random() % 5];
+    TextMeasure measure;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t size = 1 + random() % 9;
+      measure.add(std::string_view(text).substr(at, size));
+      at += size;
+    }
+    ASSERT_EQ(measure.points(), count_points(text));
+    for (std::int64_t point = 0; point <= measure.points(); ++point) {
+      const std::int64_t byte = measure.byte_of(point);
+      ASSERT_EQ(static_cast<std::size_t>(byte), byte_of_point(text, point)) << text;
+      ASSERT_EQ(measure.points_before(byte), point) << text;
+    }
+    EXPECT_EQ(measure.byte_of(measure.points() + 1), -1);
+    EXPECT_EQ(measure.points_before(static_cast<std::int64_t>(text.size()) + 1), -1);
+  }
+}
+
+TEST(TextMeasure, NoPlaceLiesWithinACharacter) {
+  TextMeasure measure;
+  measure.add(mixed);
+  for (const std::int64_t byte : {2, 4, 5, 7, 8, 9, -1}) EXPECT_EQ(measure.points_before(byte), -1);
+}
+
+Citation url(std::int64_t from, std::int64_t to) {
+  Citation out;
+  out.url = "https://example.com/";
+  out.dialect = Dialect::openai;
+  out.from = from;
+  out.to = to;
+  return out;
+}
+
+// "text|text cited*2|..." of the pieces.
+std::string cut(std::string_view text, std::vector<Citation> citations) {
+  Block block;
+  block.text = text;
+  block.citations = std::move(citations);
+  std::string out;
+  for (const CitedPiece& piece : cited_pieces(block, Dialect::anthropic)) {
+    if (!out.empty()) out += "|";
+    out.append(piece.text).append(piece.citations.size(), '*');
+  }
+  return out;
+}
+
+TEST(Citation, TextsAreCutWhereAPieceBeginsOrEnds) {
+  struct Case {
+    const char* rule;
+    std::vector<Citation> citations;
+    std::string_view want;
+  };
+  const Case cases[] = {
+      {"nothing is cited", {}, "a\u00fc\u4f60\U0001F600z"},
+      {"all of it", {url(-1, -1)}, "a\u00fc\u4f60\U0001F600z*"},
+      {"its middle", {url(1, 4)}, "a|\u00fc\u4f60\U0001F600*|z"},
+      {"its beginning, twice", {url(0, 2), url(0, 2)}, "a\u00fc**|\u4f60\U0001F600z"},
+      {"pieces that overlap", {url(0, 3), url(2, 5)}, "a\u00fc*|\u4f60**|\U0001F600z*"},
+      {"a piece, and all", {url(-1, -1), url(4, 5)}, "a\u00fc\u4f60\U0001F600*|z**"},
+      {"beyond its end", {url(4, 99)}, "a\u00fc\u4f60\U0001F600|z*"},
+      {"a point", {url(2, 2)}, "a\u00fc\u4f60\U0001F600z*"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(cut(mixed, c.citations), c.want) << c.rule;
+}
+
+TEST(Citation, ManyOfThemAreOfTheWholeText) {
+  EXPECT_EQ(cut("abc", std::vector<Citation>(513, url(1, 2))), "abc" + std::string(513, '*'));
+}
+
+TEST(Citation, GoesToTheTextInWhichItsPieceBegins) {
+  struct Case {
+    const char* rule;
+    std::int64_t from;
+    std::size_t block;
+    std::int64_t want;
+  };
+  constexpr Case cases[] = {{"the first", 0, 0, 0},
+                            {"its end", 4, 0, 4},
+                            {"the next, behind a call", 5, 2, 0},
+                            {"the last's end", 8, 2, 3}};
+  for (const Case& c : cases) {
+    std::vector<Block> blocks(3);
+    blocks[0].text = mixed;
+    blocks[1].kind = BlockKind::tool_call;
+    blocks[2].text = "\u00fcbc";
+    attach(url(c.from, c.from + 1), blocks);
+    ASSERT_EQ(blocks[c.block].citations.size(), 1U) << c.rule;
+    EXPECT_EQ(blocks[c.block].citations.front().from, c.want) << c.rule;
+    EXPECT_EQ(blocks[c.block].citations.front().to, c.want + 1) << c.rule;
+  }
+}
+
+TEST(Citation, WhatADialectCannotSayIsCounted) {
+  Response response;
+  Block& block = response.choices.emplace_back().content.emplace_back();
+  block.text = "t";
+  block.citations.push_back(url(0, 1));
+  Citation& page = block.citations.emplace_back();
+  page.dialect = Dialect::bedrock;
+  page.source = Citation::Source::document;
+  page.unit = Citation::Unit::pages;
+  page.number = 0;
+  page.first = 1;
+  page.last = 2;
+  Citation& file = block.citations.emplace_back();
+  file.dialect = Dialect::openai_responses;
+  file.source = Citation::Source::file;
+  file.file_id = "file-1";
+  file.raw = R"({"type":"file_citation"})";
+  EXPECT_EQ(untold_citations(response, Dialect::openai), 2U);
+  EXPECT_EQ(untold_citations(response, Dialect::openai_responses), 1U);
+  EXPECT_EQ(untold_citations(response, Dialect::anthropic), 1U);
+  EXPECT_EQ(untold_citations(response, Dialect::bedrock), 1U);
+  EXPECT_EQ(untold_citations(response, Dialect::gemini), 2U) << "no place without a title or text";
+}
+
+}  // namespace
+}  // namespace holdfast::dialect
