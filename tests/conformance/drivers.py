@@ -291,6 +291,41 @@ class OpenAiChat(Driver):
     def models(self):
         return [model.id for model in self.guarded(lambda: list(self.sdk.models.list()))]
 
+    # Images, sound and moderation.
+
+    def is_flagged(self, model, text) -> bool:
+        create = self.sdk.moderations.create
+        return self.guarded(lambda: create(model=model, input=text)).results[0].flagged
+
+    def draw(self, model, prompt, stream=False, image=None, fresh=True) -> bytes:
+        """A new image, or `image` changed as `prompt` says; not `fresh`: a variation of it."""
+        images = self.sdk.images
+        file = {"image": ("a.png", image, "image/png")} if image else {}
+        if not fresh:
+            answer = self.guarded(lambda: images.create_variation(model=model, **file))
+            return base64.b64decode(answer.data[0].b64_json)
+        make, said = images.edit if image else images.generate, {"model": model, "prompt": prompt}
+        if not stream:
+            answer = self.guarded(lambda: make(**said, **file))
+            return base64.b64decode(answer.data[0].b64_json)
+        events = self.guarded(lambda: list(make(**said, **file, stream=True, partial_images=1)))
+        assert [event.type.split(".")[1] for event in events] == ["partial_image", "completed"]
+        return base64.b64decode(events[-1].b64_json)
+
+    def speak(self, model, text) -> bytes:
+        create = self.sdk.audio.speech.create
+        return self.guarded(lambda: create(model=model, input=text, voice="alloy").read())
+
+    def hear(self, model, sound, stream=False, translate=False) -> str:
+        audio = self.sdk.audio.translations if translate else self.sdk.audio.transcriptions
+        said = {"model": model, "file": ("a.wav", sound, "audio/wav")}
+        if not stream:
+            return self.guarded(lambda: audio.create(**said)).text
+        events = self.guarded(lambda: list(audio.create(**said, stream=True)))
+        pieces = "".join(event.delta for event in events if event.type == "transcript.text.delta")
+        assert pieces == events[-1].text and len(events) > 2
+        return pieces
+
 
 class Assembled:
     """A stream of chat completion chunks, put together."""

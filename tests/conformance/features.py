@@ -12,6 +12,7 @@ import typing
 import drivers
 from drivers import Fault, Request, Tool
 from support.families import scenario
+from support.families.server import FAMILIES
 
 WEATHER = Tool(
     "weather",
@@ -172,6 +173,64 @@ def pdf(driver, target, stream):
     equal(out.text, seen("application/pdf", PDF))
 
 
+# Images, sound and moderation: OpenAI's endpoints, passed on to the kinds that have them.
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00" + bytes(range(64))
+
+
+@feature(modes=WHOLE)
+def moderation(driver, target, stream):
+    equal(driver.is_flagged(target.model(), "I will kill the process"), True)
+    equal(driver.is_flagged(target.model(), "Hello"), False)
+
+
+@feature()
+def image_made(driver, target, stream):
+    assert driver.draw(target.model(), "a cat", stream).startswith(PNG[:8])
+
+
+@feature()
+def image_changed(driver, target, stream):
+    out = driver.draw(target.model(), "a hat on it", stream, image=PNG)
+    assert hashlib.sha256(PNG).hexdigest().encode() in out, "it did not come whole"
+
+
+@feature(modes=WHOLE)
+def image_varied(driver, target, stream):
+    out = driver.draw(target.model(), "", image=PNG, fresh=False)
+    assert hashlib.sha256(PNG).hexdigest().encode() in out, "it did not come whole"
+
+
+@feature("good;kib=64", modes=WHOLE)
+def speech(driver, target, stream):
+    equal(len(driver.speak(target.model("good;kib=64"), "Hello")), 64 << 10)
+
+
+def heard(target):
+    return f"heard {hashlib.sha256(WAV).hexdigest()[:16]} of m1+good"
+
+
+@feature()
+def transcription(driver, target, stream):
+    equal(driver.hear(target.model(), WAV, stream), heard(target))
+
+
+@feature(modes=WHOLE)
+def translation(driver, target, stream):
+    equal(driver.hear(target.model(), WAV, translate=True), heard(target))
+
+
+MEDIA = {
+    "moderation": ("openai",),
+    "image_made": ("openai", "azure_openai"),
+    "image_changed": ("openai", "azure_openai"),
+    "image_varied": ("openai",),
+    "speech": ("openai", "azure_openai"),
+    "transcription": ("openai", "azure_openai", "mistral"),
+    "translation": ("openai", "azure_openai"),
+}
+
+
 # Tools.
 
 
@@ -317,7 +376,7 @@ def thinking_kept_with_tools(driver, target, stream):
 
 # Parameters that only some providers have, asked for in the words of one SDK.
 
-ONE_CLIENT: dict[str, str] = {}
+ONE_CLIENT: dict[str, str] = dict.fromkeys(MEDIA, "openai")
 NO_SAMPLING = ("anthropic", "bedrock")
 # name: (client, what its SDK is given, who must refuse it, a word of the refusal)
 KNOBS = {
@@ -552,6 +611,11 @@ REFUSED = {
     "bedrock": {},
     "cohere": PARALLEL | {"pdf": ("file", "no documents inline")},
 }
+for name, having in MEDIA.items():
+    for provider in FAMILIES:
+        if provider not in having:
+            entry = {name: ("cannot serve", "that kind has no such endpoint")}
+            REFUSED[provider] = REFUSED.get(provider, {}) | entry
 for name, (_, _, refusing, word) in KNOBS.items():
     for provider in refusing:
         entry = {f"knob_{name}": (word, "it has no such parameter")}

@@ -2,6 +2,8 @@
 
 import re
 
+import openai_media
+
 from . import scenario
 from .openai import OpenAi
 from .server import Refusal, hint_headers, path_of, sse
@@ -20,6 +22,11 @@ def make(kind: str, fake_name: str):
 
 class AzureOpenAi(OpenAi):
     name = "azure_openai"
+    media = tuple(
+        each
+        for each in openai_media.ENDPOINTS
+        if each not in ("/moderations", "/images/variations")
+    )
 
     def model_of(self, request) -> str:
         found = DEPLOYMENT.fullmatch(path_of(request)[0])
@@ -56,7 +63,7 @@ class AzureOpenAi(OpenAi):
         return found[2]
 
     def reply(self, request, options):
-        if DEPLOYMENT.fullmatch(path_of(request)[0]) and request.json:
+        if DEPLOYMENT.fullmatch(path_of(request)[0]) and request.json and not request.form:
             # The body's model is not read; a request without one is good.
             request.json.setdefault("model", self.model_of(request))
             request.body = scenario.compact(request.json).encode()

@@ -23,6 +23,7 @@ def mistral_types():
 
 class Mistral(OpenAi):
     name = "mistral"
+    media = ("/audio/transcriptions",)
     root = "ChatCompletionRequest"
 
     def types(self):

@@ -5,9 +5,11 @@ Azure and Mistral are this one with their deviations (azure_openai.py, mistral.p
 
 import base64
 import functools
+import json
 import struct
 
 import misbehaviour
+import openai_media
 
 from . import openai_responses, published, scenario
 from .server import Family, Refusal, Stream, Whole, hint_headers, parsed, path_of, sse
@@ -42,6 +44,7 @@ class OpenAi(Family):
     name = "openai"
     root = "CompletionCreateParamsBase"
     prefix = "/v1"
+    media = tuple(openai_media.ENDPOINTS)
 
     def __init__(self, fake_name: str):
         super().__init__(fake_name)
@@ -170,6 +173,8 @@ class OpenAi(Family):
             return Whole(self.model(path[len("/models/") :]))
         if path.startswith("/responses/"):
             return openai_responses.stored(self, request.method, path)
+        if path in self.media:
+            return self.make_media(path, request, options)
         body = parsed(request, self.refuse)
         if path == "/chat/completions":
             return self.chat(body, options)
@@ -178,6 +183,23 @@ class OpenAi(Family):
         if path == "/responses" and self.name in ("openai", "azure_openai"):
             return openai_responses.reply(self, body, options)
         raise self.refuse(f"Invalid URL ({request.method} {path})", status=404)
+
+    def make_media(self, endpoint, request, options):
+        try:
+            openai_media.check(endpoint, request)
+        except openai_media.Refusal as refusal:
+            raise Refusal(400, refusal.body) from refusal
+        if request.json.get("stream") in (True, "true"):
+            events = openai_media.events(endpoint, request, options)
+            named = endpoint.startswith("/images/")
+            return Stream(
+                [
+                    (kind, sse(text, json.loads(text)["type"] if named else None))
+                    for kind, text in events
+                ]
+            )
+        content_type, content = openai_media.whole(endpoint, request, options)
+        return Whole(content, content_type=content_type)
 
     def model(self, name):
         return {"id": name, "object": "model", "created": 1_686_935_002, "owned_by": self.name}
