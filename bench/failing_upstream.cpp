@@ -6,7 +6,8 @@
 // first takes FIRST_MS, half to one and a half times as long, and one in 50 three times that, as in
 // holdfast simulate. GET is answered 200 at once. Prints "listening PORT". Commands on stdin, a
 // line each: "away" refuses connections and resets those that are open, "back" ends that, "factor
-// N" makes everything take N times as long. One thread; ends with its stdin.
+// N" makes everything take N times as long, "count" prints how many have asked. One thread; ends
+// with its stdin.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -143,6 +144,10 @@ class Upstream {
       command_.erase(0, end + 1);
       if (line == "away") go_away();
       if (line == "back" && listener_ < 0 && !listen()) return false;
+      if (line == "count") {
+        printf("%llu\n", static_cast<unsigned long long>(asked_));
+        fflush(stdout);
+      }
       if (line.starts_with("factor ")) factor_ = std::max(1, atoi(line.c_str() + 7));
     }
     return true;
@@ -182,6 +187,7 @@ class Upstream {
     // The body is one JSON object without line breaks: it is whole when the last bracket is there.
     if (one.busy || head + 4 >= one.in.size() || one.in.back() != '}') return;
     one.busy = true;
+    ++asked_;
     one.stream = one.in.find(R"("stream":true)") != std::string::npos;
     one.usage = one.in.find(R"("include_usage":true)") != std::string::npos;
     one.sent_chunks = 0;
@@ -238,7 +244,7 @@ class Upstream {
   int first_ms_, chunks_, gap_ms_;
   std::uint16_t port_;
   int factor_ = 1, epoll_ = -1, listener_ = -1;
-  std::uint64_t next_id_ = 2;
+  std::uint64_t next_id_ = 2, asked_ = 0;
   std::string command_;
   std::unordered_map<std::uint64_t, Connection> connections_;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;

@@ -75,9 +75,9 @@ backend pool
 class Upstream:
     """One target, which fails when it is told to."""
 
-    def __init__(self, program: pathlib.Path):
+    def __init__(self, program: pathlib.Path, first_ms=FIRST_MS, chunks=CHUNKS, gap_ms=GAP_MS):
         self.port = free_port()
-        command = [str(program), str(self.port), str(FIRST_MS), str(CHUNKS), str(GAP_MS)]
+        command = [str(program), *map(str, (self.port, first_ms, chunks, gap_ms))]
         self.process = subprocess.Popen(
             pinned(LOAD_CORE, command),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
@@ -88,6 +88,11 @@ class Upstream:
     def tell(self, command: str):
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
+
+    def ask_count(self) -> int:
+        """How many have asked it."""
+        self.tell("count")
+        return int(self.process.stdout.readline())
 
     def stop(self):
         self.process.stdin.close()

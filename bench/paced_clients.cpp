@@ -1,7 +1,7 @@
 // Chat requests at a steady rate through a proxy, whatever becomes of them: every other one a
 // stream. No request waits for another.
 //
-//   paced_clients PORT RATE SECONDS
+//   paced_clients PORT RATE SECONDS [KEY]   KEY: of the client
 //
 // Prints "began NS" (CLOCK_MONOTONIC) and, when every request has ended or PATIENCE has passed, a
 // line for each: SENT_US STREAM FIRST_CONTENT_US END_US OUTCOME. Times are from the beginning; a
@@ -35,13 +35,15 @@ std::int64_t now_ns() {
   return at.tv_sec * second_ns + at.tv_nsec;
 }
 
-std::string request_text(bool stream) {
+std::string request_text(bool stream, const std::string& key) {
   const std::string body =
-      std::string(R"({"model":"chat","messages":[{"role":"user","content":"Tell me more."}])") +
+      std::string(
+          R"({"model":"chat","messages":[{"role":"user","content":"Tell me more."}],"max_tokens":16)") +
       (stream ? R"(,"stream":true})" : "}");
   return "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-         "application/json\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + body;
+         "application/json\r\n" +
+         (key.empty() ? "" : "Authorization: Bearer " + key + "\r\n") +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 struct Request {
@@ -81,7 +83,8 @@ Framing framing_of(const std::string& text) {
 
 class Clients {
  public:
-  Clients(std::uint16_t port, int rate, int seconds) : port_(port), rate_(rate) {
+  Clients(std::uint16_t port, int rate, int seconds, std::string key)
+      : port_(port), rate_(rate), key_(std::move(key)) {
     requests_.resize(static_cast<std::size_t>(rate) * static_cast<std::size_t>(seconds));
     epoll_ = epoll_create1(0);
   }
@@ -156,7 +159,7 @@ class Clients {
     one.request = number;
     one.in.clear();
     one.unsent = false;
-    const std::string text = request_text(requests_[static_cast<std::size_t>(number)].stream);
+    const std::string text = request_text(requests_[static_cast<std::size_t>(number)].stream, key_);
     if (send(one.socket, text.data(), text.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(text.size()))
       broken(at);
@@ -218,6 +221,7 @@ class Clients {
 
   std::uint16_t port_;
   int rate_;
+  std::string key_;
   int epoll_ = -1;
   std::int64_t began_ = 0, open_ = 0;
   std::vector<Request> requests_;
@@ -228,9 +232,11 @@ class Clients {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fprintf(stderr, "usage: paced_clients PORT RATE SECONDS\n");
+  if (argc != 4 && argc != 5) {
+    fprintf(stderr, "usage: paced_clients PORT RATE SECONDS [KEY]\n");
     return 1;
   }
-  Clients(static_cast<std::uint16_t>(atoi(argv[1])), atoi(argv[2]), atoi(argv[3])).run();
+  Clients(static_cast<std::uint16_t>(atoi(argv[1])), atoi(argv[2]), atoi(argv[3]),
+          argc > 4 ? argv[4] : "")
+      .run();
 }

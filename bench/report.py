@@ -136,3 +136,22 @@ def failover(result: dict) -> str:
             )
             scenario = ""
     return "\n".join(lines)
+
+
+def budget(result: dict) -> str:
+    def dollars(nano: int) -> str:
+        return f"{nano / 1e9:12.6f} USD"
+
+    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(result["outcomes"].items()))
+    return "\n".join(
+        [
+            f"{result['requests']} requests on one budget in {result['seconds']:.1f} s:",
+            outcomes,
+            "",
+            f"the budget's amount     {dollars(result['amount_nano_usd'])}",
+            f"spent at the provider   {dollars(result['spent_nano_usd'])}  "
+            f"by {result['at_the_provider']} requests",
+            f"counted by the budget   {dollars(result['counted_nano_usd'])}",
+            f"overspent               {dollars(result['overspent_nano_usd'])}",
+        ]
+    )

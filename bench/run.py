@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import budget
 import contenders
 import failover
 import pass_through
@@ -26,12 +27,8 @@ import report
 import streaming
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-ONLY = [
-    "pass-through",
-    "streaming",
-    "translation",
-    "failover",
-]  # the last only when it is asked for
+# The last two are run only when they are asked for.
+ONLY = ["pass-through", "streaming", "translation", "failover", "budget"]
 
 
 def say(text: str):
@@ -45,7 +42,12 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=3, help="length of a run (3)")
     parser.add_argument("--streams", type=int, default=1000, help="streams at once (1000)")
     parser.add_argument("--rate", type=int, default=20, help="chunks a second and stream (20)")
-    parser.add_argument("--requests", type=int, default=500, help="a second, at failover (500)")
+    parser.add_argument(
+        "--requests",
+        type=int,
+        default=500,
+        help="a second, at failover; ten times as many at budget (500)",
+    )
     parser.add_argument("--only", choices=ONLY)
     parser.add_argument("--against", metavar="BINARY", help="another holdfast in nginx's place")
     return parser.parse_args()
@@ -113,10 +115,18 @@ def main() -> int:
             found = failover.measure(binary, programs, asked.requests, folder, say)
             out["failover"] = found
             texts.append(report.failover(found))
+        if asked.only == "budget":
+            found = budget.measure(binary, programs, 10 * asked.requests, 20, folder, say)
+            out["budget"] = found
+            texts.append(report.budget(found))
     out["seconds"] = round(time.monotonic() - began)
     print("\n".join(f"{key + ':':<13} {value}" for key, value in out["conditions"].items()))
     print("\n" + "\n\n".join(texts))
-    runs = "" if asked.only == "failover" else f"{asked.runs} runs each, {asked.seconds} s a run, "
+    runs = (
+        ""
+        if asked.only in ("failover", "budget")
+        else f"{asked.runs} runs each, {asked.seconds} s a run, "
+    )
     print(f"\n{runs}{out['seconds']} s in all")
     if asked.json:
         asked.json.write_text(json.dumps(out, indent=1) + "\n")
