@@ -214,28 +214,34 @@ def test_kills_lose_no_money(holdfast, fake, tmp_path):
     print(f"seed {seed}")
     choose = random.Random(seed)
     one = fake("one", receipts=tmp_path / "receipts")
-    amount = 4 * NANO
-    config = priced(one, budgets={"all": {"amount": 4, "period": "month", "hard": "yes"}})
+    amount = 8 * NANO
+    budgets = {"all": {}, "of-the-model": {"model": "chat"}}
+    for one_of_them in budgets.values():
+        one_of_them |= {"amount": 8, "period": "month", "hard": "yes"}
+    config = priced(one, budgets=budgets)
     state = tmp_path / "state"
-    request = http_client.post("/v1/chat/completions", json.dumps(BODY).encode())
+    requests = [
+        http_client.post("/v1/chat/completions", json.dumps(body).encode())
+        for body in (BODY, BODY | {"stream": True})
+    ]
     answered = []
     for _ in range(KILLS):
         instance = holdfast(config, state=state)
         stop = threading.Event()
 
-        def client(port=instance.app_port, stop=stop):
+        def client(request, port=instance.app_port, stop=stop):
             while not stop.is_set():
                 try:
                     with http_client.Connection(port) as connection:
                         while not stop.is_set():
                             connection.send(request)
-                            answer = connection.answer()
-                            if answer.status == 200:
-                                answered.append(cost_of(json.loads(answer.body)))
+                            answered.append(connection.answer().status)
                 except (OSError, EOFError, ValueError):
                     pass
 
-        clients = [threading.Thread(target=client) for _ in range(4)]
+        clients = [
+            threading.Thread(target=client, args=(requests[number % 2],)) for number in range(8)
+        ]
         for thread in clients:
             thread.start()
         time.sleep(choose.choice([0.0, 0.01, 0.03]) + choose.random() * 0.05)  # the moment
@@ -246,6 +252,7 @@ def test_kills_lose_no_money(holdfast, fake, tmp_path):
 
     instance = holdfast(config, state=state)
     used = budget(instance)["used_nano_usd"]
+    of_the_model = budget(instance, "of-the-model")["used_nano_usd"]
     attempts = instance.attempts()
     charged = sum(
         a["charged_nano_usd"] if a["state"] == "settled" else a["reserved_nano_usd"]
@@ -257,6 +264,6 @@ def test_kills_lose_no_money(holdfast, fake, tmp_path):
         f"{KILLS} kills: {len(attempts)} attempts, {len(receipts)} receipts, used {used}, "
         f"billed {len(receipts) * each} of {amount}"
     )
-    assert len(attempts) > KILLS / 2 and answered
-    assert used == charged, "the budget and the records tell the same"
+    assert len(attempts) > KILLS / 2 and 200 in answered
+    assert used == of_the_model == charged, "the budget and the records tell the same"
     assert len(receipts) * each <= used <= amount, "never more was billed than is counted"
