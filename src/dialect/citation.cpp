@@ -1,7 +1,10 @@
 #include "dialect/citation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 #include "base/limits.h"
 
@@ -9,6 +12,7 @@ namespace holdfast::dialect {
 namespace {
 
 constexpr std::size_t most_cut = 512;
+constexpr std::int64_t most_points = std::int64_t{1} << 40U;
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
 
@@ -78,8 +82,28 @@ std::int64_t TextMeasure::byte_of(std::int64_t point) const {
   return -1;
 }
 
-std::string on_one_line(std::string_view json) {
-  std::string out(json);
+void set_piece(Citation& out, std::int64_t from, std::int64_t to) {
+  if (from < 0 || to < from || to > most_points) return;
+  out.from = from;
+  out.to = to;
+}
+
+void read_piece(JsonValue annotation, Citation& out) {
+  set_piece(out, annotation["start_index"].integer().value_or(-1),
+            annotation["end_index"].integer().value_or(-1));
+}
+
+void append_with_piece(std::string& out, std::string_view head, std::int64_t from, std::int64_t to,
+                       std::string_view end) {
+  out.append(head);
+  if (head.ends_with('}')) return;
+  fmt::format_to(std::back_inserter(out), R"(,"start_index":{},"end_index":{}{})", from, to, end);
+}
+
+std::string as_it_came(const Citation& citation, Dialect dialect) {
+  if (citation.dialect != dialect) return {};
+  std::string out(citation.raw);
+  if (out.find("\\u") != std::string::npos && !JsonDocument().parse(out)) return {};
   std::ranges::replace_if(out, [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return out;
 }
@@ -97,7 +121,7 @@ bool is_placed(const Citation& citation) {
 
 bool can_tell(Dialect dialect, const Citation& citation) {
   using Source = Citation::Source;
-  if (citation.dialect == dialect && !citation.raw.empty()) return true;
+  if (!as_it_came(citation, dialect).empty()) return true;
   if (citation.source == Source::file || citation.source == Source::native) return false;
   switch (dialect) {
     case Dialect::openai:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dialect/canonical.h"
+#include "dialect/json_document.h"
 
 namespace holdfast::dialect {
 
@@ -25,6 +26,7 @@ class TextMeasure {
  public:
   void add(std::string_view text);
   std::int64_t points() const { return points_; }
+  std::int64_t bytes() const { return bytes_; }
   // The code points before byte `byte`; -1: not known, or within a character.
   std::int64_t points_before(std::int64_t byte) const;
   // The byte at which code point `point` begins, or the text ends; -1: not known.
@@ -37,8 +39,18 @@ class TextMeasure {
   std::vector<std::uint64_t> begins_;  // from there on: a character begins here
 };
 
-// JSON without line breaks, which events of a stream cannot have.
-std::string on_one_line(std::string_view json);
+// Sets the piece; nothing when `from` to `to` is none, or beyond what any text has.
+void set_piece(Citation& out, std::int64_t from, std::int64_t to);
+// The members start_index and end_index of OpenAI's dialects: the piece, where it is one.
+void read_piece(JsonValue annotation, Citation& out);
+// Appends `head`, an object that lacks its end, with those members and `end`; one that is whole, as
+// it came, stays so.
+void append_with_piece(std::string& out, std::string_view head, std::int64_t from, std::int64_t to,
+                       std::string_view end);
+
+// As it came in `dialect`, without line breaks, which events of a stream cannot have; empty: it has
+// to be written anew. Nor does half of a surrogate pair go on, which strict readers refuse.
+std::string as_it_came(const Citation& citation, Dialect dialect);
 
 // Whether an address can be followed.
 bool is_link(std::string_view url);

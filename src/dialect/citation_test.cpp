@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
+#include <utility>
 
 namespace holdfast::dialect {
 namespace {
@@ -118,6 +120,29 @@ TEST(Citation, GoesToTheTextInWhichItsPieceBegins) {
     EXPECT_EQ(blocks[c.block].citations.front().from, c.want) << c.rule;
     EXPECT_EQ(blocks[c.block].citations.front().to, c.want + 1) << c.rule;
   }
+}
+
+TEST(Citation, GoesBackAsItCameWhereItCan) {
+  Citation citation = url(0, 1);
+  citation.raw = "{\"a\":\n1,\"b\":\"\\ud83d\\ude00\"}";
+  EXPECT_EQ(as_it_came(citation, Dialect::openai), "{\"a\": 1,\"b\":\"\\ud83d\\ude00\"}");
+  EXPECT_EQ(as_it_came(citation, Dialect::anthropic), "");
+  citation.raw = R"({"b":"\ud83d"})";
+  EXPECT_EQ(as_it_came(citation, Dialect::openai), "") << "half of a pair";
+  citation.source = Citation::Source::native;
+  EXPECT_FALSE(can_tell(Dialect::openai, citation));
+}
+
+TEST(Citation, APieceIsWithinWhatATextCanHave) {
+  Citation citation;
+  for (const auto& [from, to] : {std::pair<std::int64_t, std::int64_t>{-1, 3},
+                                 {3, 2},
+                                 {0, std::numeric_limits<std::int64_t>::max()}}) {
+    set_piece(citation, from, to);
+    EXPECT_EQ(citation.from, -1) << from << " to " << to;
+  }
+  set_piece(citation, 2, 2);
+  EXPECT_EQ(citation.to, 2);
 }
 
 TEST(Citation, WhatADialectCannotSayIsCounted) {

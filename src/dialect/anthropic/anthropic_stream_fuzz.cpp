@@ -21,6 +21,7 @@ void hold_to_order(const std::vector<StreamEvent>& events, std::vector<std::uint
         break;
       case EventKind::delta:
       case EventKind::signature:
+      case EventKind::citation:
         HF_CHECK(found != open.end());
         break;
       case EventKind::block_stop:

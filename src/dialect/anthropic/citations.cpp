@@ -79,8 +79,8 @@ void read_citations(JsonValue array, Arena& arena, std::vector<Citation>& out) {
 }
 
 void write_citation(JsonWriter& json, const Citation& citation) {
-  if (citation.dialect == Dialect::anthropic && !citation.raw.empty()) {
-    json.raw(on_one_line(citation.raw));
+  if (const std::string own = as_it_came(citation, Dialect::anthropic); !own.empty()) {
+    json.raw(own);
     return;
   }
   json.begin_object();

@@ -48,6 +48,7 @@ struct Checked {
           break;
         case EventKind::delta:
         case EventKind::signature:
+        case EventKind::citation:
           HF_CHECK(open[event.block]);
           break;
         case EventKind::block_stop:

@@ -78,8 +78,8 @@ Citation read_citation(JsonValue value, Arena& arena) {
 }
 
 void write_citation(JsonWriter& json, const Citation& citation) {
-  if (citation.dialect == Dialect::bedrock && !citation.raw.empty()) {
-    json.raw(citation.raw);
+  if (const std::string own = as_it_came(citation, Dialect::bedrock); !own.empty()) {
+    json.raw(own);
     return;
   }
   json.begin_object().text_field("title", citation.title);

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "dialect/citation.h"
 #include "dialect/cohere/chat.h"
 
 namespace holdfast::dialect::cohere {
@@ -26,10 +27,7 @@ void read_citation(JsonValue value, Arena& arena, std::vector<Citation>& out) {
     Citation& citation = out.emplace_back();
     citation.dialect = Dialect::cohere;
     citation.source = Citation::Source::document;
-    if (from >= 0 && to >= from) {
-      citation.from = from;
-      citation.to = to;
-    }
+    set_piece(citation, from, to);
     citation.url = first_of(said, {"url", "link"}, arena);
     citation.title = first_of(said, {"title"}, arena);
     if (citation.title.empty()) citation.title = source["id"].text(arena);

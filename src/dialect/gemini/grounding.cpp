@@ -15,6 +15,7 @@ using Source = Citation::Source;
 constexpr std::size_t most_compared = 256;
 // Texts of an answer in which a piece is looked for.
 constexpr std::size_t most_texts = 64;
+constexpr std::int64_t most_pages = 1'000'000'000;
 
 Citation read_chunk(JsonValue chunk, Arena& arena) {
   Citation out;
@@ -26,7 +27,8 @@ Citation read_chunk(JsonValue chunk, Arena& arena) {
     out.url = context["uri"].text(arena);
     out.title = context["title"].text(arena);
     out.cited_text = context["text"].text(arena);
-    if (const auto page = context["pageNumber"].integer(); page && *page > 0) {
+    if (const auto page = context["pageNumber"].integer();
+        page && *page > 0 && *page < most_pages) {
       out.unit = Citation::Unit::pages;
       out.first = *page;
       out.last = *page + 1;
@@ -137,8 +139,8 @@ void attach_grounding(const std::vector<Grounded>& found, const std::vector<int>
 std::size_t Grounding::source(const Citation& citation) {
   WireText chunk;
   JsonWriter json(chunk);
-  if (citation.dialect == Dialect::gemini && !citation.raw.empty()) {
-    json.raw(on_one_line(citation.raw));
+  if (const std::string own = as_it_came(citation, Dialect::gemini); !own.empty()) {
+    json.raw(own);
   } else {
     const bool web = citation.source == Source::url;
     json.begin_object().key(web ? "web" : "retrievedContext").begin_object();

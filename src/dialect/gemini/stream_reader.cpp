@@ -21,6 +21,7 @@ using std::string_view;
 // Pictures come whole in one event.
 constexpr std::size_t max_event_bytes = limits::response_buffer_bytes;
 constexpr std::size_t max_choices = 128;
+constexpr std::size_t most_tellings = 64;  // texts of a candidate whose sources are looked for
 
 // The objects of an array that arrives in pieces; a lone object too.
 class ObjectSplitter {
@@ -135,6 +136,7 @@ class Reader final : public StreamReader {
     std::string grounding, cited;
     TextMeasure text;
     std::int64_t block_points = 0;  // before the open block
+    std::size_t tellings = 0;       // texts whose sources were told
   };
 
   StreamEvent& emit(EventKind kind) {
@@ -167,23 +169,28 @@ class Reader final : public StreamReader {
     ++choice.blocks;
     return emit(EventKind::block_start, index);
   }
-  // Those of the block's text, at its end.
+  // Those of the block's text, at its end; those of a text still to come stay.
   void tell_sources(std::uint32_t index) {
     Open& choice = choices_[index];
-    if (choice.grounding.empty() && choice.cited.empty()) return;
+    if (choice.tellings == most_tellings || (choice.grounding.empty() && choice.cited.empty()))
+      return;
     JsonDocument grounding, cited;
-    const auto parsed = grounding.parse(
-        arena_.keep(choice.grounding.empty() ? "{}" : std::exchange(choice.grounding, {})),
-        options_);
-    const auto parsed_too = cited.parse(
-        arena_.keep(choice.cited.empty() ? "{}" : std::exchange(choice.cited, {})), options_);
+    const auto parsed =
+        grounding.parse(arena_.keep(choice.grounding.empty() ? "{}" : choice.grounding), options_);
+    const auto parsed_too =
+        cited.parse(arena_.keep(choice.cited.empty() ? "{}" : choice.cited), options_);
     if (!parsed || !parsed_too) return;  // they were read before
+    const bool first = choice.tellings++ == 0;
     for (const Grounded& each : read_grounding(grounding.root(), cited.root(), arena_)) {
+      if (each.from >= choice.text.bytes() && each.from > 0) continue;
       Citation& citation = citations_.emplace_front(each.citation);
       const std::int64_t from = choice.text.points_before(each.from);
-      const std::int64_t to = choice.text.points_before(each.to);
-      if (each.from >= 0 && from >= 0 && to >= 0) {
-        if (from < choice.block_points) continue;  // of a text before this one
+      const std::int64_t to = choice.text.points_before(std::min(each.to, choice.text.bytes()));
+      if (from < 0 || to < 0) {  // of all that was said
+        if (!first) continue;
+      } else if (from < choice.block_points) {
+        continue;  // of a text before this one
+      } else {
         citation.from = from - choice.block_points;
         citation.to = to - choice.block_points;
       }

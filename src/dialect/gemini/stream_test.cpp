@@ -53,6 +53,24 @@ TEST(GeminiStream, EventsOfChunks) {
       {"without a reason it was cut, and does not end",
        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n",
        "start\nblock_start 0.0 kind = text\ndelta 0.0 kind = text text = \"a\"\n"},
+      {"sources told twice count once; places before a later text are not its own",
+       "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\u00fcber \"}]},"
+       "\"groundingMetadata\":{\"groundingChunks\":[{\"web\":{\"uri\":\"https://a.example/\"}}],"
+       "\"groundingSupports\":[{\"segment\":{\"endIndex\":2},\"groundingChunkIndices\":[0]}]}}]}"
+       "\n\n"
+       "data: {\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"id\":\"x\",\"name\":"
+       "\"f\"}},{\"text\":\"\U0001F600!\"}]},\"finishReason\":\"STOP\","
+       "\"groundingMetadata\":{\"groundingChunks\":[{\"web\":{\"uri\":\"https://a.example/\"}},"
+       "{\"web\":{\"uri\":\"https://b.example/\",\"title\":\"B\"}}],\"groundingSupports\":["
+       "{\"segment\":{\"endIndex\":2},\"groundingChunkIndices\":[0]},"
+       "{\"segment\":{\"startIndex\":6,\"endIndex\":10},\"groundingChunkIndices\":[1,7]}]}}]}\n\n",
+       "start\nblock_start 0.0 kind = text\ndelta 0.0 kind = text text = \"über \"\n"
+       "citation 0.0 kind = text citation = url of 0 to 1 url \"https://a.example/\"\n"
+       "block_stop 0.0 kind = text\nblock_start 0.1 kind = tool_call id = \"x\" name = \"f\"\n"
+       "delta 0.1 kind = tool_call text = \"{}\"\nblock_stop 0.1 kind = tool_call\n"
+       "block_start 0.2 kind = text\ndelta 0.2 kind = text text = \"😀!\"\n"
+       "citation 0.2 kind = text citation = url of 0 to 1 url \"https://b.example/\" title \"B\"\n"
+       "block_stop 0.2 kind = text\nfinish 0 finish = tool_calls\nend\n"},
       {"a reason with each chunk, as old models give it",
        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":"
        "\"STOP\"}]}\n\ndata: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"b\"}]},"

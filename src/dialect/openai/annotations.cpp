@@ -1,7 +1,5 @@
 #include "dialect/openai/annotations.h"
 
-#include <fmt/format.h>
-
 #include "dialect/citation.h"
 #include "dialect/json_writer.h"
 
@@ -18,17 +16,12 @@ Citation read_annotation(JsonValue value, Arena& arena) {
   }
   out.url = said["url"].text(arena);
   out.title = said["title"].text(arena);
-  const std::int64_t from = said["start_index"].integer().value_or(-1);
-  const std::int64_t to = said["end_index"].integer().value_or(-1);
-  if (from >= 0 && to >= from) {
-    out.from = from;
-    out.to = to;
-  }
+  read_piece(said, out);
   return out;
 }
 
 std::string annotation_head(const Citation& citation) {
-  if (citation.source == Citation::Source::native) return on_one_line(citation.raw);
+  if (citation.source == Citation::Source::native) return as_it_came(citation, Dialect::openai);
   std::string out = R"({"type":"url_citation","url_citation":{"url":)";
   append_json_string(out, citation.url);
   out.append(R"(,"title":)");
@@ -38,9 +31,7 @@ std::string annotation_head(const Citation& citation) {
 
 void append_annotation(std::string& out, std::string_view head, std::int64_t from,
                        std::int64_t to) {
-  out.append(head);
-  if (head.ends_with('}')) return;  // whole as it came
-  fmt::format_to(std::back_inserter(out), R"(,"start_index":{},"end_index":{}}}}})", from, to);
+  append_with_piece(out, head, from, to, "}}");
 }
 
 }  // namespace holdfast::dialect::openai

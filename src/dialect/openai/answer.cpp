@@ -1,8 +1,7 @@
 #include "dialect/openai/answer.h"
 
-#include <charconv>
-
 #include "dialect/json_scan.h"
+#include "dialect/openai/counter.h"
 #include "dialect/openai/media.h"
 
 namespace holdfast::dialect::openai {
@@ -107,25 +106,25 @@ class AnswerVisitor final : public JsonVisitor {
         has_usage = kind == JsonKind::object;
         break;
       case a_in:
-        number(usage.tokens_in, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_in);
         break;
       case a_out:
-        number(usage.tokens_out, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_out);
         break;
       case a_cached:
-        number(usage.tokens_cached, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_cached);
         break;
       case a_reasoning:
-        number(usage.tokens_reasoning, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_reasoning);
         break;
       case a_cache_written:
-        number(usage.tokens_cache_written, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_cache_written);
         break;
       case a_audio_in:
-        number(usage.tokens_audio_in, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_audio_in);
         break;
       case a_audio_out:
-        number(usage.tokens_audio_out, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_audio_out);
         break;
       case a_text:
         content = content || (kind == JsonKind::string && !empty);
@@ -157,11 +156,6 @@ class AnswerVisitor final : public JsonVisitor {
   }
   static JsonTag object_tag(std::string_view key) {
     return key == "audio" ? first_object_tag : first_object_tag + 1;
-  }
-  void number(std::int64_t& out, std::size_t begin, std::size_t end) {
-    std::int64_t read = 0;
-    const auto [stop, failed] = std::from_chars(text_.data() + begin, text_.data() + end, read);
-    if (failed == std::errc{} && stop == text_.data() + end && read >= 0) out = read;
   }
 
   std::string_view text_;

@@ -55,6 +55,20 @@ TEST(ChatStream, IsReadFromEveryServer) {
        "\xef\xbb\xbf: hi\r\n\r\ndata:\r\n\r\nevent: x\r\ndata: " + delta(R"("content":"a")") +
            "\r\n\r\ndata: " + stop,
        text + "delta 0.0 kind = text text = \"a\"\n" + told + "end\n"},
+      {"annotations count from the beginning of the content, whatever stood between",
+       deviations::openai,
+       stream({delta(R"("content":"\u00fc\ud83d\ude00")"), delta(R"("refusal":"r")"),
+               delta(R"("content":"bc","annotations":[{"type":"url_citation","url_citation":)"
+                     R"({"url":"https://a.example/","title":"","start_index":2,"end_index":3}},)"
+                     R"({"type":"url_citation","url_citation":{"url":"https://b.example/",)"
+                     R"("start_index":0,"end_index":1}}])"),
+               stop, "[DONE]"}),
+       text + "delta 0.0 kind = text text = \"ü😀\"\nblock_stop 0.0 kind = text\n"
+              "block_start 0.1 kind = refusal\ndelta 0.1 kind = refusal text = \"r\"\n"
+              "block_stop 0.1 kind = refusal\nblock_start 0.2 kind = text\n"
+              "delta 0.2 kind = text text = \"bc\"\n"
+              "citation 0.2 kind = text citation = url of 0 to 1 url \"https://a.example/\"\n"
+              "block_stop 0.2 kind = text\nfinish 0 finish = stop\nend\n"},
       {"[DONE] twice, and things behind it", deviations::openai,
        stream({delta(R"("content":"a")"), stop, "[DONE]", "[DONE]", delta(R"("content":"b")")}),
        text + "delta 0.0 kind = text text = \"a\"\n" + told + "end\n"},

@@ -1,9 +1,9 @@
 #include "dialect/openai/media.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "dialect/json_scan.h"
+#include "dialect/openai/counter.h"
 #include "net/http_head.h"
 
 namespace holdfast::dialect::openai {
@@ -83,13 +83,13 @@ class MediaVisitor final : public JsonVisitor {
         has_results = kind == JsonKind::array;
         break;
       case m_in:
-        number(usage.tokens_in, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_in);
         break;
       case m_out:
-        number(usage.tokens_out, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_out);
         break;
       case m_cached:
-        number(usage.tokens_cached, begin, end);
+        read_counter(text_.substr(begin, end - begin), usage.tokens_cached);
         break;
       default:
         break;
@@ -112,11 +112,6 @@ class MediaVisitor final : public JsonVisitor {
                                   {"data", m_data},   {"results", m_results}, {"usage", m_usage}};
     const auto* const found = std::ranges::find(members, key, &Member::name);
     return found == std::end(members) ? JsonTag(no_tag) : JsonTag(found->place);
-  }
-  void number(std::int64_t& out, std::size_t begin, std::size_t end) {
-    std::int64_t read = 0;
-    const auto [stop, failed] = std::from_chars(text_.data() + begin, text_.data() + end, read);
-    if (failed == std::errc{} && stop == text_.data() + end && read >= 0) out = read;
   }
 
   std::string_view text_;

@@ -1,7 +1,5 @@
 #include "dialect/openai_responses/annotations.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "dialect/citation.h"
@@ -26,17 +24,12 @@ Citation read_annotation(JsonValue value, Arena& arena) {
   } else {
     out.source = Citation::Source::native;
   }
-  const std::int64_t from = value["start_index"].integer().value_or(-1);
-  const std::int64_t to = value["end_index"].integer().value_or(-1);
-  if (from >= 0 && to >= from) {
-    out.from = from;
-    out.to = to;
-  }
+  read_piece(value, out);
   return out;
 }
 
 std::string annotation_head(const Citation& citation) {
-  if (citation.dialect == own && !citation.raw.empty()) return on_one_line(citation.raw);
+  if (std::string raw = as_it_came(citation, own); !raw.empty()) return raw;
   std::string out = R"({"type":"url_citation","url":)";
   append_json_string(out, citation.url);
   out.append(R"(,"title":)");
@@ -46,9 +39,7 @@ std::string annotation_head(const Citation& citation) {
 
 void append_annotation(std::string& out, std::string_view head, std::int64_t from,
                        std::int64_t to) {
-  out.append(head);
-  if (head.ends_with('}')) return;  // whole as it came
-  fmt::format_to(std::back_inserter(out), R"(,"start_index":{},"end_index":{}}})", from, to);
+  append_with_piece(out, head, from, to, "}");
 }
 
 std::string annotations_of(const Block& block) {

@@ -27,6 +27,7 @@ std::string translated(std::string_view bytes) {
         break;
       case EventKind::delta:
       case EventKind::signature:
+      case EventKind::citation:
         HF_CHECK(event.block < open.size() && open[event.block]);
         break;
       case EventKind::block_stop:

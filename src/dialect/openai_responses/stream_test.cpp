@@ -42,6 +42,19 @@ TEST(ResponsesStream, IsReadAsBlocks) {
     const char* want;
   };
   const Case cases[] = {
+      {"annotations that a look-alike tells only at the end are told once",
+       event("response.output_text.delta", R"("output_index":0,"content_index":0,"delta":"a")") +
+           event("response.output_text.annotation.added",
+                 R"("output_index":0,"content_index":0,"annotation_index":0,"annotation":)"
+                 R"({"type":"url_citation","url":"u","title":"","start_index":0,"end_index":1})") +
+           event("response.content_part.done",
+                 R"("output_index":0,"content_index":0,"part":{"type":"output_text","text":"a",)"
+                 R"("annotations":[{"type":"url_citation","url":"u"},{"type":"url_citation",)"
+                 R"("url":"v","title":"V"}]})"),
+       "block_start 0.0 kind = text\ndelta 0.0 kind = text text = \"a\"\n"
+       "citation 0.0 kind = text citation = url of 0 to 1 url \"u\"\n"
+       "citation 0.0 kind = text citation = url url \"v\" title \"V\"\n"
+       "block_stop 0.0 kind = text\n"},
       {"a message; padding and unknown events are skipped",
        event("response.in_progress", created) +
            event("response.output_item.added", R"("output_index":0,"item":{"type":"message"})") +

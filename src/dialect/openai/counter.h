@@ -1,0 +1,17 @@
+// A counter of a usage object, read without an index of the text. Internal to this folder.
+#pragma once
+#include <charconv>
+#include <cstdint>
+#include <string_view>
+
+namespace holdfast::dialect::openai {
+
+// Sets `out` to the number `raw` when that is a whole one and not negative.
+inline void read_counter(std::string_view raw, std::int64_t& out) {
+  std::int64_t read = 0;
+  const char* const end = raw.data() + raw.size();
+  const auto [stop, failed] = std::from_chars(raw.data(), end, read);
+  if (failed == std::errc{} && stop == end && read >= 0) out = read;
+}
+
+}  // namespace holdfast::dialect::openai
