@@ -48,9 +48,9 @@ test::Vocabulary mistral_words() {
   words.redacted_thinking = words.signature_ids = words.interleaved_thinking = false;
   words.house = "mistral";
   words.top_k = true;
-  words.logprobs = words.choice_allowed = words.verbosity = words.user = false;
+  words.choice_allowed = words.verbosity = words.user = false;
   words.efforts = {Effort::none, Effort::high};
-  words.service_tiers = {};
+  words.service_tiers = {"auto"};
   words.include_usage = words.pad_stream = false;
   words.extras = {{"safe_prompt", "true"}, {"prompt_mode", R"("reasoning")"}};
   return words;

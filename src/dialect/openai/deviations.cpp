@@ -15,13 +15,15 @@ constexpr Effort none_or_high[] = {Effort::none, Effort::high};
 constexpr Effort low_or_high[] = {Effort::low, Effort::high};
 
 constexpr string_view openai_tiers[] = {"auto", "default", "flex", "scale", "priority", "fast"};
+constexpr string_view mistral_tiers[] = {"auto"};  // its other word is Anthropic's standard_only
 constexpr string_view azure_tiers[] = {"auto", "default", "priority"};
 constexpr string_view groq_tiers[] = {"auto", "flex"};
 constexpr string_view openrouter_tiers[] = {"auto", "default", "flex", "priority"};
 
-constexpr string_view mistral_extras[] = {"safe_prompt", "prompt_mode",     "guardrails",
-                                          "prediction",  "min_tokens",      "repetition_penalty",
-                                          "prefix",      "prompt_cache_key"};
+constexpr string_view mistral_extras[] = {
+    "safe_prompt",     "prompt_mode",        "guardrails", "prediction",
+    "min_tokens",      "repetition_penalty", "prefix",     "prompt_cache_key",
+    "prompt_logprobs", "top_prompt_logprobs"};
 constexpr string_view groq_extras[] = {"reasoning_format", "include_reasoning",
                                        "documents",        "citation_options",
                                        "search_settings",  "disable_tool_validation"};
@@ -129,6 +131,8 @@ constexpr string_view llama_cpp_extras[] = {"min_p",
 
 }  // namespace
 
+// Efforts and tiers: ReasoningEffort and service_tier of the types that openai-python 3.54
+// publishes.
 constinit const Deviations openai = {
     .id = "openai",
     .name = "OpenAI",
@@ -150,6 +154,7 @@ constinit const Deviations openai = {
     .needs_parameters = false,
 };
 
+// Its documentation's; no published types tell it apart from OpenAI.
 constinit const Deviations azure = {
     .id = "azure",
     .name = "Azure OpenAI",
@@ -169,6 +174,9 @@ constinit const Deviations azure = {
     .needs_parameters = false,
 };
 
+// Fields, tiers and log-probabilities: ChatCompletionRequest and ChatCompletionChoice of the types
+// that its Python client publishes. Those types list every effort; which of them a model takes is
+// its documentation's.
 constinit const Deviations mistral = {
     .id = "mistral",
     .name = "Mistral",
@@ -176,11 +184,11 @@ constinit const Deviations mistral = {
     .required = "any",
     .house = "mistral",
     .efforts = none_or_high,
+    .service_tiers = mistral_tiers,
     .extras = mistral_extras,
     .most_stops = 16,
     .most_temperature = 1.5,
     .top_k = true,
-    .logprobs = false,
     .strict_tools = true,
     .metadata = true,
     .names = false,
@@ -195,6 +203,7 @@ constinit const Deviations mistral = {
     .thinking_chunks = true,
 };
 
+// What it answers 400 to (n, logprobs, logit_bias, names) is its API reference's.
 constinit const Deviations groq = {
     .id = "groq",
     .name = "Groq",
@@ -282,6 +291,9 @@ constinit const Deviations openrouter = {
     .reasoning_object = true,
 };
 
+// What it leaves unread (tool_choice, n, logit_bias, user, image URLs) is its documentation's of
+// the endpoint. The self-hosted servers drop fields that they do not know without a word: what is
+// not here counts as lost.
 constinit const Deviations ollama = {
     .id = "ollama",
     .name = "Ollama",
@@ -324,11 +336,14 @@ constinit const Deviations sglang = {
     .replay = Replay::always,
 };
 
+// Its `grammar` takes the place of response_format, and wants the schema in another shape.
 constinit const Deviations tgi = {
     .id = "tgi",
     .name = "TGI",
     .n = false,
     .parallel_tools = false,
+    .json_object = false,
+    .json_schema = false,
     .text_parts = false,
 };
 
