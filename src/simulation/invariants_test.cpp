@@ -132,6 +132,16 @@ TEST(Invariants, OneThatDoesNotReturnAndAHerdAreTold) {
   before.at -= 1ms;
   herd.history.arrivals.insert(first, before);
   EXPECT_NE(lines(check_invariants(herd)).find("by several at once"), std::string::npos);
+
+  // Those that follow a probe which succeeds later are as many as those before it.
+  Course hasty = outage();
+  const auto probe = std::ranges::find_if(hasty.history.arrivals, [](const Arrival& one) {
+    return one.provider == 0 && one.at > MonoTime{30s};
+  });
+  Arrival behind = *probe;
+  behind.at += 1ms;
+  hasty.history.arrivals.insert(probe + 1, behind);
+  EXPECT_NE(lines(check_invariants(hasty)).find("by several at once"), std::string::npos);
 }
 
 TEST(Invariants, MoreThanItsShareToWhatReturnsIsTold) {

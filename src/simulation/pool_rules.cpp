@@ -145,15 +145,27 @@ class ReturnCheck {
     return MonoTime{last};
   }
 
-  // Arrivals at the target from its return until the first that succeeds.
-  std::vector<const Arrival*> since_return(std::size_t target) const {
-    std::vector<const Arrival*> since;
+  static bool succeeded(const Arrival& one) { return one.answered && one.status == 200; }
+
+  // Arrivals at the target from its return until one has succeeded, and that one, if any has: it
+  // may have been on its way when the target came back.
+  struct Since {
+    std::vector<const Arrival*> arrivals;
+    const Arrival* success = nullptr;
+  };
+  Since since_return(std::size_t target) const {
+    Since since;
+    const MonoTime from = back(target);
     for (const Arrival& one : course_.history.arrivals) {
-      const bool early = one.at < back(target) + course_.scenario.service.latency;
-      if (early || one.provider != course_.target_providers[target]) continue;
-      since.push_back(&one);
-      if (one.answered && one.status == 200) break;
+      if (one.provider != course_.target_providers[target]) continue;
+      if (one.at >= from + course_.scenario.service.latency) since.arrivals.push_back(&one);
+      const bool succeeded = one.answered && one.status == 200 && one.ended >= from;
+      if (succeeded && (since.success == nullptr || one.ended < since.success->ended))
+        since.success = &one;
     }
+    if (since.success != nullptr)
+      std::erase_if(since.arrivals,
+                    [&](const Arrival* one) { return one->at >= since.success->ended; });
     return since;
   }
 
@@ -178,10 +190,9 @@ class ReturnCheck {
     const bool asked = std::ranges::all_of(
         course_.permitted, [](const Permitted& one) { return (one.must & 1U) != 0; });
     if (!course_.in_order || !asked || !pool_.alone(0) || pool_.windows(0).empty()) return;
-    const auto since = since_return(0);
-    const bool returned = !since.empty() && since.back()->answered && since.back()->status == 200;
+    const Arrival* success = since_return(0).success;
     const MonoTime due = back(0) + time_to_return();
-    const MonoTime told = returned ? since.back()->ended : end_;
+    const MonoTime told = success != nullptr ? success->ended : end_;
     if (told > due)
       broken_("{} was back at {} and got no answer through until {}", name_of(0), at(back(0)),
               at(told));
@@ -198,9 +209,9 @@ class ReturnCheck {
     if (pool_.windows(target).empty()) return;
     const BreakerState state = pool_.state(target, back(target));
     if (state != BreakerState::open && state != BreakerState::half_open) return;
-    const auto since = since_return(target);
+    const auto since = since_return(target).arrivals;
     for (std::size_t i = 1; i < since.size(); ++i)
-      if (over(*since[i - 1]) > since[i]->at && since[i]->at < since.back()->ended)
+      if (over(*since[i - 1]) > since[i]->at)
         broken_("{} came back at {} and was asked by several at once, at {}", name_of(target),
                 at(back(target)), at(since[i]->at));
   }
