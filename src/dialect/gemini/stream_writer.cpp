@@ -155,6 +155,7 @@ class Writer final : public StreamWriter {
   }
 
   Texts& texts_of(std::uint32_t choice) {
+    if (choice == 0) return first_texts_;
     for (auto& [each, texts] : texts_)
       if (each == choice) return texts;
     return texts_.emplace_back(choice, Texts()).second;
@@ -338,7 +339,8 @@ class Writer final : public StreamWriter {
   std::uint64_t random_;
   std::string tail_;  // what every answer ends with
   std::vector<Open> open_;
-  std::vector<std::pair<std::uint32_t, Texts>> texts_;  // by candidate
+  Texts first_texts_;                                   // of candidate 0
+  std::vector<std::pair<std::uint32_t, Texts>> texts_;  // of the others
   std::vector<Finished> finished_;
   std::vector<std::uint32_t> broken_;  // candidates with a call that could not be written
   Usage usage_;
