@@ -35,7 +35,8 @@ constexpr std::array<std::string_view, failure_class_count> names = {"none",
                                                                      "truncated_body",
                                                                      "client_left",
                                                                      "local",
-                                                                     "over_budget"};
+                                                                     "over_budget",
+                                                                     "hedge_lost"};
 }  // namespace
 
 std::string_view to_string(FailureClass failure) {

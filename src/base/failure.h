@@ -45,9 +45,10 @@ enum class FailureClass : std::uint8_t {
   client_left = 31,          // not the target's fault
   local = 32,                // out of descriptors, stopping: not the target's fault
   over_budget = 33,          // not asked: a budget has no room for what it may cost
+  hedge_lost = 34,           // another target of the same request had content first: ended by us
 };
 
-inline constexpr std::size_t failure_class_count = 34;
+inline constexpr std::size_t failure_class_count = 35;
 
 // The wire spelling.
 std::string_view to_string(FailureClass failure);

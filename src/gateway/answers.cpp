@@ -87,6 +87,7 @@ FinalAnswer final_answer(FailureClass failure) {
       return {400, "", "the provider refuses the request"};
     case FailureClass::none:
     case FailureClass::client_left:
+    case FailureClass::hedge_lost:
       return {500, "", "internal error"};
   }
   return {500, "", "internal error"};

@@ -40,16 +40,19 @@ bool is_stream(std::string_view content_type) {
 
 }  // namespace
 
-Attempt::Attempt(RequestState& state, Candidate& candidate)
+Attempt::Attempt(RequestState& state, Candidate& candidate, Contest::Entrant& entrant)
     : state_(state),
       candidate_(candidate),
+      entrant_(entrant),
       target_(*candidate.target),
       provider_(*target_.provider) {}
 
 net::Deadline Attempt::until(net::Deadline phase) const { return std::min(phase, total_); }
 
 void Attempt::fail(FailureClass failure, std::string detail) {
-  if (state_.exchange.client_left())
+  if (entrant_.lost())
+    failure = FailureClass::hedge_lost;
+  else if (state_.exchange.client_left())
     failure = FailureClass::client_left;
   else if (state_.stopping)
     failure = FailureClass::local;
@@ -90,6 +93,7 @@ net::AnswerHeaders Attempt::answer_headers() const {
   headers.add("x-holdfast-attempts", fmt::format_int(state_.attempts).c_str());
   if (!state_.failed.empty())
     headers.add("x-holdfast-fallback-reason", fallback_reasons(state_.failed));
+  if (state_.hedged) headers.add("x-holdfast-hedge", entrant_.hedge() ? "won" : "lost");
   if (!outcome_.upstream_request_id.empty())
     headers.add("x-upstream-request-id", outcome_.upstream_request_id);
   if (!candidate_.losses.empty() || !untold_.empty())
@@ -103,8 +107,7 @@ Task<Outcome> Attempt::run(bool fresh) {
   started_ = state_.parts.clock.now();
   total_ = std::min(state_.deadline, started_ + target_.timeouts.total);
   co_await call(fresh);
-  state_.cancel_attempt = nullptr;
-  if (!outcome_.committed) state_.writer.reset();      // it may have begun what nobody saw
+  entrant_.on_end(nullptr);
   if (provider_.engine) provider_.engine->note_use();  // its idle time begins at a request's end
   if (call_) outcome_.bytes_received = call_->bytes_received();
   co_return std::move(outcome_);
@@ -124,7 +127,7 @@ Task<bool> Attempt::reach_engine(provider::Destination& destination) {
       fail(FailureClass::connect, ready.error().detail);
       co_return false;
     }
-    if (state_.exchange.client_left() || state_.stopping) {
+    if (entrant_.lost() || state_.exchange.client_left() || state_.stopping) {
       fail(FailureClass::client_left, "the client left");
       co_return false;
     }
@@ -168,8 +171,8 @@ Task<void> Attempt::call(bool fresh) {
     if (credential_->kind == vault::Credential::Kind::aws) destination.aws = &credential_->aws;
   }
   call_.emplace(state_.parts.pool, *origin, *pool_key);
-  state_.cancel_attempt = [this] { call_->cancel(); };
-  if (state_.exchange.client_left() || state_.stopping)
+  entrant_.on_end([this] { call_->cancel(); });
+  if (entrant_.lost() || state_.exchange.client_left() || state_.stopping)
     call_->cancel();  // told before there was a call
 
   const net::Deadline connect_by = until(state_.parts.clock.now() + target_.timeouts.connect);
@@ -191,9 +194,9 @@ Task<void> Attempt::call(bool fresh) {
       head_ = *head;
       break;
     }
-    const MonoTime now = state_.parts.clock.now();
+    // Woken to keep the client's connection alive, unless another attempt has done so just now.
     const bool keepalive = head.error().code == ErrorCode::deadline_exceeded &&
-                           now >= state_.keepalive_at && now < until(headers_by);
+                           state_.parts.clock.now() < until(headers_by);
     if (!keepalive) {
       fail_of(head.error(), FailureClass::reset, FailureClass::headers_timeout);
       outcome_.stale = call_->reused() && call_->bytes_received() == 0;

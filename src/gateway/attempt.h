@@ -20,7 +20,7 @@ struct Outcome {
   std::string error_body;     // the upstream's error, if the client may be shown it ...
   std::string error_message;  // ... and what it says
   bool stale = false;         // a kept connection that the upstream had closed
-  bool committed = false;     // the client has got content of this attempt
+  bool committed = false;     // the client is this attempt's, which has content for it
   bool answered = false;      // the client has the whole answer
   bool error_event_sent = false;
   bool forgotten = false;       // the provider has lost the response that the request goes on from
@@ -35,7 +35,8 @@ struct Outcome {
 
 class Attempt {
  public:
-  Attempt(RequestState& state, Candidate& candidate);
+  // `entrant` is its part in the request's contest.
+  Attempt(RequestState& state, Candidate& candidate, Contest::Entrant& entrant);
   // Makes the call.   fresh: over a new connection
   Task<Outcome> run(bool fresh);
 
@@ -68,6 +69,8 @@ class Attempt {
   std::int64_t since_start_us() const;
   void begin_stream();
   bool took(bool fine);
+  bool claim();
+  Task<void> wait_for_client();
 
   void fail(FailureClass failure, std::string detail);
   void fail_of(const Error& error, FailureClass closed, FailureClass late);
@@ -76,6 +79,7 @@ class Attempt {
 
   RequestState& state_;
   Candidate& candidate_;
+  Contest::Entrant& entrant_;
   const routing::Target& target_;
   const routing::Provider& provider_;
   net::Origin engine_origin_;  // of a local engine
@@ -95,7 +99,8 @@ class Attempt {
   std::string_view untold_;                 // of a whole answer: WholeAnswer::untold
 
   // Of a stream.
-  std::string out_;  // events not yet passed on
+  std::string out_;                                // events not yet passed on
+  std::unique_ptr<dialect::StreamWriter> writer_;  // what translates; the request's once committed
   Taking taking_;
 };
 

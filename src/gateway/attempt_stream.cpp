@@ -38,6 +38,7 @@ Task<Result<std::string_view>> Attempt::read_piece(net::Deadline deadline) {
 Task<bool> Attempt::keep_alive_if_due() {
   if (!state_.incoming.stream || state_.parts.clock.now() < state_.keepalive_at) co_return true;
   state_.keepalive_at = state_.parts.clock.now() + state_.model->hold_keepalive;
+  if (entrant_.lost() || state_.contest.commenting()) co_return true;  // the other one writes
   if (!state_.exchange.begun()) {
     net::AnswerHeaders headers = state_.common_headers();
     add_stream_headers(headers);
@@ -45,7 +46,9 @@ Task<bool> Attempt::keep_alive_if_due() {
   }
   std::string comment;
   state_.stream_writer().keep_alive(comment);
+  state_.contest.comment_begins();
   auto sent = co_await state_.exchange.write(comment);
+  state_.contest.comment_ends();
   state_.parts.counters.keepalives.add();
   if (!sent) fail(FailureClass::client_left, "the client left");
   co_return sent.has_value();
@@ -63,10 +66,12 @@ void Attempt::add_stream_headers(net::AnswerHeaders& headers) const {
 std::unique_ptr<StreamTaker> Attempt::make_taker() {
   const provider::Adapter& adapter = *provider_.adapter;
   const Incoming& incoming = state_.incoming;
-  state_.writer.reset();  // one of an earlier attempt may have begun a stream that nobody saw
-  if (!candidate_.passes)
+  if (!candidate_.passes) {
+    // Its own: another attempt under way may have begun a stream, too.
+    writer_ = client_codec(incoming.front.dialect).stream_writer(state_.answer_context());
     return translate(adapter.codec(), std::string(adapter.abilities(target_.model).signs_as()),
-                     state_.stream_writer());
+                     *writer_);
+  }
   const dialect::Codec& codec = client_codec(incoming.front.dialect);
   if (incoming.front.operation == Operation::media) return pass_media();
   if (incoming.front.dialect == dialect::Dialect::openai)
@@ -86,7 +91,7 @@ bool Attempt::took(bool fine) {
   }
   // A call whose arguments wait until they are whole commits nothing yet: another target may
   // answer.
-  outcome_.committed = outcome_.committed || (taking_.content && !out_.empty());
+  if (taking_.content && !out_.empty() && !outcome_.committed && !claim()) return false;
   if (fine) return true;
   if (taking_.error) {
     fail(outcome_.committed ? FailureClass::error_after_content : FailureClass::error_in_stream,
@@ -103,6 +108,23 @@ bool Attempt::took(bool fine) {
   return false;
 }
 
+// There is content: false when the client is another attempt's. What comes next is for the client
+// alone: wait_for_client() before anything of it is written.
+bool Attempt::claim() {
+  if (!entrant_.claim()) {
+    fail(FailureClass::hedge_lost, "another target had content first");
+    return false;
+  }
+  outcome_.committed = true;
+  if (writer_) state_.writer = std::move(writer_);
+  return true;
+}
+
+// Nobody else writes to the client any more once this has returned.
+Task<void> Attempt::wait_for_client() {
+  co_await state_.contest.comment_sent(state_.parts.loop, state_.parts.watchdog);
+}
+
 void Attempt::begin_stream() {
   if (state_.exchange.begun()) return;
   net::AnswerHeaders headers = answer_headers();
@@ -115,6 +137,7 @@ void Attempt::begin_stream() {
 // Passes on what has been taken in, once there is content; false when the client has left.
 Task<bool> Attempt::flush_stream() {
   if (!outcome_.committed || out_.empty()) co_return true;
+  if (state_.contest.commenting()) co_await wait_for_client();
   begin_stream();
   outcome_.answer_status = 200;
   auto sent = co_await state_.exchange.write(out_);
@@ -179,6 +202,7 @@ Task<void> Attempt::read_stream() {
     co_await flush_failed();
     co_return;
   }
+  if (state_.contest.commenting()) co_await wait_for_client();
   begin_stream();
   outcome_.answer_status = 200;
   keep(candidate_.passes ? dialect::openai_responses::response_in(taking_.last_data)

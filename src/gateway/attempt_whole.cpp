@@ -59,11 +59,12 @@ Task<void> Attempt::read_whole() {
   state_.parts.health.took_whole(candidate_.index, state_.parts.clock.now(),
                                  outcome_.first_content_us, outcome_.usage.tokens_out);
   note_first_content(state_, candidate_, outcome_.first_content_us);
+  if (!claim()) co_return;
+  if (state_.contest.commenting()) co_await wait_for_client();
   net::AnswerHeaders headers = answer_headers();
   headers.add("content-type",
               candidate_.passes && !content_type_.empty() ? content_type_ : "application/json");
   for (const auto& [name, value] : passed_) headers.add(name, value);
-  outcome_.committed = true;
   outcome_.answer_status = 200;
   keep(body);  // before the client can ask for it
   auto sent = co_await state_.exchange.answer(200, headers, body);
@@ -129,10 +130,11 @@ Task<void> Attempt::read_bytes() {
 
 // An answer beyond the buffer: committed, and passed on as it comes.
 Task<void> Attempt::forward_rest(std::string body) {
-  outcome_.committed = true;
+  if (!claim()) co_return;
   outcome_.answer_status = 200;
   outcome_.first_content_us = since_start_us();
   note_first_content(state_, candidate_, outcome_.first_content_us);
+  if (state_.contest.commenting()) co_await wait_for_client();
   net::AnswerHeaders headers = answer_headers();
   const bool sound = state_.incoming.scanned.answers == dialect::openai::AnswerForm::bytes;
   const std::string_view usual = sound ? "application/octet-stream" : "application/json";

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <iterator>
 
 #include "gateway/budget_hold.h"
 #include "gateway/cost.h"
 #include "gateway/facts.h"
+#include "gateway/hedge.h"
 #include "gateway/key_choice.h"
 #include "gateway/target_permit.h"
 #include "net/signal.h"
@@ -20,6 +23,11 @@ using std::chrono::microseconds;
 // A kept connection that the upstream closed meanwhile, as it may: says nothing about the target.
 bool ended_idle(const Outcome& outcome) {
   return outcome.stale && outcome.failure == FailureClass::reset;
+}
+
+// The client has its answer, or the beginning of one, or has left.
+bool ends_request(const Outcome& outcome) {
+  return outcome.answered || outcome.committed || outcome.failure == FailureClass::client_left;
 }
 
 }  // namespace
@@ -52,31 +60,44 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
       candidate = co_await next_candidate(plan, fitting);
       continue;
     }
-    const Outcome outcome = co_await attempt_one(*candidate, fresh);
+    Hedge hedge(*this, state_, plan, fitting);
+    hedge.watch(*candidate);
+    Outcome outcome;
+    std::exception_ptr bug;
+    try {
+      Contest::Entrant entrant(state_.contest, false);
+      outcome = co_await attempt_one(*candidate, fresh, entrant, state_.failed);
+    } catch (...) {
+      bug = std::current_exception();  // the hedge must not outlive this
+    }
     permit->settle(outcome, parts_.clock.now());
     permit.reset();
-    if (outcome.answered || outcome.failure == FailureClass::client_left) co_return std::nullopt;
-    if (outcome.committed) {
-      co_await end_cut_stream(outcome);
+    Verdict verdict;
+    if (!bug && !ends_request(outcome) && outcome.failure != FailureClass::hedge_lost)
+      verdict = judge(plan, *candidate, outcome, state_.failed);
+    if (hedge.watching())
+      co_await hedge.end(bug != nullptr || verdict.next == routing::Next::give_up);
+    if (bug) std::rethrow_exception(bug);
+    const Outcome* second = hedge.outcome();
+    const Outcome* last = second != nullptr && ends_request(*second) ? second : &outcome;
+    if (ends_request(*last)) {
+      if (!last->answered && last->failure != FailureClass::client_left)
+        co_await end_cut_stream(*last);
       co_return std::nullopt;
     }
-    if (outcome.forgotten && tell_whole(*candidate, *state_.model, state_.incoming)) {
-      state_.failed.pop_back();  // it is asked again
-      continue;
+    if (second != nullptr && verdict.next != routing::Next::give_up) {
+      Failures failed = hedge.take_failed();
+      const Verdict other = judge(plan, hedge.candidate(), *second, failed);
+      state_.failed.insert(state_.failed.end(), std::make_move_iterator(failed.begin()),
+                           std::make_move_iterator(failed.end()));
+      if (verdict.next != routing::Next::same_target && other.next != routing::Next::next_target) {
+        verdict = other;
+        candidate = &hedge.candidate();
+      }
     }
-    const auto next = plan.failed(candidate->position, {.failure = outcome.failure,
-                                                        .stale = ended_idle(outcome),
-                                                        .another_credential = outcome.next_key});
-    if (next == routing::Next::next_target &&
-        routing::after_failure(outcome.failure, false) == routing::Next::give_up)
-      parts_.counters.target(candidate->index)
-          .failovers[static_cast<std::size_t>(outcome.failure)]
-          .add();  // by this model's rules; the others are counted with their attempt
-    if (next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
-    fresh = next == routing::Next::same_target && !outcome.next_key;
-    if (fresh)
-      state_.failed.pop_back();  // not the target's fault, and it is asked again
-    else if (next != routing::Next::same_target)
+    if (verdict.next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
+    fresh = verdict.fresh;
+    if (verdict.next != routing::Next::same_target)
       candidate = co_await next_candidate(plan, fitting);
   }
   if (state_.exchange.client_left()) co_return std::nullopt;
@@ -93,6 +114,25 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
   co_return no_target_answered(state_.failed, cooled_in);
 }
 
+Attempts::Verdict Attempts::judge(routing::Plan& plan, Candidate& candidate, const Outcome& outcome,
+                                  Failures& failed) {
+  if (outcome.forgotten && tell_whole(candidate, *state_.model, state_.incoming)) {
+    failed.pop_back();  // it is asked again
+    return {routing::Next::same_target, false};
+  }
+  const auto next = plan.failed(candidate.position, {.failure = outcome.failure,
+                                                     .stale = ended_idle(outcome),
+                                                     .another_credential = outcome.next_key});
+  if (next == routing::Next::next_target &&
+      routing::after_failure(outcome.failure, false) == routing::Next::give_up)
+    parts_.counters.target(candidate.index)
+        .failovers[static_cast<std::size_t>(outcome.failure)]
+        .add();  // by this model's rules; the others are counted with their attempt
+  const bool fresh = next == routing::Next::same_target && !outcome.next_key;
+  if (fresh) failed.pop_back();  // not the target's fault, and it is asked again
+  return {next, fresh};
+}
+
 Task<Candidate*> Attempts::next_candidate(routing::Plan& plan, std::vector<Candidate>& fitting) {
   std::optional<std::size_t> position = plan.next(parts_.clock.now());
   while (true) {
@@ -106,9 +146,9 @@ Task<Candidate*> Attempts::next_candidate(routing::Plan& plan, std::vector<Candi
     const auto until = plan.wait_until(parts_.clock.now(), state_.deadline);
     if (!until || state_.stopping || state_.exchange.client_left()) co_return nullptr;
     net::Signal left(parts_.loop, parts_.watchdog);
-    state_.cancel_attempt = [&left] { left.notify(); };
+    state_.cancel_wait = [&left] { left.notify(); };
     auto waited = co_await left.wait(*until);
-    state_.cancel_attempt = nullptr;
+    state_.cancel_wait = nullptr;
     if (waited || state_.exchange.client_left()) co_return nullptr;
     position = plan.next(parts_.clock.now());
   }
@@ -157,19 +197,25 @@ bool Attempts::may_retry(const routing::Plan& plan) {
   return false;
 }
 
-Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
+Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh, Contest::Entrant& entrant,
+                                    Failures& failed) {
   const routing::Target& target = *candidate.target;
   const std::size_t index = candidate.index;
   const std::int64_t started_us = parts_.clock.wall_us();
   BudgetHold hold(state_);
   if (!state_.snapshot->budgets.empty()) {
     auto held = co_await hold.reserve(candidate, started_us);
-    if (!held) {
-      if (candidate.key != nullptr) parts_.health.not_tried(candidate.key->index);
-      co_return not_asked(target, index, std::move(held.error()));
+    if (!held) co_return not_asked(candidate, entrant, std::move(held.error()), failed);
+    if (entrant.lost()) {  // while the budgets were asked
+      hold.settle({0});
+      co_return not_asked(candidate, entrant, "another target had content first", failed);
     }
   }
   ++state_.attempts;
+  if (entrant.hedge()) {
+    state_.hedged = true;
+    parts_.counters.target(index).hedges.add();
+  }
   const MonoTime began = parts_.clock.now();
   records::AttemptStart start;
   start.request_id = state_.request_id;
@@ -190,15 +236,15 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
   co_await state_.turn.on_file();  // a call that may cost money is on file before it is made
 
   const routing::InFlight in_flight(parts_.load, index);
-  Attempt attempt(state_, candidate);
+  Attempt attempt(state_, candidate, entrant);
   Outcome outcome = co_await attempt.run(fresh);
   const auto took_us = duration_cast<microseconds>(parts_.clock.now() - began).count();
   note_key(candidate, outcome);
   if (outcome.failure == FailureClass::none)
     parts_.health.succeeded(index, parts_.clock.now());
   else
-    note_failure(target, index, outcome);
-  note_pace(index, outcome, took_us);
+    note_failure(candidate, outcome, failed);
+  note_pace(index, outcome, took_us, entrant.hedge());
   const records::Price* price = target.prices ? target.prices->at(start.started_us) : nullptr;
   const auto& fallback = state_.snapshot->fallback_price;
   const Cost cost =
@@ -208,46 +254,59 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh) {
   co_return outcome;
 }
 
-// What a budget does not allow: no attempt is made, so none is recorded.
-Outcome Attempts::not_asked(const routing::Target& target, std::size_t index, std::string why) {
+// What a budget does not allow, or nobody needs any more: no attempt is made, so none is recorded.
+Outcome Attempts::not_asked(const Candidate& candidate, const Contest::Entrant& entrant,
+                            std::string why, Failures& failed) {
+  if (candidate.key != nullptr) parts_.health.not_tried(candidate.key->index);
   Outcome outcome;
-  const bool left = state_.exchange.client_left();
-  outcome.failure = left ? FailureClass::client_left : FailureClass::over_budget;
+  outcome.failure = FailureClass::over_budget;
+  if (state_.exchange.client_left()) outcome.failure = FailureClass::client_left;
+  if (entrant.lost()) outcome.failure = FailureClass::hedge_lost;
   outcome.detail = std::move(why);
-  note_failure(target, index, outcome);
+  note_failure(candidate, outcome, failed);
   return outcome;
 }
 
-void Attempts::note_failure(const routing::Target& target, std::size_t index,
-                            const Outcome& outcome) {
+void Attempts::note_failure(const Candidate& candidate, const Outcome& outcome, Failures& failed) {
+  const routing::Target& target = *candidate.target;
   const bool blamed = routing::blames_target(outcome.failure) && !ended_idle(outcome) &&
                       !outcome.next_key && !outcome.old_credential;
   if (blamed)
-    parts_.health.failed(index, outcome.failure, outcome.status, parts_.clock.now(),
+    parts_.health.failed(candidate.index, outcome.failure, outcome.status, parts_.clock.now(),
                          parts_.clock.wall_us(), outcome.retry_after);
   else
-    parts_.health.undecided(index);
-  if (outcome.failure == FailureClass::client_left) return;
-  state_.failed.push_back({outcome.failure, outcome.status, target.provider->name, target.model,
-                           outcome.detail, outcome.retry_after, outcome.error_body,
-                           outcome.error_message});
+    parts_.health.undecided(candidate.index);
+  if (outcome.failure == FailureClass::client_left || outcome.failure == FailureClass::hedge_lost)
+    return;
+  failed.push_back({outcome.failure, outcome.status, target.provider->name, target.model,
+                    outcome.detail, outcome.retry_after, outcome.error_body,
+                    outcome.error_message});
   if (!blamed) return;
   parts_.on_failure({state_.request_id, state_.model->name, target.provider->name, target.model,
                      outcome.detail, outcome.failure, outcome.status, parts_.clock.wall_us()});
 }
 
 // How fast the target is, as far as this attempt tells.
-void Attempts::note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us) {
+void Attempts::note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us,
+                         bool hedge) {
   const MonoTime now = parts_.clock.now();
+  const bool stream = state_.incoming.stream;
+  // It would have taken longer still. Left out, the times of those that were waited for would be
+  // the short ones alone, and hedges would begin earlier and earlier.
+  const bool was_late = outcome.failure == FailureClass::hedge_lost && !hedge;
   if (outcome.failure == FailureClass::none)
-    parts_.load.answered(
-        index,
-        {.first_content_us = state_.incoming.stream ? outcome.first_content_us : -1,
-         .total_us = took_us,
-         .tokens_out = outcome.usage.tokens_out},
-        now);
-  else if (routing::blames_target(outcome.failure) && !ended_idle(outcome))
+    parts_.load.answered(index,
+                         {.first_content_us = stream ? outcome.first_content_us : -1,
+                          .total_us = took_us,
+                          .tokens_out = outcome.usage.tokens_out},
+                         now);
+  else if (was_late || (routing::blames_target(outcome.failure) && !ended_idle(outcome)))
     parts_.load.failed_after(index, took_us, now);
+  if (!repeatable(state_.incoming)) return;
+  if (was_late)
+    parts_.load.first_content(index, stream).note(took_us);
+  else if (outcome.first_content_us >= 0)
+    parts_.load.first_content(index, stream).note(outcome.first_content_us);
 }
 
 void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,

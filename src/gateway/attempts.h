@@ -1,4 +1,5 @@
-// One target after the other until one has answered, with what is noted of each.
+// One target after the other until one has answered, with what is noted of each. Beside one that is
+// late another may be asked (hedge.h).
 #pragma once
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 namespace holdfast::gateway {
 
 struct Cost;
+class Hedge;
 
 class Attempts {
  public:
@@ -20,16 +22,30 @@ class Attempts {
   Task<std::optional<Refusal>> run(std::vector<Candidate>& fitting);
 
  private:
+  friend class Hedge;
+  struct Verdict {
+    routing::Next next = routing::Next::give_up;
+    bool fresh = false;  // of the same target: over a new connection
+  };
+  using Failures = std::vector<FailedAttempt>;
+
+  // What the failure of an attempt at `candidate` means; the last of `failed` is forgotten when it
+  // was not the target's fault.
+  Verdict judge(routing::Plan& plan, Candidate& candidate, const Outcome& outcome,
+                Failures& failed);
   // The candidate to try now; null: none is left. May wait for one that cools down.
   Task<Candidate*> next_candidate(routing::Plan& plan, std::vector<Candidate>& fitting);
   // Chooses the candidate's key; false: none of its keys may be used now.
   bool choose_key_of(Candidate& candidate);
   void note_key(Candidate& candidate, Outcome& outcome);
-  Task<Outcome> attempt_one(Candidate& candidate, bool fresh);
+  //   failed   takes up how it failed, if the client may hear of it
+  Task<Outcome> attempt_one(Candidate& candidate, bool fresh, Contest::Entrant& entrant,
+                            Failures& failed);
   bool may_retry(const routing::Plan& plan);
-  Outcome not_asked(const routing::Target& target, std::size_t index, std::string why);
-  void note_failure(const routing::Target& target, std::size_t index, const Outcome& outcome);
-  void note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us);
+  Outcome not_asked(const Candidate& candidate, const Contest::Entrant& entrant, std::string why,
+                    Failures& failed);
+  void note_failure(const Candidate& candidate, const Outcome& outcome, Failures& failed);
+  void note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us, bool hedge);
   void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
                        std::int64_t took_us, const Cost& cost);
   Task<void> end_cut_stream(const Outcome& outcome);

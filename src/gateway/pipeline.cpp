@@ -128,7 +128,7 @@ class Pipeline {
                .keepalive_at = net::no_deadline,
                .failed = {},
                .attempts = 0,
-               .cancel_attempt = {},
+               .cancel_wait = {},
                .stopping = false,
                .cors_origin = {},
                .writer = {},
@@ -148,7 +148,7 @@ class Pipeline {
 
   void cut() {
     state_.stopping = true;
-    if (state_.cancel_attempt) state_.cancel_attempt();
+    state_.cancel();
   }
 
  private:
@@ -403,9 +403,7 @@ class Pipeline {
 
   Task<std::optional<Refusal>> attempt_all() {
     if (state_.model == nullptr) co_return std::nullopt;
-    net::Exchange::ClientWatch watch(state_.exchange, [this] {
-      if (state_.cancel_attempt) state_.cancel_attempt();
-    });
+    net::Exchange::ClientWatch watch(state_.exchange, [this] { state_.cancel(); });
     auto fitting = candidates(*state_.model, state_.incoming);
     if (!fitting && state_.incoming.front.operation == Operation::count_tokens)
       co_return co_await answer_estimate();

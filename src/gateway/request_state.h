@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gateway/answers.h"
+#include "gateway/contest.h"
 #include "gateway/gateway.h"
 #include "gateway/incoming.h"
 #include "gateway/request_limits.h"
@@ -39,7 +40,7 @@ struct RequestState {
   net::Deadline keepalive_at{};                   // when a held-back stream next gets a comment
   std::vector<FailedAttempt> failed;              // in order
   std::uint16_t attempts = 0;                     // made so far
-  std::function<void()> cancel_attempt;           // ends the attempt under way; empty: none is
+  std::function<void()> cancel_wait;              // ends what is waited for between attempts
   bool stopping = false;                          // the process ends: so do its requests
   std::string_view cors_origin;                   // to be named in the answer; empty: none
   std::unique_ptr<dialect::StreamWriter> writer;  // of a stream in the client's dialect
@@ -53,8 +54,15 @@ struct RequestState {
   std::optional<net::Deadline> waited_until = {};  // of all its waiting together
   routing::MemoryAccount::Charge memory = {};      // what it holds
   std::string budget_warning = {};                 // of nearly used up budgets; empty: none is
+  Contest contest = {};                            // of the attempts under way
+  bool hedged = false;                             // a second target was asked beside a late one
   std::string degraded = {};  // "chat -> cheap: budget NAME"; empty: it was not
 
+  // Ends whatever is waited for: the client has left, or the process stops.
+  void cancel() {
+    if (cancel_wait) cancel_wait();
+    contest.end_all();
+  }
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;
   dialect::AnswerContext answer_context() const;

@@ -43,7 +43,7 @@ Task<std::optional<Refusal>> WaitingRoom::wait(RequestState& state,
   }
   counters_.requests_waiting.up();
   watchdog_.arm(*this, began);
-  state.cancel_attempt = [&self] { self.signal.cancel(); };
+  state.cancel_wait = [&self] { self.signal.cancel(); };
   if (state.exchange.client_left() || state.stopping) self.signal.cancel();
   const net::Deadline deadline =
       std::min(state.deadline,
@@ -51,7 +51,7 @@ Task<std::optional<Refusal>> WaitingRoom::wait(RequestState& state,
   state.waited_until = deadline;
   auto told = co_await self.signal.wait(deadline);
   (void)told;  // what has happened is in `self` and in the state
-  state.cancel_attempt = nullptr;
+  state.cancel_wait = nullptr;
   self.leave();
   self.stop_counting();
   counters_.requests_waiting.down();

@@ -122,6 +122,7 @@ struct TargetCounters {
   std::array<Count, failure_class_count> failovers;  // away from this target, by why
   std::array<Count, token_kind_count> tokens;
   Count cost_nano_usd, unknown_costs;
+  Count hedges, hedges_won;  // it was asked beside another; it had content first
   Histogram time_to_first_content, attempt_duration;
 };
 
@@ -221,7 +222,7 @@ class ThreadCounters {
   Level requests_in_flight, client_connections, streams;
   Count client_connections_opened, upstream_connections_opened;
   Count client_received_bytes, client_sent_bytes, upstream_received_bytes, upstream_sent_bytes;
-  Count cut_streams, retries_refused, error_events, keepalives, clients_left;
+  Count cut_streams, retries_refused, hedges_refused, error_events, keepalives, clients_left;
   Count journal_flushes, bugs;
   std::array<Count, cache_use_count> cache;
 

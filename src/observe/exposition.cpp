@@ -116,6 +116,7 @@ void add_plain(const Registry& registry, Page& page) {
   count(Metric::upstream_sent, &ThreadCounters::upstream_sent_bytes);
   count(Metric::cut_streams, &ThreadCounters::cut_streams);
   count(Metric::retries_refused, &ThreadCounters::retries_refused);
+  count(Metric::hedges_refused, &ThreadCounters::hedges_refused);
   count(Metric::error_events, &ThreadCounters::error_events);
   count(Metric::keepalives, &ThreadCounters::keepalives);
   count(Metric::journal_flushes, &ThreadCounters::journal_flushes);
@@ -209,14 +210,16 @@ void add_target(const Registry& registry, std::size_t index, const TargetName& n
     const std::string label(to_string(static_cast<TokenKind>(kind)));
     if (count > 0) page.add(Metric::tokens, {name.provider, name.model, label}, count);
   }
-  const auto money = [&](Metric metric, Count TargetCounters::* counter, double unit) {
+  const auto total = [&](Metric metric, Count TargetCounters::* counter, double unit) {
     const std::uint64_t sum = registry.sum_target(
         index, [&](const TargetCounters& target) { return (target.*counter).value(); });
     if (sum > 0) page.add(metric, {name.provider, name.model}, static_cast<double>(sum) * unit);
   };
   constexpr double nano = 1e-9;
-  money(Metric::cost, &TargetCounters::cost_nano_usd, nano);
-  money(Metric::unknown_costs, &TargetCounters::unknown_costs, 1);
+  total(Metric::cost, &TargetCounters::cost_nano_usd, nano);
+  total(Metric::unknown_costs, &TargetCounters::unknown_costs, 1);
+  total(Metric::hedges, &TargetCounters::hedges, 1);
+  total(Metric::hedges_won, &TargetCounters::hedges_won, 1);
   const auto histogram = [&](Metric metric, Histogram TargetCounters::* histogram_of) {
     page.add_histogram(metric, {name.provider, name.model}, [&](auto read) {
       return registry.sum_target(

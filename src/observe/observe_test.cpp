@@ -35,6 +35,8 @@ void fill(Registry& registry) {
   TargetCounters& target = thread.target(registry.target_index("openai", "gpt-4o \"mini\"\\\n"));
   target.attempts[0].add();
   target.failovers[1].add();
+  target.hedges.add();
+  target.hedges_won.add();
   target.tokens[0].add(5);
   target.cost_nano_usd.add(5);
   target.unknown_costs.add();

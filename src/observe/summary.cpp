@@ -31,7 +31,7 @@ TargetSummary summarize(const Registry& registry, std::size_t index, const Targe
         sum([i](const TargetCounters& counters) { return counters.failovers[i].value(); });
     const auto failure = static_cast<FailureClass>(i);
     if (failure == FailureClass::none || ended == 0) continue;
-    target.failed += ended;
+    if (failure != FailureClass::hedge_lost) target.failed += ended;
     target.failures.emplace_back(failure, ended);
   }
   const auto tokens = [&](TokenKind kind) {

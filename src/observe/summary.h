@@ -13,7 +13,7 @@ namespace holdfast::observe {
 
 struct TargetSummary {
   std::string provider, model;
-  std::uint64_t attempts = 0, failed = 0;  // all that ended; those that did not succeed
+  std::uint64_t attempts = 0, failed = 0;  // all that ended; failed: but for hedges that lost
   std::uint64_t failovers = 0;             // away from it
   std::uint64_t tokens_in = 0, tokens_out = 0;
   std::vector<std::pair<FailureClass, std::uint64_t>> failures;  // classes seen, but none

@@ -120,13 +120,17 @@ Attempt read_attempt(const store::Statement& row) {
 }
 
 // A failover is an attempt and the one before it, of one request on one thread, at another target.
-// The same id may have been used for several requests: the one before is the last such.
+// The same id may have been used for several requests: the one before is the last such. A hedge
+// stands beside one that is under way, has succeeded or has lost to it: no failover.
+static_assert(static_cast<int>(FailureClass::none) == 0);
+static_assert(static_cast<int>(FailureClass::hedge_lost) == 34);
 constexpr std::string_view failovers_sql =
     "SELECT b.started_us, b.request_id, b.logical_model, a.provider, a.model, a.failure, a.status, "
     "b.provider, b.model FROM attempts b JOIN attempts a ON a.id = "
     "(SELECT max(p.id) FROM attempts p WHERE p.request_id=b.request_id AND p.run=b.run "
     "AND p.thread=b.thread AND p.attempt=b.attempt-1 AND p.id<b.id) "
-    "WHERE b.attempt>1 AND (a.provider<>b.provider OR a.model<>b.model) "
+    "WHERE b.attempt>1 AND a.failure NOT IN (0, 34) AND (a.provider<>b.provider OR "
+    "a.model<>b.model) "
     "ORDER BY b.started_us DESC LIMIT ?";
 }  // namespace
 

@@ -186,6 +186,10 @@ TEST_F(QueryTest, TellsFailoversFromRetries) {
   attempt("moved", 1, "openai", FailureClass::overloaded, 529);
   attempt("moved", 2, "openai", FailureClass::revoked, 401);  // a retry
   attempt("moved", 3, "local", FailureClass::none, 200);
+  attempt("won", 1, "openai", FailureClass::hedge_lost, 0);  // hedges: nobody has failed
+  attempt("won", 2, "local", FailureClass::none, 200);
+  attempt("lost", 1, "openai", FailureClass::none, 200);
+  attempt("lost", 2, "local", FailureClass::hedge_lost, 0);
   store();
   const auto failovers = archive_->recent_failovers(10);
   ASSERT_TRUE(failovers) << failovers.error().detail;

@@ -44,6 +44,7 @@ Verdict verdict_on(FailureClass failure) {
     case FailureClass::client_left:
     case FailureClass::local:
     case FailureClass::over_budget:
+    case FailureClass::hedge_lost:
       return Verdict::none;
     case FailureClass::dns:
     case FailureClass::connect:

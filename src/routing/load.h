@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "routing/first_content.h"
 
 namespace holdfast::routing {
 
@@ -49,6 +50,12 @@ class LoadTable {
   // It took so long to fail: that never makes a target look faster.
   void failed_after(std::size_t target, std::int64_t took_us, MonoTime now);
 
+  // How long the target's answers take to their first content: those of streams, and those that
+  // come whole.
+  FirstContentTimes& first_content(std::size_t target, bool stream) {
+    return stream ? entries_[target].streams : entries_[target].wholes;
+  }
+
   std::int64_t in_flight(std::size_t target) const {
     return entries_[target].in_flight.load(relaxed);
   }
@@ -70,6 +77,7 @@ class LoadTable {
     std::atomic<std::int64_t> in_flight{0};
     PeakEwma first_token;  // us
     PeakEwma per_token;    // us
+    FirstContentTimes streams, wholes;
   };
   std::array<Entry, size> entries_;
 };

@@ -34,6 +34,7 @@ Next after_failure(FailureClass failure, bool stale) {
     case FailureClass::content_filter:
     case FailureClass::client_left:
     case FailureClass::local:
+    case FailureClass::hedge_lost:
       return Next::give_up;
     case FailureClass::reset:
       return stale ? Next::same_target : Next::next_target;
@@ -84,6 +85,22 @@ std::optional<std::size_t> Plan::next(MonoTime now) {
   if (open) tried_ |= 1U << *open;
   last_resort_ = open.has_value();
   return open;
+}
+
+std::optional<std::size_t> Plan::next_well(MonoTime now) {
+  const std::uint32_t out = tried_ | too_small_ | refusing_;
+  for (const std::uint8_t position : order_.all()) {
+    if ((out & (1U << position)) != 0) continue;
+    const std::uint16_t index = route_.leaves[position].index;
+    const Admission admission = health_.admit(index, now);
+    if (admission == Admission::yes) {
+      tried_ |= 1U << position;
+      return position;
+    }
+    if (admission == Admission::probe)
+      health_.not_tried(index);  // its place to probe is free again
+  }
+  return std::nullopt;
 }
 
 Next Plan::failed(std::size_t position, const Failed& how) {

@@ -58,6 +58,11 @@ class Plan {
 
   // The position of the target to try now; nothing when none is left.
   std::optional<std::size_t> next(MonoTime now);
+  // The position of the target to ask beside one that is under way: the next that is well, never a
+  // probe, one that is spared or the last resort. Nothing when there is none.
+  std::optional<std::size_t> next_well(MonoTime now);
+  // The target at `position`, given out last, was not asked: it may be given out again.
+  void give_back(std::size_t position) { tried_ &= ~(1U << position); }
   // Whether the target that next() gave out last is believed to be out.
   bool last_resort() const { return last_resort_; }
   // Notes that an attempt at `position` failed: which others may still answer after that.

@@ -35,8 +35,11 @@ class RetryBudget {
   static constexpr Duration floor_interval = std::chrono::seconds(10);
 
   void request() { bucket_.earn(share); }
-  // Another attempt of one request at a target that is well.
+  // Another attempt of one request at a target that is well, a hedge too.
   void charge() { bucket_.spend(token); }
+  // Whether a second attempt may be made beside one that is under way. Not charged by this; nothing
+  // is free here, since nobody would miss it.
+  bool allows_hedge() const { return bucket_.above(token - 1); }
   // Whether another attempt of one request may be made at a target that is believed to be out;
   // charged if so.
   bool allow(MonoTime now);

@@ -77,5 +77,23 @@ TEST(RetryBudget, IsChargedByAttemptsAtTargetsThatAreWell) {
   EXPECT_FALSE(budget.allow(now));
 }
 
+// Hedges and retries share it, and a hedge is never free.
+TEST(RetryBudget, AllowsAHedgeForEachWholeToken) {
+  RetryBudget budget;
+  int hedges = 0;
+  while (budget.allows_hedge()) {
+    budget.charge();
+    ++hedges;
+  }
+  EXPECT_EQ(hedges, 10);
+  for (int i = 0; i < 4; ++i) budget.request();
+  EXPECT_FALSE(budget.allows_hedge());
+  budget.request();
+  EXPECT_TRUE(budget.allows_hedge());
+  budget.charge();
+  EXPECT_FALSE(budget.allows_hedge());
+  EXPECT_TRUE(budget.allow(MonoTime{1s})) << "a retry has its one in ten seconds all the same";
+}
+
 }  // namespace
 }  // namespace holdfast::routing

@@ -23,6 +23,8 @@ using Providers = std::unordered_map<std::string_view, const provider::Settings*
 constexpr std::array<config::Choice<bool>, 2> losses = {{{"refuse", false}, {"allow", true}}};
 constexpr std::array<config::Choice<bool>, 2> last_resorts = {{{"try", true}, {"refuse", false}}};
 constexpr std::array<config::Choice<bool>, 2> after_filter = {{{"stop", false}, {"next", true}}};
+constexpr std::array<config::Choice<int>, 3> percentiles = {
+    {{"p90", 90}, {"p95", 95}, {"p99", 99}}};
 constexpr int most_tokens = 100'000'000;
 
 void read_overrides(Section& section, Overrides& overrides) {
@@ -74,6 +76,26 @@ void read_target(Section& section, const Providers& providers, TargetSettings& t
                           "deadlines of one attempt; those not given are the provider's");
 }
 
+void read_hedge(Section& section, ModelSettings& model) {
+  const bool given = section.has("hedge");
+  HedgeSettings hedge{.percentile = 95};
+  section.section(
+      "hedge",
+      "a request whose target is late asks the next one too; who has content first answers",
+      [&](Section& inner) {
+        inner.choice("after", hedge.percentile, percentiles,
+                     "late is what takes longer than this share of the target's last "
+                     "answers took to their first content");
+        inner.duration("at_least", hedge.at_least, 1ms, 1h,
+                       "not before, however quick the target usually is");
+      });
+  if (!given) return;
+  model.hedge = hedge;
+  if (model.targets.size() == 1)
+    section.problem("hedge", "the model has one target only",
+                    "add a second one that may be asked, or leave hedge out");
+}
+
 void read_model(Section& section, const Providers& providers, ModelSettings& model,
                 std::size_t& targets_total) {
   const auto read_one = [&](Section& inner, TargetSettings& target) {
@@ -116,6 +138,7 @@ void read_model(Section& section, const Providers& providers, ModelSettings& mod
                     inner.size("max_answer", model.cache_max_answer, 1024, 64U << 20U,
                                "larger ones are not kept");
                   });
+  read_hedge(section, model);
   section.duration("hold_keepalive", model.hold_keepalive, 1ms, 24h,
                    "without content for so long, a stream's head and comments go out");
   config::read_limits(section, model.limits, "how much may be asked of it by all together");

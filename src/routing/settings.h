@@ -34,6 +34,12 @@ struct TargetSettings {
   std::optional<records::Price> price;  // before every other; nothing: as `prices` says
 };
 
+// When a second target is asked beside one that is late.
+struct HedgeSettings {
+  int percentile = 0;                       // of its times to first content; 0: never
+  std::chrono::milliseconds at_least{100};  // not before, however quick the target usually is
+};
+
 struct ModelSettings {
   std::string name;                                  // what applications ask for
   std::vector<TargetSettings> targets;               // in the file's order, groups or not
@@ -44,7 +50,8 @@ struct ModelSettings {
   std::chrono::milliseconds wait_for_cooling{0};     // at most, when all that is left cools down
   std::chrono::milliseconds deadline{600'000};       // of a request, over all its attempts
   std::chrono::milliseconds hold_keepalive{15'000};  // then the head and comments go out
-  bool cache = false;                                // answers are kept, and given again
+  HedgeSettings hedge;
+  bool cache = false;  // answers are kept, and given again
   std::chrono::milliseconds cache_ttl{600'000};
   std::uint64_t cache_max_answer = 1U << 20U;  // bytes; larger ones are not kept
   bool lossy = false;       // lossy: allow -- what a target cannot express is dropped and named

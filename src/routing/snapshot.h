@@ -62,6 +62,7 @@ struct Model {
   Route route;                         // how they are chosen from; its leaves stand as the targets
   std::chrono::milliseconds deadline{};
   std::chrono::milliseconds hold_keepalive{};
+  HedgeSettings hedge;
   bool cache = false;  // answers are kept, and given again
   std::chrono::milliseconds cache_ttl{};
   std::size_t cache_max_answer = 0;  // bytes

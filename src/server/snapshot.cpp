@@ -114,6 +114,7 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
     model.name = one.name;
     model.deadline = one.deadline;
     model.hold_keepalive = one.hold_keepalive;
+    model.hedge = one.hedge;
     model.cache = one.cache;
     model.cache_ttl = one.cache_ttl;
     model.cache_max_answer = one.cache_max_answer;

@@ -206,9 +206,12 @@ class Simulation {
       if (target == nullptr) continue;
       for (const observe::Count& count : target->attempts) meters.attempts_counted += count.value();
       for (const observe::Count& count : target->failovers) meters.failovers += count.value();
+      meters.hedges += target->hedges.value();
+      meters.hedges_won += target->hedges_won.value();
       meters.tokens_out_counted +=
           target->tokens[static_cast<std::size_t>(observe::TokenKind::out)].value();
     }
+    meters.hedges_refused = counters_.hedges_refused.value();
     for (unsigned status = observe::ThreadCounters::status_low;
          status <= observe::ThreadCounters::status_high; ++status)
       meters.requests_counted += counters_.answers(observe::Route::chat_completions, status);

@@ -28,6 +28,7 @@ struct Meters {
   std::uint64_t attempts_counted = 0, attempts_recorded = 0, attempts_ended = 0;
   std::uint64_t tokens_out_counted = 0, tokens_out_recorded = 0;
   std::uint64_t requests_counted = 0, failovers = 0;
+  std::uint64_t hedges = 0, hedges_won = 0, hedges_refused = 0;
   std::uint64_t records_lost = 0;
   bool journal_damaged = false;
 };

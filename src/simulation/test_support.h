@@ -62,6 +62,12 @@ inline std::string plain_list(std::size_t targets, std::string_view policy) {
   return text + "]}";
 }
 
+// The model `chat` with hedging; it has several targets.
+inline std::string hedged(std::string chat) {
+  chat.pop_back();
+  return chat + ", hedge: {after: p95}}";
+}
+
 // A tree of policies in policies, with weights, percentages and conditions, and regions of the
 // model, as an operator would write it.
 class ChatMaker {
@@ -178,6 +184,7 @@ inline Stage make_stage(const Shape& shape) {
   }
   const routing::ModelSettings settings = read_chat(shape.chat, stage.providers);
   model.route = routing::make_route(settings, model.indices);
+  model.hedge = settings.hedge;
   stage.regions["chat"] = settings.regions;
   snapshot->models.emplace("chat", std::move(model));
   if (shape.with_key) {
@@ -198,7 +205,7 @@ inline Stage make_stage(std::size_t targets, std::size_t first_kind = 0,
 }
 
 // Half of them plain lists, half trees; some keys may be answered in some regions only, some
-// deadlines are short.
+// deadlines are short, half of those with several targets hedge.
 inline Stage random_stage(std::uint64_t seed) {
   Random random(~seed);
   Shape shape;
@@ -211,6 +218,7 @@ inline Stage random_stage(std::uint64_t seed) {
   if (random.below(3) == 0) shape.key_regions = {random.below(2) == 0 ? "west" : "east"};
   constexpr std::array<std::chrono::seconds, 4> deadlines = {60s, 60s, 20s, 5s};
   shape.deadline = deadlines.at(random.below(deadlines.size()));
+  if (shape.targets > 1 && random.below(2) == 0) shape.chat = hedged(std::move(shape.chat));
   return make_stage(shape);
 }
 

@@ -11,7 +11,7 @@ import re
 import resource
 
 import pytest
-from support import configs, http_client, sse
+from support import configs, hedges, http_client, sse
 from support.processes import SANITIZED, eventually
 from support.sockets import FullBacklog
 
@@ -331,6 +331,19 @@ def test_over_budget(holdfast, fake, seen):
     assert status == 200 and headers["x-holdfast-provider"] == "two"
     assert headers["x-holdfast-fallback-reason"] == "over_budget"
     seen.add("over_budget")
+
+
+def test_hedge_lost(holdfast, fake, seen):
+    """No failover: another target had content first (test_hedging.py)."""
+    one = fake("one")
+    instance = holdfast(hedges.hedging(one, fake("two")))
+    hedges.learn(instance, stream=False)
+    one.behave("when_released", then="good")
+    status, headers, _ = instance.chat()
+    assert status == 200 and headers["x-holdfast-provider"] == "two"
+    first, _ = instance.attempts_of(headers["x-request-id"], 2)
+    assert first["failure"] == "hedge_lost"
+    seen.add("hedge_lost")
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitized run leaves some tests out")

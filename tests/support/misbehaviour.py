@@ -225,6 +225,13 @@ async def slow_headers(x):
 
 
 @behaviour
+async def when_released(x):
+    """Nothing until it is released; what comes `then`."""
+    await x.gate()
+    await perform(x.options["then"], x)
+
+
+@behaviour
 async def busy(x):
     """Answers well, but serves `slots` at a time, each for `service_ms`; those beyond wait."""
     counts = x.upstream.counts
