@@ -36,6 +36,8 @@ inline constexpr std::size_t stream_event_bytes = 1U << 20U;  // one server-sent
 inline constexpr std::size_t media_event_bytes = 32U << 20U;  // the same with an image or a sound
 inline constexpr std::size_t held_back_bytes = 1U << 20U;     // events before content
 
+inline constexpr std::size_t continued_bytes = 1U << 20U;  // of text kept to be gone on with
+
 // Upstream connections.
 inline constexpr std::size_t idle_connections_per_origin = 256;
 inline constexpr std::chrono::seconds upstream_idle = 30s;

@@ -1,5 +1,6 @@
 #include "dialect/canonical.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -85,6 +86,7 @@ void Usage::update(const Usage& later) {
   take_over(tokens_cache_written_1h, later.tokens_cache_written_1h);
   take_over(tokens_audio_in, later.tokens_audio_in);
   take_over(tokens_audio_out, later.tokens_audio_out);
+  continuations = std::max(continuations, later.continuations);
 }
 
 }  // namespace holdfast::dialect

@@ -210,8 +210,17 @@ struct Request {
   std::string_view service_tier;  // auto, default, flex, priority ... in OpenAI's words
   bool include_usage = false;     // OpenAI chat streams: the client asked for the usage chunk
   bool pad_stream = true;         // false: the client switched the padding of events off
+  // The last message, the assistant's, is the beginning of the answer itself, in whatever dialect:
+  // a writer has it gone on with, or loses it by name. False: it means what it means in `from`.
+  bool begun = false;
   std::vector<Extra> extras;
   Arena arena;
+
+  // Whether the last message is to be gone on with. OpenAI's dialects take it as history.
+  bool goes_on() const {
+    if (messages.empty() || messages.back().role != Role::assistant) return false;
+    return begun || (from != Dialect::openai && from != Dialect::openai_responses);
+  }
 };
 
 enum class FinishReason : std::uint8_t {
@@ -236,6 +245,7 @@ struct Usage {
   std::int64_t tokens_reasoning = -1;
   std::int64_t tokens_cache_written_1h = -1;  // of those written, the ones kept for an hour
   std::int64_t tokens_audio_in = -1, tokens_audio_out = -1;  // of sound
+  int continuations = 0;  // of this answer, each at another target; told beside the counts
   bool given() const { return tokens_in >= 0 || tokens_out >= 0; }
   // Takes over what `later` tells: counts in streams are cumulative.
   void update(const Usage& later);

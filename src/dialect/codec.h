@@ -83,6 +83,8 @@ struct StreamReader {
   // At the end of the body: an event without its closing blank line is dispatched.
   //   errors   malformed_response: cut off within an event
   virtual Result<void> finish(std::vector<StreamEvent>& out) = 0;
+  // The body has broken off: tells a finish that has come, and was to wait for what may follow it.
+  virtual void broke_off(std::vector<StreamEvent>& /*out*/) {}
 };
 
 // Writes one answer's stream in the client's framing, whole events at a time.
@@ -96,6 +98,8 @@ struct StreamWriter {
   // What must wait before it can be written has become more than limits::response_buffer_bytes:
   // the error stands in `out` already, and nothing more is worth reading.
   virtual bool gave_up() const { return false; }
+  // Why nothing more of this answer is worth reading, for the operator; empty: it is.
+  virtual std::string_view unusable() const { return {}; }
   // The same answer as it would have come whole, in dialects that say it at the end; else empty.
   virtual std::string_view whole() const { return {}; }
 };

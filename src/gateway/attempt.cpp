@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "gateway/continuation.h"
 #include "gateway/kept.h"
 
 namespace holdfast::gateway {
@@ -108,6 +109,7 @@ Task<Outcome> Attempt::run(bool fresh) {
   total_ = std::min(state_.deadline, started_ + target_.timeouts.total);
   co_await call(fresh);
   entrant_.on_end(nullptr);
+  if (!outcome_.committed) state_.forget_attempt();
   if (provider_.engine) provider_.engine->note_use();  // its idle time begins at a request's end
   if (call_) outcome_.bytes_received = call_->bytes_received();
   co_return std::move(outcome_);
@@ -237,6 +239,12 @@ Task<void> Attempt::call(bool fresh) {
 // attempt at the same one.
 Result<dialect::WireRequest> Attempt::take_written() {
   if (auto written = std::exchange(candidate_.written, std::nullopt)) return std::move(*written);
+  if (state_.broke_off && state_.continued()->mending() == Mending::go_on) {
+    auto again =
+        write_continuation(*state_.model, target_, state_.incoming, state_.continued()->text());
+    if (again) return std::move(again->request);
+    return std::unexpected(std::move(again).error());
+  }
   std::vector<dialect::Loss> known;  // the candidate has them already
   return write_for(target_, state_.incoming, known);
 }
@@ -308,7 +316,7 @@ Task<void> Attempt::read_error() {
 
 // Keeps the whole answer, where it is to be kept.
 void Attempt::keep(std::string_view response) {
-  keep_answer(state_, response, candidate_.passes ? provider_.name : std::string());
+  keep_answer(state_, response, as_it_came() ? provider_.name : std::string());
 }
 
 std::int64_t Attempt::since_start_us() const {

@@ -46,6 +46,9 @@ class Attempt {
   Task<void> read_whole();
   Task<void> read_bytes();
   bool may_answer_whole() const;
+  // Whether the client gets the upstream's own bytes. A stream that may be gone on with elsewhere
+  // is translated, though both sides speak one dialect.
+  bool as_it_came() const { return candidate_.passes && !state_.may_continue; }
   Task<void> read_stream();
   Task<void> read_error();
   Task<void> forward_rest(std::string body);

@@ -55,7 +55,7 @@ Task<bool> Attempt::keep_alive_if_due() {
 }
 
 void Attempt::add_stream_headers(net::AnswerHeaders& headers) const {
-  const bool same = candidate_.passes && !content_type_.empty();
+  const bool same = as_it_came() && !content_type_.empty();
   headers.add("content-type", same ? std::string_view(content_type_)
                                    : client_codec(state_.incoming.front.dialect)
                                          .stream_content_type(state_.answer_context()));
@@ -66,13 +66,16 @@ void Attempt::add_stream_headers(net::AnswerHeaders& headers) const {
 std::unique_ptr<StreamTaker> Attempt::make_taker() {
   const provider::Adapter& adapter = *provider_.adapter;
   const Incoming& incoming = state_.incoming;
-  if (!candidate_.passes) {
-    // Its own: another attempt under way may have begun a stream, too.
-    writer_ = client_codec(incoming.front.dialect).stream_writer(state_.answer_context());
-    return translate(adapter.codec(), std::string(adapter.abilities(target_.model).signs_as()),
-                     *writer_);
-  }
   const dialect::Codec& codec = client_codec(incoming.front.dialect);
+  if (!as_it_came()) {
+    // Its own until there is content: another attempt under way may have begun a stream, too.
+    if (!state_.broke_off) writer_ = state_.new_writer();
+    // Some providers speak two of OpenAI's dialects; what passes is in the client's.
+    const bool own = !candidate_.passes || adapter.codec().dialect() == codec.dialect();
+    return translate(own ? adapter.codec() : codec,
+                     std::string(adapter.abilities(target_.model).signs_as()),
+                     writer_ ? *writer_ : state_.stream_writer());
+  }
   if (incoming.front.operation == Operation::media) return pass_media();
   if (incoming.front.dialect == dialect::Dialect::openai)
     return pass_openai(adapter, adapter.asks_usage(incoming.scanned));
@@ -184,6 +187,7 @@ Task<void> Attempt::read_stream() {
       fine = false;
     }
     if (!fine) {
+      if (outcome_.committed && state_.may_continue) taker->broke_off(taking_, out_);
       co_await flush_failed();
       co_return;
     }
@@ -205,8 +209,8 @@ Task<void> Attempt::read_stream() {
   if (state_.contest.commenting()) co_await wait_for_client();
   begin_stream();
   outcome_.answer_status = 200;
-  keep(candidate_.passes ? dialect::openai_responses::response_in(taking_.last_data)
-                         : state_.stream_writer().whole());
+  keep(as_it_came() ? dialect::openai_responses::response_in(taking_.last_data)
+                    : state_.stream_writer().whole());
   auto sent = co_await state_.exchange.end(out_);
   if (!sent) {
     fail(FailureClass::client_left, "the client left");

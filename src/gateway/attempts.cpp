@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "gateway/budget_hold.h"
+#include "gateway/continuation.h"
 #include "gateway/cost.h"
 #include "gateway/facts.h"
 #include "gateway/hedge.h"
@@ -50,6 +51,7 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
     co_return no_target_permitted(state_.model->name);
   }
   parts_.retries.request();
+  state_.may_continue = may_continue(*state_.model, state_.incoming, fitting);
   Candidate* candidate = co_await next_candidate(plan, fitting);
   bool fresh = false;
   while (candidate != nullptr) {
@@ -79,11 +81,20 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
       co_await hedge.end(bug != nullptr || verdict.next == routing::Next::give_up);
     if (bug) std::rethrow_exception(bug);
     const Outcome* second = hedge.outcome();
-    const Outcome* last = second != nullptr && ends_request(*second) ? second : &outcome;
-    if (ends_request(*last)) {
-      if (!last->answered && last->failure != FailureClass::client_left)
-        co_await end_cut_stream(*last);
-      co_return std::nullopt;
+    const bool by_second = second != nullptr && ends_request(*second);
+    const Outcome& last = by_second ? *second : outcome;
+    if (ends_request(last)) {
+      if (last.answered || last.failure == FailureClass::client_left) co_return std::nullopt;
+      if (!breaks_off(last)) {
+        co_await end_broken(last.failure, last.error_event_sent);
+        co_return std::nullopt;
+      }
+      Failures failed = hedge.take_failed();
+      if (by_second) candidate = &hedge.candidate();
+      (void)judge(plan, *candidate, last, by_second ? failed : state_.failed);
+      if (parts_.clock.now() >= state_.deadline) break;
+      candidate = co_await next_candidate(plan, fitting);
+      continue;
     }
     if (second != nullptr && verdict.next != routing::Next::give_up) {
       Failures failed = hedge.take_failed();
@@ -95,12 +106,18 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
         candidate = &hedge.candidate();
       }
     }
-    if (verdict.next == routing::Next::give_up || parts_.clock.now() >= state_.deadline) break;
+    // The request to go on is the gateway's own: what one target refuses in it, another may take.
+    const bool give_up = verdict.next == routing::Next::give_up && !state_.broke_off;
+    if (give_up || parts_.clock.now() >= state_.deadline) break;
     fresh = verdict.fresh;
     if (verdict.next != routing::Next::same_target)
       candidate = co_await next_candidate(plan, fitting);
   }
   if (state_.exchange.client_left()) co_return std::nullopt;
+  if (state_.broke_off) {
+    co_await end_broken(*state_.broke_off, false);
+    co_return std::nullopt;
+  }
   std::optional<std::chrono::milliseconds> cooled_in;
   const MonoTime now = parts_.clock.now();
   if (const auto cooled = plan.soonest_cooled(now))
@@ -138,6 +155,10 @@ Task<Candidate*> Attempts::next_candidate(routing::Plan& plan, std::vector<Candi
   while (true) {
     if (position) {
       const auto found = std::ranges::find(fitting, *position, &Candidate::position);
+      if (state_.broke_off && !ask_to_go_on(*found)) {
+        position = plan.next(parts_.clock.now());
+        continue;
+      }
       if (state_.attempts > 0 && !may_retry(plan)) co_return nullptr;
       if (choose_key_of(*found)) co_return &*found;
       position = plan.next(parts_.clock.now());
@@ -216,6 +237,7 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh, Contest::E
     state_.hedged = true;
     parts_.counters.target(index).hedges.add();
   }
+  if (state_.broke_off) parts_.counters.continuations.add();
   const MonoTime began = parts_.clock.now();
   records::AttemptStart start;
   start.request_id = state_.request_id;
@@ -270,7 +292,8 @@ Outcome Attempts::not_asked(const Candidate& candidate, const Contest::Entrant& 
 void Attempts::note_failure(const Candidate& candidate, const Outcome& outcome, Failures& failed) {
   const routing::Target& target = *candidate.target;
   const bool blamed = routing::blames_target(outcome.failure) && !ended_idle(outcome) &&
-                      !outcome.next_key && !outcome.old_credential;
+                      !outcome.next_key && !outcome.old_credential &&
+                      !(state_.broke_off && state_.continued()->started_over());
   if (blamed)
     parts_.health.failed(candidate.index, outcome.failure, outcome.status, parts_.clock.now(),
                          parts_.clock.wall_us(), outcome.retry_after);
@@ -330,6 +353,7 @@ void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Ou
   end.bytes_received = outcome.bytes_received;
   end.client_left = outcome.failure == FailureClass::client_left;
   end.committed = outcome.committed;
+  end.continuation = state_.broke_off.has_value();
   end.answer_status = outcome.answer_status;
   end.upstream_request_id = outcome.upstream_request_id;
   end.cost = cost.known;
@@ -362,23 +386,6 @@ void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Ou
     counts.failovers[static_cast<std::size_t>(outcome.failure)].add();
   parts_.counters.upstream_sent_bytes.add(outcome.bytes_sent);
   parts_.counters.upstream_received_bytes.add(outcome.bytes_received);
-}
-
-// The client has content and the stream is broken: one error event, then the end.
-Task<void> Attempts::end_cut_stream(const Outcome& outcome) {
-  parts_.counters.cut_streams.add();
-  state_.broken = true;
-  state_.answered_status = 200;
-  if (!state_.incoming.stream) {  // a whole answer cut short: the missing bytes say so
-    state_.exchange.close_after();
-    co_return;
-  }
-  parts_.counters.error_events.add();
-  const std::string event = outcome.error_event_sent
-                                ? std::string()
-                                : error_event(state_, broken_stream(outcome.failure));
-  auto sent = co_await state_.exchange.end(event);
-  (void)sent;
 }
 
 }  // namespace holdfast::gateway

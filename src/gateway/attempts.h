@@ -33,7 +33,8 @@ class Attempts {
   // was not the target's fault.
   Verdict judge(routing::Plan& plan, Candidate& candidate, const Outcome& outcome,
                 Failures& failed);
-  // The candidate to try now; null: none is left. May wait for one that cools down.
+  // The candidate to try now, or to go on with what broke off; null: none is left. May wait for one
+  // that cools down.
   Task<Candidate*> next_candidate(routing::Plan& plan, std::vector<Candidate>& fitting);
   // Chooses the candidate's key; false: none of its keys may be used now.
   bool choose_key_of(Candidate& candidate);
@@ -42,13 +43,17 @@ class Attempts {
   Task<Outcome> attempt_one(Candidate& candidate, bool fresh, Contest::Entrant& entrant,
                             Failures& failed);
   bool may_retry(const routing::Plan& plan);
+  // What becomes of a stream that broke after content (attempts_continue.cpp).
+  bool breaks_off(const Outcome& outcome);
+  bool ask_to_go_on(Candidate& candidate);
+  Task<void> end_broken(FailureClass failure, bool error_event_sent);
   Outcome not_asked(const Candidate& candidate, const Contest::Entrant& entrant, std::string why,
                     Failures& failed);
   void note_failure(const Candidate& candidate, const Outcome& outcome, Failures& failed);
   void note_pace(std::size_t index, const Outcome& outcome, std::int64_t took_us, bool hedge);
   void account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
                        std::int64_t took_us, const Cost& cost);
-  Task<void> end_cut_stream(const Outcome& outcome);
+  Task<void> end_cut_stream(FailureClass failure, bool error_event_sent);
 
   RequestState& state_;
   LoopParts& parts_;

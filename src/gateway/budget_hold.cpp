@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "dialect/json_document.h"
+#include "gateway/continuation.h"
 #include "net/signal.h"
 #include "routing/budget_settings.h"
 
@@ -86,7 +87,9 @@ std::string until(const routing::Budget& budget, std::int64_t wall_us) {
 
 Result<NanoUsd> worst_case(RequestState& state, const Candidate& candidate,
                            const records::Price& price) {
-  const std::int64_t in = most_tokens_in(state.incoming, candidate, price);
+  std::int64_t in = most_tokens_in(state.incoming, candidate, price);
+  if (state.broke_off)  // it reads what has been said so far as well
+    in += static_cast<std::int64_t>(state.continued()->text().size() + continuation_bytes);
   CostSum sum;
   auto added = sum.add(in, price.dearest_input(in));
   if (added)

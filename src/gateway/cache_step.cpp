@@ -90,6 +90,7 @@ Task<void> CacheStep::answer() {
 
 void CacheStep::remember() {
   if (!key_ || state_.broken || state_.answered_status != 200) return;
+  if (state_.broke_off) return;  // put together of several: good enough once
   auto copy = state_.exchange.take_copy();
   if (!copy) return;
   // What was lost for want of a better target is not what the next one should get.

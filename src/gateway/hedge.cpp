@@ -48,6 +48,7 @@ bool repeatable(const Incoming& incoming) {
 void Hedge::watch(const Candidate& first) {
   const routing::HedgeSettings& settings = state_.model->hedge;
   if (settings.percentile == 0 || state_.hedged || fitting_.size() < 2) return;
+  if (state_.broke_off) return;  // one client, one text: nobody else may go on with it
   if (plan_.last_resort() || !repeatable(state_.incoming)) return;
   const auto late = state_.parts.load.first_content(first.index, state_.incoming.stream)
                         .within(settings.percentile);

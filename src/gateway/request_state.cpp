@@ -1,5 +1,7 @@
 #include "gateway/request_state.h"
 
+#include "dialect/estimate.h"
+
 namespace holdfast::gateway {
 
 net::AnswerHeaders RequestState::common_headers() const {
@@ -34,9 +36,26 @@ dialect::AnswerContext RequestState::answer_context() const {
   return context;
 }
 
+std::unique_ptr<dialect::StreamWriter> RequestState::new_writer() {
+  const dialect::Dialect dialect = incoming.front.dialect;
+  auto made = client_codec(dialect).stream_writer(answer_context());
+  if (!may_continue) return made;
+  const bool signs = dialect == dialect::Dialect::anthropic || dialect == dialect::Dialect::bedrock;
+  return std::make_unique<ContinuedStream>(std::move(made), signs,
+                                           dialect::estimate_tokens(*incoming.canonical));
+}
+
 dialect::StreamWriter& RequestState::stream_writer() {
-  if (!writer) writer = client_codec(incoming.front.dialect).stream_writer(answer_context());
+  if (!writer) writer = new_writer();
   return *writer;
+}
+
+ContinuedStream* RequestState::continued() const {
+  return may_continue ? static_cast<ContinuedStream*>(writer.get()) : nullptr;
+}
+
+void RequestState::forget_attempt() {
+  if (broke_off) continued()->forget_attempt();
 }
 
 }  // namespace holdfast::gateway

@@ -9,6 +9,7 @@
 
 #include "gateway/answers.h"
 #include "gateway/contest.h"
+#include "gateway/continued_stream.h"
 #include "gateway/gateway.h"
 #include "gateway/incoming.h"
 #include "gateway/request_limits.h"
@@ -57,6 +58,9 @@ struct RequestState {
   Contest contest = {};                            // of the attempts under way
   bool hedged = false;                             // a second target was asked beside a late one
   std::string degraded = {};  // "chat -> cheap: budget NAME"; empty: it was not
+  bool may_continue = false;  // a stream that breaks may be gone on with elsewhere
+  // How a stream broke whose content the client has: what follows goes on with it.
+  std::optional<FailureClass> broke_off = {};
 
   // Ends whatever is waited for: the client has left, or the process stops.
   void cancel() {
@@ -66,8 +70,14 @@ struct RequestState {
   // The headers that every answer has.
   net::AnswerHeaders common_headers() const;
   dialect::AnswerContext answer_context() const;
+  // A writer for a stream in the client's dialect: a ContinuedStream where may_continue.
+  std::unique_ptr<dialect::StreamWriter> new_writer();
   // The writer of this stream, made at first need.
   dialect::StreamWriter& stream_writer();
+  // The same as what it is where may_continue; null elsewhere, or before there is one.
+  ContinuedStream* continued() const;
+  // What an attempt that goes on has written, and the client does not get.
+  void forget_attempt();
 };
 
 }  // namespace holdfast::gateway

@@ -263,6 +263,12 @@ class Translation final : public StreamTaker {
     return true;
   }
 
+  void broke_off(Taking& so_far, std::string& out) override {
+    events_.clear();
+    reader_->broke_off(events_);
+    (void)take(so_far, out);  // finishes alone
+  }
+
  private:
   bool take(Taking& so_far, std::string& out) {
     for (StreamEvent& event : events_) {
@@ -281,6 +287,8 @@ class Translation final : public StreamTaker {
       writer_.write(event, out);
       if (writer_.gave_up())
         return fail(so_far, "more of the answer had to wait than this gateway holds");
+      if (const std::string_view why = writer_.unusable(); !why.empty())
+        return fail(so_far, std::string(why));
     }
     return true;
   }

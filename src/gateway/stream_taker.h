@@ -29,6 +29,8 @@ struct StreamTaker {
   virtual bool feed(std::string_view bytes, Taking& so_far, std::string& out) = 0;
   // The body has ended.
   virtual bool finish(Taking& so_far, std::string& out) = 0;
+  // The body has broken off. What was complete of the answer, though not of the stream, is told.
+  virtual void broke_off(Taking& /*so_far*/, std::string& /*out*/) {}
 };
 
 // OpenAI's dialect on both sides.   drop_usage   the usage chunk was asked for by us

@@ -222,7 +222,8 @@ class ThreadCounters {
   Level requests_in_flight, client_connections, streams;
   Count client_connections_opened, upstream_connections_opened;
   Count client_received_bytes, client_sent_bytes, upstream_received_bytes, upstream_sent_bytes;
-  Count cut_streams, retries_refused, hedges_refused, error_events, keepalives, clients_left;
+  Count cut_streams, continuations, retries_refused, hedges_refused, error_events, keepalives;
+  Count clients_left;
   Count journal_flushes, bugs;
   std::array<Count, cache_use_count> cache;
 

@@ -115,6 +115,7 @@ void add_plain(const Registry& registry, Page& page) {
   count(Metric::upstream_received, &ThreadCounters::upstream_received_bytes);
   count(Metric::upstream_sent, &ThreadCounters::upstream_sent_bytes);
   count(Metric::cut_streams, &ThreadCounters::cut_streams);
+  count(Metric::continuations, &ThreadCounters::continuations);
   count(Metric::retries_refused, &ThreadCounters::retries_refused);
   count(Metric::hedges_refused, &ThreadCounters::hedges_refused);
   count(Metric::error_events, &ThreadCounters::error_events);

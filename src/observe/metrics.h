@@ -38,6 +38,7 @@ enum class Metric : std::uint8_t {
   upstream_received,
   upstream_sent,
   cut_streams,
+  continuations,
   retries_refused,
   hedges_refused,
   error_events,

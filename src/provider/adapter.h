@@ -87,6 +87,8 @@ struct Adapter {
   virtual Result<dialect::EmbedResponse> read_embed(std::string_view body) const;
   // Whether it takes /rerank below its base URL, in the shape of Cohere and Jina.
   virtual bool reranks() const { return false; }
+  // Whether an answer that goes on with a begun one begins with all of it.
+  virtual bool says_beginnings_again() const { return false; }
   // The head of a request for its list of models, which costs nothing and needs the key; empty:
   // there is no such list.
   virtual std::string list_models(const Destination& /*destination*/) const { return {}; }

@@ -93,6 +93,7 @@ struct AttemptEnd {
   std::uint64_t bytes_sent = 0, bytes_received = 0;  // of bodies, to and from the upstream
   bool client_left = false;
   bool committed = false;           // the client got this attempt's content
+  bool continuation = false;        // it was asked to go on with the answer of one before it
   std::uint16_t answer_status = 0;  // to the client; 0: this attempt did not answer it
   std::string_view upstream_request_id;
   std::optional<NanoUsd> cost;      // nothing where it is not known: never taken for 0

@@ -19,7 +19,9 @@ enum class Type : std::uint8_t { start = 1, end = 2, paid_start = 3, paid_end = 
 constexpr unsigned tokens_in_bit = 1U << 0U, tokens_out_bit = 1U << 1U,
                    tokens_cached_bit = 1U << 2U, tokens_reasoning_bit = 1U << 3U,
                    from_provider_bit = 1U << 4U, client_left_bit = 1U << 5U,
-                   committed_bit = 1U << 6U, known_bits = 0x7f;
+                   committed_bit = 1U << 6U,
+                   marks_bit = 1U << 7U;  // a byte of marks comes last
+constexpr unsigned continuation_mark = 1U << 0U, known_marks = 0x01;
 
 std::uint32_t checksum(std::string_view bytes) {
   const auto* data = reinterpret_cast<const Bytef*>(bytes.data());
@@ -132,7 +134,6 @@ std::optional<Record> read_end(Reader in, bool paid) {
   end.status = in.number<std::uint16_t>();
   end.answer_status = in.number<std::uint16_t>();
   const unsigned flags = in.number<std::uint8_t>();
-  in.require((flags & ~known_bits) == 0);
   end.usage_from_provider = (flags & from_provider_bit) != 0;
   end.client_left = (flags & client_left_bit) != 0;
   end.committed = (flags & committed_bit) != 0;
@@ -152,6 +153,11 @@ std::optional<Record> read_end(Reader in, bool paid) {
     end.charged.value = in.number<std::int64_t>();
     end.price_version = in.number<std::uint32_t>();
     in.require(is_paid(end));
+  }
+  if ((flags & marks_bit) != 0) {
+    const unsigned marks = in.number<std::uint8_t>();
+    in.require((marks & ~known_marks) == 0);
+    end.continuation = (marks & continuation_mark) != 0;
   }
   if (!in.good_to_the_end()) return std::nullopt;
   return end;
@@ -193,9 +199,10 @@ std::size_t write_start(char* into, std::uint64_t serial, const AttemptStart& st
 std::size_t write_end(char* into, const AttemptEnd& end) {
   const bool paid = is_paid(end);
   into[8] = static_cast<char>(paid ? Type::paid_end : Type::end);
+  const unsigned marks = end.continuation ? continuation_mark : 0U;
   const unsigned flags =
-      (end.tokens_in ? tokens_in_bit : 0U) | (end.tokens_out ? tokens_out_bit : 0U) |
-      (end.tokens_cached ? tokens_cached_bit : 0U) |
+      (marks != 0 ? marks_bit : 0U) | (end.tokens_in ? tokens_in_bit : 0U) |
+      (end.tokens_out ? tokens_out_bit : 0U) | (end.tokens_cached ? tokens_cached_bit : 0U) |
       (end.tokens_reasoning ? tokens_reasoning_bit : 0U) |
       (end.usage_from_provider ? from_provider_bit : 0U) |
       (end.client_left ? client_left_bit : 0U) | (end.committed ? committed_bit : 0U);
@@ -220,6 +227,7 @@ std::size_t write_end(char* into, const AttemptEnd& end) {
     out.number(end.charged.value);
     out.number(end.price_version);
   }
+  if (marks != 0) out.number(static_cast<std::uint8_t>(marks));
   return finish_frame(into, out.size());
 }
 

@@ -45,6 +45,7 @@ TEST(Frame, ReadsBackWhatWasWritten) {
   EXPECT_EQ(read.start.key_name, "team");
   EXPECT_EQ(read.start.features, start.features);
   EXPECT_EQ(ended(std::get<AttemptEnd>(records[1])), ended(end));
+  EXPECT_TRUE(std::get<AttemptEnd>(records[1]).continuation);
   EXPECT_EQ(std::get<AttemptEnd>(records[1]).tokens_cached, -1);
   EXPECT_EQ(std::get<AttemptEnd>(records[1]).tokens_reasoning, std::nullopt);
 }

@@ -108,7 +108,8 @@ namespace {
 int bind_end(store::Statement& statement, int index, const AttemptEnd& end, std::string& scratch) {
   const unsigned flags = (end.client_left ? client_left_flag : 0U) |
                          (end.committed ? committed_flag : 0U) |
-                         (end.usage_from_provider ? from_provider_flag : 0U);
+                         (end.usage_from_provider ? from_provider_flag : 0U) |
+                         (end.continuation ? continuation_flag : 0U);
   statement.bind(index++, end.ended_us);
   statement.bind(index++, static_cast<std::int64_t>(end.failure));
   statement.bind(index++, std::int64_t{end.status});

@@ -104,6 +104,7 @@ Attempt read_attempt(const store::Statement& row) {
   attempt.client_left = (flags & client_left_flag) != 0;
   attempt.committed = (flags & committed_flag) != 0;
   attempt.usage_from_provider = (flags & from_provider_flag) != 0;
+  attempt.continuation = (flags & continuation_flag) != 0;
   attempt.tokens_in = row.optional_integer(column++);
   attempt.tokens_out = row.optional_integer(column++);
   attempt.tokens_cached = row.optional_integer(column++);

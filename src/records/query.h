@@ -48,6 +48,7 @@ struct Attempt {
   int status = 0, answer_status = 0;
   std::optional<std::int64_t> tokens_in, tokens_out, tokens_cached, tokens_reasoning;
   bool usage_from_provider = false, client_left = false, committed = false;
+  bool continuation = false;  // it went on with the answer of an attempt before it
   std::int64_t first_content_us = -1, total_us = 0, bytes_sent = 0, bytes_received = 0;
   std::string upstream_request_id;
   std::optional<std::int64_t> cost_nano_usd;  // nothing: not known

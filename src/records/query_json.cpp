@@ -61,6 +61,7 @@ json::value to_json(const Attempt& attempt) {
   object["bytes_received"] = attempt.bytes_received;
   object["client_left"] = attempt.client_left;
   object["committed"] = attempt.committed;
+  object["continuation"] = attempt.continuation;
   object["upstream_request_id"] = or_null(attempt.upstream_request_id);
   object["cost_nano_usd"] = or_null(attempt.cost_nano_usd);
   object["charged_nano_usd"] = attempt.charged_nano_usd;

@@ -225,7 +225,7 @@ TEST_F(QueryTest, IsReadableAsJson) {
       R"("ended_us":2000000,"failure":"none","status":200,"answer_status":200,"tokens_in":11,)"
       R"("tokens_out":7,"tokens_cached":null,"tokens_reasoning":null,"usage_from_provider":true,)"
       R"("first_content_us":120000,"total_us":1000000,"bytes_sent":300,"bytes_received":900,)"
-      R"("client_left":false,"committed":true,"upstream_request_id":"up-1",)"
+      R"("client_left":false,"committed":true,"continuation":true,"upstream_request_id":"up-1",)"
       R"("cost_nano_usd":null,"charged_nano_usd":0,"price_version":null},)"
       R"({"request_id":"a","attempt":1,"state":"open","unsettled_reason":null,"started_us":9,)"
       R"("logical_model":"chat","provider":"openai","model":"gpt-4o-mini",)"

@@ -13,7 +13,12 @@ inline std::string journal_path(const std::string& state_dir) { return state_dir
 // attempts.state. Stored: never renumbered.
 enum class State : std::uint8_t { open = 0, settled = 1, unsettled = 2 };
 // attempts.flags
-enum Flags : unsigned { client_left_flag = 1, committed_flag = 2, from_provider_flag = 4 };
+enum Flags : unsigned {
+  client_left_flag = 1,
+  committed_flag = 2,
+  from_provider_flag = 4,
+  continuation_flag = 8,
+};
 
 // Enumerations are stored as their numbers, text that is not there as ''.
 inline constexpr std::array<std::string_view, 2> schema = {R"sql(

@@ -110,6 +110,7 @@ inline AttemptEnd end_of(std::uint64_t serial) {
   end.bytes_sent = 300;
   end.bytes_received = 900;
   end.committed = true;
+  end.continuation = true;
   end.usage_from_provider = true;
   end.upstream_request_id = "up-1";
   return end;

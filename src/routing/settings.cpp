@@ -26,6 +26,7 @@ constexpr std::array<config::Choice<bool>, 2> after_filter = {{{"stop", false}, 
 constexpr std::array<config::Choice<int>, 3> percentiles = {
     {{"p90", 90}, {"p95", 95}, {"p99", 99}}};
 constexpr int most_tokens = 100'000'000;
+constexpr std::array<config::Choice<bool>, 2> breaks = {{{"error", false}, {"continue", true}}};
 
 void read_overrides(Section& section, Overrides& overrides) {
   const auto about = "what this target is asked instead; it is then always asked by translation";
@@ -128,6 +129,9 @@ void read_model(Section& section, const Providers& providers, ModelSettings& mod
   section.choice("lossy", model.lossy, losses,
                  "whether what a target of another dialect cannot express is dropped (and named in "
                  "x-holdfast-dropped) or refused");
+  section.choice("midstream", model.continues, breaks,
+                 "a stream that breaks after content ends in an error event, or is gone on with by "
+                 "the next target; streams of such a model are always translated");
   section.flag("pad_streams", model.pad_streams,
                "whether events of translated streams are padded to hide their lengths");
   model.cache = section.has("cache");

@@ -54,6 +54,7 @@ struct ModelSettings {
   bool cache = false;  // answers are kept, and given again
   std::chrono::milliseconds cache_ttl{600'000};
   std::uint64_t cache_max_answer = 1U << 20U;  // bytes; larger ones are not kept
+  bool continues = false;   // midstream: continue -- another target goes on with a broken stream
   bool lossy = false;       // lossy: allow -- what a target cannot express is dropped and named
   bool pad_streams = true;  // translated events hide their lengths
   config::LimitSettings limits;

@@ -66,6 +66,7 @@ struct Model {
   bool cache = false;  // answers are kept, and given again
   std::chrono::milliseconds cache_ttl{};
   std::size_t cache_max_answer = 0;  // bytes
+  bool continues = false;            // a stream that breaks after content is gone on with elsewhere
   bool lossy = false;                // what a target cannot express is dropped, not refused
   bool pad_streams = true;           // translated events hide their lengths
   // Where the requests of each service are counted; the first is for keys that name none.

@@ -118,6 +118,7 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
     model.cache = one.cache;
     model.cache_ttl = one.cache_ttl;
     model.cache_max_answer = one.cache_max_answer;
+    model.continues = one.continues;
     model.lossy = one.lossy;
     model.pad_streams = one.pad_streams;
     model.limit = compile_limit(routing::LimitScope::model, one.name, one.limits, limits);

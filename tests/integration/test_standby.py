@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import time
 
@@ -225,3 +226,46 @@ def test_a_model_that_is_not_there_is_told(holdfast, fake, engine):
     eventually(lambda: local(instance)["state"] == "failed", "the engine is given up")
     _, _, body = instance.ask("GET", "/readyz", admin=True)
     assert b"/nowhere/model.gguf" in body
+
+
+QUESTIONS = (
+    "What is the capital of Italy, and what is it known for?",
+    "Name the four seasons and say what each is like.",
+)
+
+
+def test_it_goes_on_with_what_another_began(holdfast, engine, fake):
+    """Its own answers, cut off at a provider at every other word, come out as they were."""
+    one = fake("one", family="openai")
+    config = config_for(engine)
+    health = {"failures": 1000, "error_rate": 100, "min_requests": 1000, "slow_factor": 0}
+    config["providers"]["one"] = configs.of_family(one, health=health)
+    alone = config["models"]["chat"]["targets"]
+    config["models"]["alone"] = {"policy": "failover", "targets": alone}
+    targets = [{"provider": "one", "model": "m1"}, *alone]
+    config["models"]["chat"] |= {"midstream": "continue", "targets": targets}
+    instance = holdfast(config)
+    eventually(lambda: local(instance)["state"] == "ready", "the engine is ready", 120)
+    greedy = {"temperature": 0, "max_tokens": 24}
+    cuts = same = 0
+    for question in QUESTIONS:
+        whole = text_of(ask(instance, question, model="alone", **greedy)[2])
+        words = re.findall(r"\s*\S+", whole)
+        for count in range(1, min(len(words), 12), 2):
+            told = "".join(words[:count])
+            one.behave("cut_after", after=count, text=told + " END", goes_on=1)
+            status, headers, body = ask(instance, question, stream=True, **greedy)
+            assert status == 200 and headers["x-holdfast-provider"] == "one"
+            assert sse.is_whole(body), body
+            text = sse.text(body)
+            rest = text[len(told) :]
+            print(f"{told}|{rest}")
+            assert text.startswith(told) and len({c["id"] for c in sse.chunks(body)}) == 1
+            # Nothing is said twice at the seam, be it all of the text or its last word, and no
+            # space is missing.
+            assert not rest.strip().startswith((told, words[count - 1].strip() + " "))
+            assert not rest or not rest[0].isalnum()
+            cuts += 1
+            same += whole.startswith(text) or text.startswith(whole)
+    print(f"{same} of {cuts} as they were")
+    assert cuts >= 6 and same >= cuts // 2

@@ -12,6 +12,10 @@ namespace holdfast::dialect::anthropic {
 // The one codec; lives as long as the process.
 const dialect::Codec& codec();
 
+// Whether `model`, as Anthropic, Bedrock or Vertex name it, takes an assistant's last message as
+// the beginning of its answer: Claude up to 4.5 does, later ones refuse it.
+bool goes_on_with_answers(std::string_view model);
+
 // --- API versions (the header anthropic-version)
 
 inline constexpr std::string_view version_2023 = "2023-06-01";

@@ -116,7 +116,7 @@ class RequestWriter {
     if (messages.empty() || messages.back().role != Role::assistant) return;
     if (messages.back().content.empty() || messages.back().content.back().kind != BlockKind::text)
       return;  // a turn that was paused is sent back as it is
-    if (w_.kin && w_.abilities.prefill) return;
+    if ((w_.kin || request_.begun) && w_.abilities.prefill) return;
     w_.lose(
         spelled_message(request_.from, {messages.size() - 1, messages.size() - 1, 0}, w_.leading),
         w_.kin ? "the model does not continue an answer that has begun"

@@ -437,5 +437,24 @@ TEST(AnthropicWriteRequest, LargeMediaAreNotCopied) {
   EXPECT_LT(wire->body.own().size(), 1000U);
 }
 
+TEST(Prefill, IsWhatOlderModelsTake) {
+  struct Case {
+    const char* model;
+    bool want;
+  };
+  constexpr Case cases[] = {{"claude-3-7-sonnet-20250219", true},
+                            {"claude-opus-4-5", true},
+                            {"claude-sonnet-4-20250514", true},
+                            {"claude-opus-4@20250514", true},
+                            {"us.anthropic.claude-haiku-4-5-20251001-v1:0", true},
+                            {"claude-sonnet-4-6", false},
+                            {"claude-opus-4-8", false},
+                            {"anthropic.claude-opus-4-6-v1", false},
+                            {"claude-sonnet-5", false},
+                            {"claude-opus-4-", false},
+                            {"amazon.nova-pro-v1:0", false}};
+  for (const Case& c : cases) EXPECT_EQ(goes_on_with_answers(c.model), c.want) << c.model;
+}
+
 }  // namespace
 }  // namespace holdfast::dialect::anthropic

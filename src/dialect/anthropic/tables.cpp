@@ -77,6 +77,8 @@ void write_usage_fields(JsonWriter& json, const Usage& usage, std::int64_t fallb
         .begin_object()
         .field("thinking_tokens", usage.tokens_reasoning)
         .end_object();
+  if (usage.continuations > 0)
+    json.field("holdfast_continuations", std::int64_t{usage.continuations});
 }
 
 void write_stop_fields(JsonWriter& json, std::string_view stop_reason,

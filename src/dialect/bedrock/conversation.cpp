@@ -54,7 +54,7 @@ void write_cache_point(JsonWriter& json, std::string_view ttl) {
 Result<void> Conversation::collect() {
   for (std::size_t i = 0; i < request_.messages.size(); ++i) collect(request_.messages[i], i);
   if (!problem_.empty()) return fail(ErrorCode::invalid_request, problem_);
-  if (losses_.foreign && !abilities_.prefill && !turns_.empty() &&
+  if ((losses_.foreign || request_.begun) && !abilities_.prefill && !turns_.empty() &&
       turns_.back().role == "assistant") {
     losses_.refuse(place_of(losses_.client, request_.messages.size() - 1),
                    "the model does not continue an answer that was begun");

@@ -155,6 +155,8 @@ void append_usage(std::string& out, const Usage& usage) {
   if (usage.tokens_cache_written >= 0)
     fmt::format_to(std::back_inserter(out), R"(,"cacheWriteInputTokens":{})",
                    usage.tokens_cache_written);
+  if (usage.continuations > 0)
+    fmt::format_to(std::back_inserter(out), R"(,"holdfastContinuations":{})", usage.continuations);
   out.push_back('}');
 }
 

@@ -20,12 +20,9 @@ bool is_text(const Block& block) {
 void MessagesWriter::write() {
   if (!request_.system.empty()) system(request_.system, "system");
   for (std::size_t i = 0; i < request_.messages.size(); ++i) message(i);
-  if (request_.messages.empty()) return;
+  if (!request_.goes_on()) return;
   const Message& last = request_.messages.back();
-  const bool history = request_.from == Dialect::openai ||
-                       request_.from == Dialect::openai_responses;  // there it means no more
-  if (!history && last.role == Role::assistant && !last.content.empty() &&
-      last.content.back().kind == BlockKind::text)
+  if (!last.content.empty() && last.content.back().kind == BlockKind::text)
     lose(place_of(request_.from, request_.messages.size() - 1),
          "Cohere does not go on with the assistant's last message");
 }

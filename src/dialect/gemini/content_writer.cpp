@@ -58,7 +58,7 @@ void RequestWriter::write_message(JsonWriter& json, std::size_t index) {
   const std::string place = place_of(request_.from, index);
   if (!message.name.empty()) lose(place + ".name", "Gemini's speakers have no names", true);
   const bool last = index + 1 == request_.messages.size();
-  if (message.role == Role::assistant && last && !own() && !abilities_.prefill)
+  if (message.role == Role::assistant && last && (!own() || request_.begun) && !abilities_.prefill)
     lose(place, "Gemini does not continue an answer that was begun");
   if (message.role == Role::system) {
     lose(place, "Gemini takes system texts at the beginning only; as a user's text between marks");

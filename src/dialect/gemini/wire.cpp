@@ -126,6 +126,8 @@ void write_usage(JsonWriter& json, const Usage& usage) {
     count("candidatesTokenCount", std::max<std::int64_t>(usage.tokens_out - reasoning, 0));
   count("thoughtsTokenCount", usage.tokens_reasoning);
   count("totalTokenCount", sum(usage.tokens_in, usage.tokens_out));
+  if (usage.continuations > 0)
+    json.field("holdfastContinuations", std::int64_t{usage.continuations});
   json.end_object();
 }
 

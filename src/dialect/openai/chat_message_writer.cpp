@@ -375,9 +375,10 @@ class MessageWriter {
 
   // An answer that the client has begun. Only in some dialects a last assistant's message means it.
   void write_prefill() {
-    const bool history =
-        request_.from == Dialect::openai || request_.from == Dialect::openai_responses;
-    const bool can = d_.prefill != Prefill::none && !history;
+    const bool history = !request_.goes_on();
+    // What says the beginning again is of use only to whom knows the beginning.
+    const bool can = !history && d_.prefill != Prefill::none &&
+                     (d_.prefill != Prefill::last_message || request_.begun);
     if (can && d_.prefill == Prefill::prefix) json_.field("prefix", true);
     if (can || (history && d_.prefill != Prefill::prefix)) return;
     for (const Block& block : request_.messages[at_].content)  // the client's own "prefix"

@@ -360,10 +360,7 @@ class RequestWriter {
         json_.raw_field(extra.name, extra.raw);
       }
     }
-    const bool begun =
-        !request_.messages.empty() && request_.messages.back().role == Role::assistant &&
-        request_.from != Dialect::openai && request_.from != Dialect::openai_responses;
-    if (begun && d_.prefill == Prefill::continue_final)
+    if (request_.goes_on() && d_.prefill == Prefill::continue_final)
       json_.field("continue_final_message", true).field("add_generation_prompt", false);
   }
 

@@ -74,6 +74,10 @@ class ChatStreamReader final : public StreamReader {
     return {};
   }
 
+  void broke_off(std::vector<StreamEvent>& out) override {
+    if (!ended_ && all_finished()) tell_finishes(out);
+  }
+
  private:
   Result<void> take(string_view data, std::vector<StreamEvent>& out) {
     const auto first = data.find_first_not_of(" \t\r\n");

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dialect/openai/codec.h"
 #include "dialect/test_support.h"
 
@@ -110,6 +112,20 @@ TEST(ChatStream, IsReadFromEveryServer) {
            "\"a\"\nblock_stop 0.1 kind = text\nfinish 0 finish = stop\nend\n"},
   };
   for (const Case& c : cases) expect_events(c);
+}
+
+// A body that breaks off between the finish and the usage that it waits for.
+TEST(ChatStream, TellsAFinishThatHadComeWhenTheRestBroke) {
+  const auto finishes = [](const std::string& bytes) {
+    const auto reader = ChatCodec(deviations::openai).stream_reader();
+    std::vector<StreamEvent> events, rest;
+    EXPECT_TRUE(reader->feed(bytes, events).has_value());
+    reader->broke_off(rest);
+    return std::ranges::count(rest, EventKind::finish, &StreamEvent::kind);
+  };
+  EXPECT_EQ(finishes(stream({delta(R"("content":"a")"), stop})), 1);
+  EXPECT_EQ(finishes(stream({delta(R"("content":"a")")})), 0);
+  EXPECT_EQ(finishes(stream({delta(R"("content":"a")"), stop, "[DONE]"})), 0) << "told before";
 }
 
 TEST(ChatStream, ToolCallsInEveryManner) {

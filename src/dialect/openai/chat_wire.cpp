@@ -122,6 +122,8 @@ void write_usage(JsonWriter& json, const Usage& usage) {
         .begin_object()
         .field("reasoning_tokens", usage.tokens_reasoning)
         .end_object();
+  if (usage.continuations > 0)
+    json.field("holdfast_continuations", std::int64_t{usage.continuations});
   json.end_object();
 }
 

@@ -357,6 +357,7 @@ constinit const Deviations llama_cpp = {
     .n = false,
     .audio = true,
     .replay = Replay::always,
+    .prefill = Prefill::last_message,
 };
 
 namespace {

@@ -22,6 +22,7 @@ enum class Replay : std::uint8_t {
 // How an answer that the client has begun is continued.
 enum class Prefill : std::uint8_t {
   none,
+  last_message,    // a last message of the assistant's is, by itself, and all of it comes again
   prefix,          // "prefix": true in the last message
   continue_final,  // "continue_final_message": true in the request
 };

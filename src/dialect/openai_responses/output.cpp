@@ -276,10 +276,13 @@ void append_response(std::string& out, const ResponseHead& head, const Ending& e
   fmt::format_to(std::back_inserter(out),
                  R"(,"usage":{{"input_tokens":{},"input_tokens_details":{{"cached_tokens":{},)"
                  R"("cache_write_tokens":{}}},"output_tokens":{},"output_tokens_details":)"
-                 R"({{"reasoning_tokens":{}}},"total_tokens":{}}}}})",
+                 R"({{"reasoning_tokens":{}}},"total_tokens":{})",
                  count(usage.tokens_in), count(usage.tokens_cached),
                  count(usage.tokens_cache_written), count(usage.tokens_out),
                  count(usage.tokens_reasoning), count(usage.tokens_in) + count(usage.tokens_out));
+  if (usage.continuations > 0)
+    fmt::format_to(std::back_inserter(out), R"(,"holdfast_continuations":{})", usage.continuations);
+  out.append("}}");
 }
 
 }  // namespace holdfast::dialect::openai_responses

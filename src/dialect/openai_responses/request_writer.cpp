@@ -81,8 +81,7 @@ class RequestWriter {
   // OpenAI's dialects take a last word of the assistant as history and answer anew; the others'
   // clients mean that it is gone on with.
   void prefill() {
-    if (request_.from == own || request_.from == Dialect::openai || request_.messages.empty())
-      return;
+    if (!request_.goes_on()) return;
     const Message& last = request_.messages.back();
     if (last.role == Role::assistant && !last.content.empty() &&
         last.content.back().kind == BlockKind::text)

@@ -57,11 +57,12 @@ bool Adapter::passes(dialect::Dialect dialect, Endpoint /*endpoint*/) const {
   return dialect == dialect::Dialect::anthropic;
 }
 
-dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
+dialect::Abilities Adapter::abilities(std::string_view model) const {
   dialect::Abilities out;
   out.house = house_;
   out.provider = provider_;
   out.sampling = version_ == dialect::anthropic::version_2023;
+  out.prefill = out.sampling && dialect::anthropic::goes_on_with_answers(model);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "dialect/anthropic/codec.h"
 #include "dialect/bedrock/codec.h"
 #include "dialect/bedrock/embedding.h"
 
@@ -41,6 +42,7 @@ dialect::Abilities Adapter::abilities(std::string_view model) const {
   out.signer = "bedrock";
   out.provider = provider_;
   out.image_urls = false;
+  out.prefill = dialect::anthropic::goes_on_with_answers(model);
   return out;
 }
 

@@ -77,6 +77,18 @@ bool Adapter::passes(dialect::Dialect dialect, Endpoint endpoint) const {
   return shape_.plain || endpoint != Endpoint::chat_completions;
 }
 
+bool Adapter::says_beginnings_again() const {
+  switch (codec_.deviations().prefill) {
+    case dialect::openai::Prefill::none:
+    case dialect::openai::Prefill::continue_final:
+      return false;
+    case dialect::openai::Prefill::prefix:
+    case dialect::openai::Prefill::last_message:
+      return true;
+  }
+  return false;
+}
+
 dialect::Abilities Adapter::abilities(std::string_view /*model*/) const {
   dialect::Abilities out;
   out.house = house_;

@@ -46,6 +46,7 @@ class Adapter final : public provider::Adapter {
                                            std::vector<dialect::Loss>& losses) const override;
   Result<dialect::EmbedResponse> read_embed(std::string_view body) const override;
   bool reranks() const override { return shape_.reranks; }
+  bool says_beginnings_again() const override;
   dialect::AnswerFacts scan_answer(Endpoint endpoint, std::string_view body) const override;
   dialect::Sight scan_event(std::string_view data) const override;
   dialect::ErrorFacts classify_error(int status, const net::HeaderFields& headers,

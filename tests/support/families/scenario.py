@@ -5,6 +5,11 @@ whatever stands between: tools are called (each once, with example arguments), r
 repeated, schemas are fulfilled, images are described by their hash, thinking is shown when asked
 for. Options from the model's name (`m1+good;refusal=1`) change it:
     text=, tokens=N      the text's words             refusal=1, filtered=1   the model declines
+    goes_on=1            an answer that was begun is gone on with. When merely told to, what comes
+                         first is told=asked the words that are asked for, told=N its last N
+                         characters, told=all all of it, told=anew another answer, else nothing.
+                         again=1: what was begun comes again where it is gone on with by itself
+    calls=0              no tool is called
     pieces=chars|whole   how arguments are cut        order=interleaved       calls at the same time
     args=empty|numbers   awkward arguments            usage=missing           no usage at all
     cache_write=N        tokens written to a cache    answers_as=NAME         another model's name
@@ -150,7 +155,7 @@ def pieces_of(text: str, form) -> list[str]:
 
 
 def calls_of(ask: Ask, secret: str) -> list[Block]:
-    if not ask.tools or ask.choice == "none" or ask.results:
+    if not ask.tools or ask.choice == "none" or ask.results or ask.options.get("calls") == 0:
         return []
     tools = ask.tools if ask.choice in ("auto", "required") else []
     tools = tools or [tool for tool in ask.tools if tool[0] == ask.choice]
@@ -176,6 +181,8 @@ def words(ask: Ask) -> list[str]:
         return pieces_of(
             compact(example_of(ask.schema or {"properties": {"city": {"type": "string"}}})), None
         )
+    if options.get("goes_on"):
+        return re.findall(r"\s*\S+|\s+$", rest_of(str(options["text"]), options))
     if options.get("text"):
         found = str(options["text"]).split(" ")
     elif ask.results:
@@ -187,6 +194,34 @@ def words(ask: Ask) -> list[str]:
         found = ["Hello", "from", options.get("name", "fake")]
         found += [f"w{i}" for i in range(3, options.get("tokens", 5))]
     return [word if i == 0 else " " + word for i, word in enumerate(found)]
+
+
+def rest_of(text: str, options: dict) -> str:
+    """What is left of `text` behind the answer that was begun (options["begun"]: see begun_in)."""
+    begun, instruction = options.get("begun") or ("", None)
+    if not text.startswith(begun):
+        return "The beginning is not mine: " + begun
+    rest, told = text[len(begun) :], str(options.get("told", 0))
+    if instruction is None or not begun:
+        return text if options.get("again") else rest
+    if told == "anew":
+        return text[: len(begun) - 1] + " - no, from the beginning."
+    if told == "asked":
+        return re.search("<<<(.*)>>>", instruction, re.DOTALL)[1] + rest
+    return begun[len(begun) - min(len(begun) if told == "all" else int(told), len(begun)) :] + rest
+
+
+def begun_in(body: dict) -> tuple[str, str | None]:
+    """The assistant's last text in a request of any dialect, and what a user said after it."""
+    turns = body.get("messages") or body.get("contents") or body.get("input") or []
+    after = None
+    for turn in reversed(turns if isinstance(turns, list) else []):
+        parts = turn.get("content", turn.get("parts"))
+        text = parts if isinstance(parts, str) else "".join(part.get("text", "") for part in parts)
+        if turn.get("role") in ("assistant", "model"):
+            return text, after
+        after = text
+    return "", None
 
 
 def describe(mime: str, data) -> str:

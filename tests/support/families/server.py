@@ -7,6 +7,7 @@ model (`m1+cut_after;after=2`) or set through the control port, and is done here
     error;class=C;hint=H;variant=N   one of the provider's own errors (see the family's `error`)
     error_after;after=N;class=C      the same inside a stream that has begun
     cut_after, end_after, stall_after, hold_after, garbage_after, bad_crc_after      ;after=N
+    cut_at;at=N       the connection closes after N per mille of the stream's bytes
     unclosed          blocks are opened and never closed      two_starts   the opening event twice
     no_end            the closing events never come           usage=missing
     comments, empty_frames, empty_data, bom, crlf, data_first, at_once, split, no_final_blank_line
@@ -220,6 +221,11 @@ async def run_stream(name: str, x, stream: Stream, family: Family) -> None:
         await send(x, before)
         x.reset() if x.options.get("how") == "reset" else setattr(x, "keep", False)
         return
+    elif name == "cut_at":  # anywhere: per mille of its bytes
+        whole = b"".join(frame for _, frame in stream.events)
+        await x.piece(whole[: len(whole) * int(x.options["at"]) // 1000])
+        x.keep = False
+        return
     elif name == "end_after":
         await send(x, before)
     elif name == "stall_after":
@@ -291,6 +297,8 @@ class FamilyUpstream(fake_upstream.Upstream):
             if name == "error_early":
                 raise self.family.error(x.options.get("class", "fault"), x.options)
             self.family.bearer = x.options.get("bearer", KEY)
+            if x.options.get("goes_on"):
+                x.options["begun"] = scenario.begun_in(x.request.json)
             reply = self.family.reply(x.request, x.options)
             if name == "error":
                 raise self.family.error(x.options.get("class", "fault"), x.options)
