@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from support import configs, http_client, sse
+from support import configs, hedges, http_client, sse
 from support.families import eventstream
 from support.processes import eventually
 
@@ -548,3 +548,28 @@ class TestWhatIsNoted:
         kept = client(gateway).responses.retrieve(told.id)
         assert kept.output_text == TEXT and len(kept.output) == 1
         assert kept.usage == told.usage
+
+
+@asan
+class TestWithHedging:
+    """The first is late, the second has content first and breaks off, the third goes on."""
+
+    def test_what_the_second_began_the_third_ends(self, chain):
+        gateway, one, two, three = chain(
+            "openai", "openai", "openai", hedge=hedges.QUICKLY, more=hedges.ONE_LOOP
+        )
+        one.behave("good", text=TEXT, goes_on=1)
+        hedges.learn(gateway, True)
+        asked = len(three.receipts())
+        one.behave("when_released", then="good")
+        two.behave("cut_after", after=6, text=TEXT, goes_on=1)
+        status, headers, answer = answer_of(gateway, "openai")
+        assert status == 200 and headers["x-holdfast-hedge"] == "won"
+        text, usage = read_openai(answer)
+        assert text == TEXT and usage["holdfast_continuations"] == 1
+        first, second, third = attempts(gateway, headers, 3)
+        assert (first["provider"], first["failure"]) == ("one", "hedge_lost")
+        assert (second["provider"], second["failure"]) == ("two", "cut_stream")
+        assert (third["provider"], third["failure"]) == ("three", "none")
+        assert [a["continuation"] for a in (first, second, third)] == [False, False, True]
+        assert len(three.receipts()) == asked + 1
