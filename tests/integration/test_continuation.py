@@ -534,9 +534,13 @@ class TestWhatIsNoted:
             assert read_openai(answer)[0] == TEXT and "x-holdfast-cache" not in headers
             assert len(two.receipts()) == count
         one.behave("good", text=TEXT, goes_on=1)
-        ask(gateway, "openai")
-        _, headers, answer = answer_of(gateway, "openai")
-        assert headers["x-holdfast-cache"] == "hit" and read_openai(answer)[0] == TEXT
+
+        def from_memory():  # what is whole is kept once its client has it
+            _, headers, answer = answer_of(gateway, "openai")
+            assert read_openai(answer)[0] == TEXT
+            return headers.get("x-holdfast-cache") == "hit"
+
+        eventually(from_memory, "an answer that did not break is given again")
 
     def test_it_is_kept_whole(self, chain, client):
         stored = {"responses": {"store": True}}
