@@ -565,7 +565,7 @@ class TestWithHedging:
         one.behave("good", text=TEXT, goes_on=1)
         hedges.learn(gateway, True)
         asked = len(three.receipts())
-        one.behave("when_released", then="good")
+        one.behave("hold_after", after=0)
         two.behave("cut_after", after=6, text=TEXT, goes_on=1)
         status, headers, answer = answer_of(gateway, "openai")
         assert status == 200 and headers["x-holdfast-hedge"] == "won"
