@@ -277,7 +277,7 @@ TEST(ContinuedStream, SaysWhatCanBeMended) {
 TEST(ContinuedStream, KeepsNoMoreTextThanItsLimit) {
   Stream one;
   one.write({start, opens(0)});
-  const std::string piece(64 * 1024, 'a');
+  const std::string piece(std::size_t{64} * 1024, 'a');
   for (int i = 0; i < 40; ++i) one.write({says(0, piece)});
   EXPECT_EQ(one.stream.mending(), Mending::none);
   EXPECT_LE(one.stream.text().size(), limits::continued_bytes + 2 * piece.size());
