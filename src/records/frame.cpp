@@ -156,7 +156,7 @@ std::optional<Record> read_end(Reader in, bool paid) {
   }
   if ((flags & marks_bit) != 0) {
     const unsigned marks = in.number<std::uint8_t>();
-    in.require((marks & ~known_marks) == 0);
+    in.require(marks != 0 && (marks & ~known_marks) == 0);
     end.continuation = (marks & continuation_mark) != 0;
   }
   if (!in.good_to_the_end()) return std::nullopt;
