@@ -89,14 +89,10 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
         co_await end_broken(last.failure, last.error_event_sent);
         co_return std::nullopt;
       }
-      Failures failed = hedge.take_failed();
       if (by_second) candidate = &hedge.candidate();
-      (void)judge(plan, *candidate, last, by_second ? failed : state_.failed);
-      if (parts_.clock.now() >= state_.deadline) break;
-      candidate = co_await next_candidate(plan, fitting);
-      continue;
-    }
-    if (second != nullptr && verdict.next != routing::Next::give_up) {
+      Failures failed = hedge.take_failed();
+      verdict = judge(plan, *candidate, last, by_second ? failed : state_.failed);
+    } else if (second != nullptr && verdict.next != routing::Next::give_up) {
       Failures failed = hedge.take_failed();
       const Verdict other = judge(plan, hedge.candidate(), *second, failed);
       state_.failed.insert(state_.failed.end(), std::make_move_iterator(failed.begin()),
