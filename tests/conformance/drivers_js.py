@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import drivers
-from drivers import Call, Driver, Fault, Outcome, Usage
+from drivers.driver import Call, Driver, Fault, Outcome, Usage
 
 HERE = pathlib.Path(__file__).resolve().parent / "js"
 # Each client, and whose dialect it speaks.

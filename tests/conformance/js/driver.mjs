@@ -1,4 +1,4 @@
-// The official JavaScript SDKs behind the same face as drivers.py: one JSON line in, one out.
+// The official JavaScript SDKs behind the same face as drivers/: one JSON line in, one out.
 //   in:  {client, url, model, request, stream}     out: {outcome} or {fault}
 import { webcrypto } from "node:crypto";
 import readline from "node:readline";
