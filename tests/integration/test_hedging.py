@@ -56,6 +56,12 @@ def asked(fake, before: int):
     eventually(lambda: fake.state()["requests"] > before, f"{fake.name} is asked")
 
 
+def has_failed(gateway, fake):
+    """Waits until an attempt at the fake has ended in an error of its own."""
+    sample = f'holdfast_attempts_total{{provider="{fake.name}",model="m1",failure="server_error"}}'
+    eventually(lambda: gateway.metrics().get(sample), f"{fake.name} has failed")
+
+
 def text_of(body: bytes, stream: bool) -> str:
     if stream:
         assert sse.is_whole(body)
@@ -161,12 +167,7 @@ def test_the_hedge_carries_on_when_the_first_fails(holdfast, fake):
     question = Question(gateway)
     asked(two, before)
     one.release()
-    eventually(
-        lambda: gateway.metrics().get(
-            'holdfast_attempts_total{provider="one",model="m1",failure="server_error"}'
-        ),
-        "the first has failed",
-    )
+    has_failed(gateway, one)
     two.release()
     status, headers, body = question.answer()
     assert status == 200 and text_of(body, True) == "Hello from two w3 w4"
@@ -181,12 +182,7 @@ def test_the_first_carries_on_when_the_hedge_fails(holdfast, fake):
     hold(one)
     two.behave("status_500")
     question = Question(gateway)
-    eventually(
-        lambda: gateway.metrics().get(
-            'holdfast_attempts_total{provider="two",model="m1",failure="server_error"}'
-        ),
-        "the hedge has failed",
-    )
+    has_failed(gateway, two)
     one.release()
     status, headers, body = question.answer()
     assert status == 200 and text_of(body, True) == "Hello from one w3 w4"
