@@ -12,6 +12,7 @@ import time
 import urllib.request
 
 import contenders
+import dialects
 from contenders import LOAD_CORE, PROXY_CORE, free_port, pinned
 from failover import Upstream
 
@@ -54,9 +55,9 @@ def measure(binary: str, programs: pathlib.Path, rate: int, seconds: int, folder
         file.write_text(config(upstream.port, app, admin, rate * seconds))
         command = [binary, "serve", "--config", str(file), "--state", str(folder / "budget-state")]
         proxy = contenders.spawn("holdfast", app, PROXY_CORE, command, folder)
-        clients = pinned(
-            LOAD_CORE, [str(programs / "paced_clients"), str(app), str(rate), str(seconds)]
-        )
+        questions = dialects.asked_by("openai", dialects.KINDS, folder)
+        clients = [str(programs / "paced_clients"), str(app), str(rate), str(seconds), *questions]
+        clients = pinned(LOAD_CORE, clients)
         begins = time.monotonic()
         lines = subprocess.run(clients, capture_output=True, text=True, check=True).stdout
         took = time.monotonic() - begins

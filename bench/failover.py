@@ -17,6 +17,7 @@ import time
 import urllib.request
 
 import contenders
+import dialects
 from contenders import LOAD_CORE, PROXY_CORE, Running, free_port, pinned
 
 FIRST_MS, CHUNKS, GAP_MS = 200, 10, 5  # of an answer
@@ -100,13 +101,15 @@ class Upstream:
         self.process.stdout.close()
 
 
-def holdfast_config(ports: dict, app: int, admin: int) -> str:
+def holdfast_config(ports: dict, app: int, admin: int, keyed: bool = False) -> str:
+    """`keyed`: clients need a key, dialects.KEY_NAME, which is BENCH_CLIENT_KEY."""
     providers = "\n".join(
         f"  {name}: {{ kind: openai_compatible, base_url: http://127.0.0.1:{port}/v1, "
         "key: env:BENCH_KEY }"
         for name, port in ports.items()
     )
     targets = ", ".join(f"{{ provider: {name}, model: m }}" for name in ports)
+    keys = f"keys: {{ {dialects.KEY_NAME}: {{ key: env:BENCH_CLIENT_KEY }} }}" if keyed else ""
     return f"""
 server: {{ listen: 127.0.0.1:{app}, threads: 1 }}
 admin: {{ listen: 127.0.0.1:{admin} }}
@@ -114,13 +117,14 @@ providers:
 {providers}
 models:
   chat: {{ policy: failover, targets: [ {targets} ] }}
+{keys}
 """
 
 
-def start_holdfast(binary: str, ports: dict, folder: pathlib.Path):
+def start_holdfast(binary: str, ports: dict, folder: pathlib.Path, keyed: bool = False):
     app, admin = free_port(), free_port()
     config = folder / "holdfast.yaml"
-    config.write_text(holdfast_config(ports, app, admin))
+    config.write_text(holdfast_config(ports, app, admin, keyed))
     command = [binary, "serve", "--config", str(config), "--state", str(folder / "state")]
     running = contenders.spawn("holdfast", app, PROXY_CORE, command, folder)
 
@@ -194,7 +198,8 @@ def break_it(scenario: str, first: Upstream, begins: float):
     first.tell({"outage": "back", "brown-out": "factor 1", "flapping": "back"}[scenario])
 
 
-def run(scenario: str, start, programs: pathlib.Path, rate: int, folder: pathlib.Path) -> dict:
+def run(scenario: str, start, programs: pathlib.Path, rate: int, questions: list[str], folder):
+    """One proxy, one fault; `questions`: what its clients send, by dialects.asked_by()."""
     upstreams = [Upstream(programs / "failing_upstream") for _ in NAMES]
     proxy: Running | None = None
     try:
@@ -202,6 +207,7 @@ def run(scenario: str, start, programs: pathlib.Path, rate: int, folder: pathlib
         proxy, is_out = start(ports, folder)
         seconds = WARM_UP_S + FAULT_S + AFTER_S
         command = [str(programs / "paced_clients"), str(proxy.port), str(rate), str(seconds)]
+        command += questions
         clients = subprocess.Popen(pinned(LOAD_CORE, command), stdout=subprocess.PIPE, text=True)
         began = int(clients.stdout.readline().split()[1]) / 1e9
         watch = Watch(is_out)
@@ -266,14 +272,16 @@ def figures(text: str, detected: float | None) -> dict:
     }
 
 
-def predicted(scenario: str, binary: str, rate: int, folder: pathlib.Path) -> dict:
+def predicted(
+    scenario: str, binary: str, rate: int, folder: pathlib.Path, stream_percent: int = 50
+) -> dict:
     config, file = folder / "holdfast.yaml", folder / f"{scenario}.yaml"
     config.write_text(holdfast_config(dict.fromkeys(NAMES, 1), 1, 2))
     fault = SCENARIOS[scenario] | {"at": f"{WARM_UP_S}s", "lasts": f"{FAULT_S}s"}
     file.write_text(json.dumps({
         "name": scenario,
         "lasts": f"{WARM_UP_S + FAULT_S + AFTER_S}s",
-        "traffic": {"requests_per_second": rate, "streams": 50, "tokens": CHUNKS},
+        "traffic": {"requests_per_second": rate, "streams": stream_percent, "tokens": CHUNKS},
         "service": {"first_content": f"{FIRST_MS}ms", "between_tokens": f"{GAP_MS}ms",
                     "latency": "0ms"},
         "faults": [fault],
@@ -314,7 +322,8 @@ def measure(binary: str, programs: pathlib.Path, rate: int, folder: pathlib.Path
         for name, start in starts.items():
             inner = folder / f"{scenario}-{name}"
             inner.mkdir()
-            found[name] = run(scenario, start, programs, rate, inner)
+            questions = dialects.asked_by("openai", dialects.KINDS, inner)
+            found[name] = run(scenario, start, programs, rate, questions, inner)
         inner = folder / f"{scenario}-simulated"
         inner.mkdir()
         found["simulated"] = predicted(scenario, binary, rate, inner)

@@ -28,6 +28,8 @@ import tempfile
 import threading
 import time
 
+import dialects
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 CLASSES = ["critical_revenue", "internal_productivity", "experimental"]
@@ -126,6 +128,11 @@ def run_steady(options, folder, concurrency):
     """`times` the capacity a second, whatever becomes of those before."""
     fake, gateway = start_both(options, folder, concurrency)
     programs = pathlib.Path(options.holdfast).parent / "bench"
+    questions = {}
+    for name in CLASSES:
+        inner = folder / f"clients-{name}"
+        inner.mkdir()
+        questions[name] = dialects.asked_by("openai", dialects.KINDS, inner, f"key-of-{name}")
 
     def load(rate, seconds):
         """Runs the clients of every class; their lines by class, and the memory meanwhile."""
@@ -133,7 +140,7 @@ def run_steady(options, folder, concurrency):
         running = {
             name: subprocess.Popen(
                 [str(programs / "paced_clients"), str(gateway.app_port), str(round(share)),
-                 str(seconds), f"key-of-{name}"],
+                 str(seconds), *questions[name]],
                 stdout=subprocess.PIPE, text=True,
             )
             for name, share in shares.items()

@@ -1,12 +1,15 @@
-// Chat requests at a steady rate through a proxy, whatever becomes of them: every other one a
-// stream. No request waits for another.
+// Chat requests at a steady rate through a proxy, whatever becomes of them. No request waits for
+// another.
 //
-//   paced_clients PORT RATE SECONDS [KEY]   KEY: of the client
+//   paced_clients PORT RATE SECONDS DIALECT KIND=FILE...
+//
+// DIALECT: openai, anthropic, google or bedrock. FILE: an HTTP request, to its last byte; KIND:
+// whole or stream, as it asks for. Several are sent in turns.
 //
 // Prints "began NS" (CLOCK_MONOTONIC) and, when every request has ended or PATIENCE has passed, a
 // line for each: SENT_US STREAM FIRST_CONTENT_US END_US OUTCOME. Times are from the beginning; a
 // first content of -1: none came. OUTCOME: whole; status_N; cut (the connection broke);
-// error_event; late (it had not ended).
+// error_event; incomplete (a stream without its end); garbage; late (it had not ended).
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -21,8 +24,13 @@
 #include <cstring>
 #include <ctime>
 #include <deque>
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "answers.h"
 
 namespace {
 
@@ -35,16 +43,10 @@ std::int64_t now_ns() {
   return at.tv_sec * second_ns + at.tv_nsec;
 }
 
-std::string request_text(bool stream, const std::string& key) {
-  const std::string body =
-      std::string(
-          R"({"model":"chat","messages":[{"role":"user","content":"Tell me more."}],"max_tokens":16)") +
-      (stream ? R"(,"stream":true})" : "}");
-  return "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-         "application/json\r\n" +
-         (key.empty() ? "" : "Authorization: Bearer " + key + "\r\n") +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
+struct Question {
+  bool stream = false;
+  std::string text;
+};
 
 struct Request {
   std::int64_t sent = 0, first = -1, end = -1;
@@ -60,31 +62,11 @@ struct Connection {
   bool unsent = false;  // until it is connected
 };
 
-// What an answer of `text` so far is: whether it is all there, by its framing.
-struct Framing {
-  bool whole = false;
-  int status = 0;
-};
-
-Framing framing_of(const std::string& text) {
-  const auto head = text.find("\r\n\r\n");
-  if (head == std::string::npos) return {};
-  Framing out;
-  out.status = text.size() > 12 ? atoi(text.c_str() + 9) : 0;
-  std::string fields = text.substr(0, head + 2);
-  for (char& c : fields) c = static_cast<char>(tolower(c));
-  const auto length = fields.find("\r\ncontent-length:");
-  if (length != std::string::npos)
-    out.whole = text.size() - head - 4 >= strtoull(fields.c_str() + length + 17, nullptr, 10);
-  else if (fields.find("\r\ntransfer-encoding: chunked") != std::string::npos)
-    out.whole = text.ends_with("\r\n0\r\n\r\n");
-  return out;
-}
-
 class Clients {
  public:
-  Clients(std::uint16_t port, int rate, int seconds, std::string key)
-      : port_(port), rate_(rate), key_(std::move(key)) {
+  Clients(std::uint16_t port, int rate, int seconds, answers::Dialect dialect,
+          std::vector<Question> questions)
+      : port_(port), rate_(rate), dialect_(dialect), questions_(std::move(questions)) {
     requests_.resize(static_cast<std::size_t>(rate) * static_cast<std::size_t>(seconds));
     epoll_ = epoll_create1(0);
   }
@@ -120,7 +102,7 @@ class Clients {
   void begin(std::size_t number) {
     Request& request = requests_[number];
     request.sent = now_ns() - began_;
-    request.stream = number % 2 == 1;
+    request.stream = questions_[number % questions_.size()].stream;
     ++open_;
     if (!idle_.empty()) {
       const std::size_t at = idle_.back();
@@ -159,7 +141,7 @@ class Clients {
     one.request = number;
     one.in.clear();
     one.unsent = false;
-    const std::string text = request_text(requests_[static_cast<std::size_t>(number)].stream, key_);
+    const std::string& text = questions_[static_cast<std::size_t>(number) % questions_.size()].text;
     if (send(one.socket, text.data(), text.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(text.size()))
       broken(at);
@@ -203,25 +185,21 @@ class Clients {
     one.in.append(bytes, size);
     Request& request = requests_[static_cast<std::size_t>(one.request)];
     if (request.stream && request.first < 0 &&
-        one.in.find(R"("content":"word)") != std::string::npos)
+        one.in.find(answers::first_content) != std::string::npos)
       request.first = now_ns() - began_;
-    const Framing framing = framing_of(one.in);
+    const answers::Framing framing = answers::framing_of(one.in);
     if (!framing.whole) return;
     const std::int64_t number = one.request;
-    const bool error = request.stream && framing.status == 200 &&
-                       (one.in.find(R"("error":)") != std::string::npos ||
-                        one.in.find("[DONE]") == std::string::npos);
     one.request = -1;
     one.used = true;
     idle_.push_back(at);
-    finish(number, framing.status != 200 ? "status_" + std::to_string(framing.status)
-                   : error               ? "error_event"
-                                         : "whole");
+    finish(number, answers::ending_of(dialect_, request.stream, one.in, framing));
   }
 
   std::uint16_t port_;
   int rate_;
-  std::string key_;
+  answers::Dialect dialect_;
+  std::vector<Question> questions_;
   int epoll_ = -1;
   std::int64_t began_ = 0, open_ = 0;
   std::vector<Request> requests_;
@@ -229,14 +207,29 @@ class Clients {
   std::vector<std::size_t> idle_;
 };
 
+// False: the argument is no question, or its file cannot be read.
+bool read_question(std::string_view argument, std::vector<Question>& into) {
+  const auto at = argument.find('=');
+  const std::string_view kind = argument.substr(0, at);
+  if (at == std::string_view::npos || (kind != "whole" && kind != "stream")) return false;
+  std::ifstream file(std::string(argument.substr(at + 1)), std::ios::binary);
+  Question question{kind == "stream", std::string(std::istreambuf_iterator<char>(file), {})};
+  into.push_back(std::move(question));
+  return file.good() && !into.back().text.empty();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4 && argc != 5) {
-    fprintf(stderr, "usage: paced_clients PORT RATE SECONDS [KEY]\n");
+  std::vector<Question> questions;
+  const auto dialect = argc > 5 ? answers::dialect_of(argv[4]) : std::nullopt;
+  bool right = dialect.has_value();
+  for (int i = 5; i < argc && right; ++i) right = read_question(argv[i], questions);
+  if (!right) {
+    fprintf(stderr, "usage: paced_clients PORT RATE SECONDS DIALECT whole|stream=FILE...\n");
     return 1;
   }
-  Clients(static_cast<std::uint16_t>(atoi(argv[1])), atoi(argv[2]), atoi(argv[3]),
-          argc > 4 ? argv[4] : "")
+  Clients(static_cast<std::uint16_t>(atoi(argv[1])), atoi(argv[2]), atoi(argv[3]), *dialect,
+          std::move(questions))
       .run();
 }

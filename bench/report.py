@@ -138,6 +138,34 @@ def failover(result: dict) -> str:
     return "\n".join(lines)
 
 
+def families(result: dict) -> str:
+    def time_of(value) -> str:
+        return "-" if value is None else f"{value:.2f}"
+
+    def times(one: dict, key: str) -> str:
+        return f"{time_of(one['measured'][key]):>6} {time_of(one['simulated'][key]):>5}"
+
+    def counts(one: dict, key: str) -> str:
+        return f"{one['measured'][key]:>5} {one['simulated'][key]:>4}"
+
+    lines = [
+        f"The first of three targets fails, {result['rate']} requests a second of one family and kind;",
+        "errors had nothing of an answer, broken streams had begun; seconds until the",
+        "target is known to be out, and until the p99 of the first content is usual;",
+        "each as measured and as simulated",
+        "",
+        "                                   errors     broken    detected    p99 usual",
+        "family    kind   scenario  asked  real  sim  real  sim   real   sim   real   sim",
+    ]
+    for one in result["rows"]:
+        lines.append(
+            f"{one['family']:<9} {one['kind']:<6} {one['scenario']:<9} "
+            f"{one['measured']['requests']:>5} {counts(one, 'errors')} {counts(one, 'broken')} "
+            f"{times(one, 'detected_s')} {times(one, 'normal_s')}"
+        )
+    return "\n".join(lines)
+
+
 def budget(result: dict) -> str:
     def dollars(nano: int) -> str:
         return f"{nano / 1e9:12.6f} USD"

@@ -22,13 +22,14 @@ import time
 import budget
 import contenders
 import failover
+import families
 import pass_through
 import report
 import streaming
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-# The last two are run only when they are asked for.
-ONLY = ["pass-through", "streaming", "translation", "failover", "budget"]
+# The last three are run only when they are asked for.
+ONLY = ["pass-through", "streaming", "translation", "failover", "families", "budget"]
 
 
 def say(text: str):
@@ -46,7 +47,7 @@ def arguments():
         "--requests",
         type=int,
         default=500,
-        help="a second, at failover; ten times as many at budget (500)",
+        help="a second, at failover and families; ten times as many at budget (500)",
     )
     parser.add_argument("--only", choices=ONLY)
     parser.add_argument("--against", metavar="BINARY", help="another holdfast in nginx's place")
@@ -115,6 +116,10 @@ def main() -> int:
             found = failover.measure(binary, programs, asked.requests, folder, say)
             out["failover"] = found
             texts.append(report.failover(found))
+        if asked.only == "families":
+            found = families.measure(binary, programs, asked.requests, folder, say)
+            out["families"] = found
+            texts.append(report.families(found))
         if asked.only == "budget":
             found = budget.measure(binary, programs, 10 * asked.requests, 20, folder, say)
             out["budget"] = found
@@ -124,7 +129,7 @@ def main() -> int:
     print("\n" + "\n\n".join(texts))
     runs = (
         ""
-        if asked.only in ("failover", "budget")
+        if asked.only in ("failover", "families", "budget")
         else f"{asked.runs} runs each, {asked.seconds} s a run, "
     )
     print(f"\n{runs}{out['seconds']} s in all")

@@ -316,6 +316,7 @@ class FamilyUpstream(fake_upstream.Upstream):
 # Below every dialect: taken from the fake of OpenAI's as they are.
 BELOW = {
     "reset",
+    "when_released",
     "close",
     "blackhole",
     "headers_only",
