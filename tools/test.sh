@@ -69,23 +69,33 @@ test_ctest() {
 }
 
 # test_pytest PRESET FILTER: everything for release; for the others what is marked with their name.
+# As many files at once as there are cores; then, one by one, what needs the machine to itself.
 test_pytest() {
-  local log=$HF_ROOT/build/$1/pytest.log status=0 mark=() word
+  local marked=''
   local what=${1}
   [[ -x build/$1/holdfast ]] || die "build/$1/holdfast is missing" "./dev build $1"
   if [[ $1 != release ]]; then
-    mark=(-m "$1")
+    marked=" and $1"
     what="$1 (those marked so)"
   fi
   say "test: tests of the real binary, $what"
-  HOLDFAST_BINARY=$HF_ROOT/build/$1/holdfast PYTHONDONTWRITEBYTECODE=1 \
-    .venv/bin/python -m pytest tests -ra --color=no "${mark[@]}" ${2:+-k "$2"} \
+  test_pytest_run "$1" "$2" pytest "not whole_machine$marked" --numprocesses "$(nproc)" --dist loadfile
+  test_pytest_run "$1" "$2" pytest-whole-machine "whole_machine$marked"
+}
+
+# test_pytest_run PRESET FILTER LOG MARKS OPTION...
+test_pytest_run() {
+  local preset=$1 filter=$2 log=$HF_ROOT/build/$1/$3.log marks=$4 status=0 word
+  shift 4
+  # The folders one by one: a conftest.py of theirs is then known before files are handed out.
+  HOLDFAST_BINARY=$HF_ROOT/build/$preset/holdfast PYTHONDONTWRITEBYTECODE=1 \
+    .venv/bin/python -m pytest tests/*/ -ra --color=no -m "$marks" ${filter:+-k "$filter"} "$@" \
     </dev/null 2>&1 | tee "$log" || status=$?
   for word in passed failed error errors skipped; do
     test_add "$word" "$(tail -n 1 "$log" | sed -n "s/.*[ =]\([0-9][0-9]*\) ${word}[ ,].*/\1/p")"
   done
   # 5: nothing was collected, which a filter or a mark may do.
-  if ((status == 5)) && [[ -n $2 || $1 != release ]]; then return 0; fi
+  if ((status == 5)) && [[ -n $filter || $marks != not* || $preset != release ]]; then return 0; fi
   if ((status != 0 && hf_failed == 0)); then hf_failed=1; fi
 }
 

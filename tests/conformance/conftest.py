@@ -367,6 +367,20 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+def pytest_sessionfinish(session):
+    """A worker of pytest-xdist hands its cells to the process that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        grid = session.config.stash.get(grid_key, {})
+        session.config.workeroutput["grid"] = [[*cell, *found] for cell, found in grid.items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    grid = node.config.stash.setdefault(grid_key, {})
+    for *cell, mark, reason in getattr(node, "workeroutput", {}).get("grid", []):
+        grid[tuple(cell)] = (mark, reason)
+
+
 def pytest_terminal_summary(terminalreporter, config):
     grid = config.stash.get(grid_key, {})
     if all(mark == "." for mark, _ in grid.values()):

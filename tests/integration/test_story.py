@@ -10,6 +10,7 @@ from support.processes import BINARY, ROOT
 
 
 @pytest.mark.engine
+@pytest.mark.whole_machine
 @pytest.mark.timeout(400)
 def test_the_story(engine, binary, tmp_path):
     del binary
