@@ -1,8 +1,8 @@
 #include "net/event_stream.h"
 
-#include <zlib.h>
-
 #include <algorithm>
+
+#include "base/crc32.h"
 
 namespace holdfast::net {
 namespace {
@@ -19,11 +19,6 @@ std::uint32_t read_u32(std::string_view bytes, std::size_t at) {
 
 void put_u32(std::string& out, std::size_t at, std::uint32_t value) {
   for (std::size_t i = 0; i < 4; ++i) out[at + i] = static_cast<char>(value >> (24U - 8U * i));
-}
-
-std::uint32_t crc_of(std::string_view bytes) {
-  return static_cast<std::uint32_t>(
-      crc32_z(0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
 }
 
 // How long a value of this type is; nothing for types with a length of their own and unknown ones.
@@ -53,7 +48,7 @@ std::optional<std::size_t> fixed_size(EventStreamType type) {
 // The message that `raw` is, its length and its prelude's CRC being right.
 Result<EventStreamMessage> message_from(std::string_view raw) {
   const std::size_t body = raw.size() - crc_bytes;
-  if (read_u32(raw, body) != crc_of(raw.substr(0, body)))
+  if (read_u32(raw, body) != crc32(raw.substr(0, body)))
     return fail(ErrorCode::malformed_response, "an event-stream message has a wrong CRC");
   const std::size_t header_bytes = read_u32(raw, 4);
   const EventStreamMessage out{
@@ -101,7 +96,7 @@ std::string_view EventStreamMessage::text(std::string_view name) const {
 
 Result<std::size_t> EventStreamDecoder::length_of(std::string_view bytes) const {
   // A length is believed only when the CRC says that it came as it was sent.
-  if (read_u32(bytes, 8) != crc_of(bytes.substr(0, 8)))
+  if (read_u32(bytes, 8) != crc32(bytes.substr(0, 8)))
     return fail(ErrorCode::malformed_response, "an event-stream prelude has a wrong CRC");
   const std::size_t total = read_u32(bytes, 0);
   const std::size_t header_bytes = read_u32(bytes, 4);
@@ -174,8 +169,8 @@ std::size_t begin_event_stream_message(std::string& out,
 void end_event_stream_message(std::string& out, std::size_t begin) {
   const std::size_t end = out.size();
   put_u32(out, begin, static_cast<std::uint32_t>(end + crc_bytes - begin));
-  put_u32(out, begin + 8, crc_of(std::string_view(out).substr(begin, 8)));
-  const std::uint32_t crc = crc_of(std::string_view(out).substr(begin));
+  put_u32(out, begin + 8, crc32(std::string_view(out).substr(begin, 8)));
+  const std::uint32_t crc = crc32(std::string_view(out).substr(begin));
   out.append(crc_bytes, '\0');
   put_u32(out, end, crc);
 }

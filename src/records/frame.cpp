@@ -1,11 +1,11 @@
 #include "records/frame.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstring>
+
+#include "base/crc32.h"
 
 namespace holdfast::records {
 namespace {
@@ -22,11 +22,6 @@ constexpr unsigned tokens_in_bit = 1U << 0U, tokens_out_bit = 1U << 1U,
                    committed_bit = 1U << 6U,
                    marks_bit = 1U << 7U;  // a byte of marks comes last
 constexpr unsigned continuation_mark = 1U << 0U, known_marks = 0x01;
-
-std::uint32_t checksum(std::string_view bytes) {
-  const auto* data = reinterpret_cast<const Bytef*>(bytes.data());
-  return static_cast<std::uint32_t>(::crc32_z(0, data, bytes.size()));
-}
 
 class Writer {
  public:
@@ -95,7 +90,7 @@ std::size_t finish_frame(char* frame, std::size_t payload_bytes) {
   const std::size_t length = 1 + payload_bytes;
   Writer head(frame);
   head.number(static_cast<std::uint32_t>(length));
-  head.number(checksum({frame + 8, length}));
+  head.number(crc32({frame + 8, length}));
   return 8 + length;
 }
 
@@ -170,7 +165,7 @@ std::size_t write_head(char* into, const JournalHead& head) {
   out.number(head.run);
   out.number(head.thread);
   out.number(head.sequence);
-  out.number(checksum({into, magic.size() + out.size()}));
+  out.number(crc32({into, magic.size() + out.size()}));
   return head_bytes;
 }
 
@@ -244,7 +239,7 @@ std::optional<JournalHead> read_head(std::string_view bytes) {
   head.run = in.number<std::uint64_t>();
   head.thread = in.number<std::uint16_t>();
   head.sequence = in.number<std::uint32_t>();
-  if (in.number<std::uint32_t>() != checksum(bytes.substr(0, head_bytes - 4))) return std::nullopt;
+  if (in.number<std::uint32_t>() != crc32(bytes.substr(0, head_bytes - 4))) return std::nullopt;
   return head;
 }
 
@@ -278,7 +273,7 @@ std::optional<Record> FrameReader::next() {
   rest.copy(reinterpret_cast<char*>(&expected), sizeof expected, 4);
   const std::string_view content = rest.substr(8, size - 8);
   std::optional<Record> record;
-  if (checksum(content) == expected) record = read_record(content);
+  if (crc32(content) == expected) record = read_record(content);
   if (!record) {
     tail_ = Tail::damaged;
     return std::nullopt;

@@ -1,11 +1,12 @@
 #include "records/price.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+
+#include "base/crc32.h"
 
 namespace holdfast::records {
 namespace {
@@ -55,8 +56,7 @@ std::uint32_t Price::version() const {
   std::string text = fmt::format("{} {} {}", from_us, until_us, text_of(rates));
   for (const ContextTier& tier : above)
     text += fmt::format(" {}: {}", tier.tokens, text_of(tier.rates));
-  const auto* data = reinterpret_cast<const Bytef*>(text.data());
-  return static_cast<std::uint32_t>(::crc32_z(0, data, text.size()));
+  return crc32(text);
 }
 
 Result<CostSum> sum_cost(const Price& price, const Metered& tokens) {
