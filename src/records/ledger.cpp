@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <utility>
 
 #include "records/schema.h"
 
@@ -22,6 +22,35 @@ std::string_view clean(std::string_view text, std::string& scratch) {
   std::ranges::replace_if(scratch, [&](char c) { return !printable(c); }, '?');
   return scratch;
 }
+
+// The ends among records of one thread. Most attempts start and end between two drains: those are
+// inserted whole. Serials count a thread's starts, so that those of one batch follow each other; a
+// start that does not is kept as open, and its end settles it.
+class Ends {
+ public:
+  explicit Ends(std::span<const Record> records) {
+    for (const Record& record : records) {
+      const auto* start = std::get_if<StartRecord>(&record);
+      if (start == nullptr) continue;
+      if (ends_.empty()) first_ = start->serial;
+      if (start->serial == first_ + ends_.size()) ends_.push_back(nullptr);
+    }
+    for (const Record& record : records) {
+      const auto* end = std::get_if<AttemptEnd>(&record);
+      if (end != nullptr && with_start(end->serial)) ends_[end->serial - first_] = end;
+    }
+  }
+  // Whether the end of this serial is inserted with its start.
+  bool with_start(std::uint64_t serial) const { return serial - first_ < ends_.size(); }
+  // The end that goes with a start, once.
+  const AttemptEnd* take(std::uint64_t serial) {
+    return with_start(serial) ? std::exchange(ends_[serial - first_], nullptr) : nullptr;
+  }
+
+ private:
+  std::uint64_t first_ = 0;
+  std::vector<const AttemptEnd*> ends_;
+};
 }  // namespace
 
 struct Ledger::Statements {
@@ -206,27 +235,24 @@ Result<void> Ledger::post(std::string_view name, const JournalHead& head,
   if (!transaction) return std::unexpected(std::move(transaction).error());
   Counts change;
   SpendingChanges spent;
-  // Most attempts start and end between two drains: they are inserted whole.
-  std::unordered_map<std::uint64_t, const AttemptEnd*> ends;
-  for (const Record& record : records)
-    if (const auto* end = std::get_if<AttemptEnd>(&record)) ends.emplace(end->serial, end);
+  Ends ends(records);
   for (const Record& record : records) {
-    const auto* start = std::get_if<StartRecord>(&record);
-    if (start == nullptr) continue;
-    const auto end = ends.find(start->serial);
-    auto inserted = insert(head, *start, end == ends.end() ? nullptr : end->second);
+    if (const auto* end = std::get_if<AttemptEnd>(&record)) {
+      if (ends.with_start(end->serial)) continue;
+      auto settled = settle(head, *end, spent);
+      if (!settled) return std::unexpected(std::move(settled).error());
+      ++(*settled ? change.settled : change.unmatched);
+      continue;
+    }
+    const auto& start = std::get<StartRecord>(record);
+    const AttemptEnd* const end = ends.take(start.serial);
+    auto inserted = insert(head, start, end);
     if (!inserted) return inserted;
     ++change.attempts;
-    spent.started(start->start);
-    if (end == ends.end()) continue;
-    spent.ended(start->start, *end->second);
+    spent.started(start.start);
+    if (end == nullptr) continue;
+    spent.ended(start.start, *end);
     ++change.settled;
-    ends.erase(end);
-  }
-  for (const auto& [serial, end] : ends) {
-    auto settled = settle(head, *end, spent);
-    if (!settled) return std::unexpected(std::move(settled).error());
-    ++(*settled ? change.settled : change.unmatched);
   }
   auto added = spent.add_to(database_);
   if (!added) return added;

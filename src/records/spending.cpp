@@ -30,10 +30,16 @@ void add(std::int64_t& to, std::int64_t by) {
 }  // namespace
 
 SpendingChanges::Sums& SpendingChanges::of(const AttemptStart& start) {
-  return sums_[{
-      day_of(start.started_us),
-      {std::string(start.provider), std::string(start.model), std::string(start.logical_model),
-       std::string(start.key_name), std::string(start.team), std::string(start.service)}}];
+  const std::int64_t day = day_of(start.started_us);
+  const std::array<std::string_view, 6> who = {start.provider, start.model, start.logical_model,
+                                               start.key_name, start.team,  start.service};
+  if (last_ == nullptr || last_->first.first != day ||
+      !std::ranges::equal(last_->first.second, who)) {
+    Who key{day, {}};
+    std::ranges::copy(who, key.second.begin());
+    last_ = &*sums_.try_emplace(std::move(key)).first;
+  }
+  return last_->second;
 }
 
 void SpendingChanges::started(const AttemptStart& start) {

@@ -32,8 +32,10 @@ class SpendingChanges {
   struct Sums {
     std::int64_t attempts = 0, unknown = 0, cost = 0, charged = 0, tokens_in = 0, tokens_out = 0;
   };
+  using Who = std::pair<std::int64_t, std::array<std::string, 6>>;
   Sums& of(const AttemptStart& start);
-  std::map<std::pair<std::int64_t, std::array<std::string, 6>>, Sums> sums_;
+  std::map<Who, Sums> sums_;
+  std::map<Who, Sums>::value_type* last_ = nullptr;  // most often the next one's too
 };
 
 // Counts the open attempts of runs before `run` as ones whose cost is not known.

@@ -29,6 +29,13 @@ std::string remedy(const std::string& path, std::string_view reason) {
       path, reason);
 }
 
+// Before anything else of SQLite's: what it counts of its memory costs a lock for each allocation.
+// An error leaves it counting.
+void count_no_memory() {
+  static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(configured);
+}
+
 std::unexpected<Error> fail_with(sqlite3* handle, int result) {
   const char* file = sqlite3_db_filename(handle, "main");
   const std::string path = file == nullptr ? "" : file;
@@ -96,6 +103,7 @@ Database& Database::operator=(Database&&) noexcept = default;
 Database::~Database() = default;
 
 Result<Database> Database::open(const std::string& path, Access access) {
+  count_no_memory();
   Database database(path);
   const int flags =
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
