@@ -1,5 +1,6 @@
 // The members of one of Google's objects in a client's request: each is taken in camelCase or in
-// snake_case, since its SDKs send either; both at once are refused.
+// snake_case, since its SDKs send either; both at once are refused. Snake_case is looked for only in
+// objects that have some, which few do.
 #pragma once
 #include <string>
 #include <type_traits>
@@ -15,7 +16,7 @@ std::string snake_case(std::string_view camel_case);
 class Members {
  public:
   Members(Reading& reading, JsonValue object, std::string path)
-      : fields_(reading, object, std::move(path)) {}
+      : fields_(reading, object, std::move(path)), snake_(has_snake_case(object)) {}
 
   JsonValue take(std::string_view name) {
     return either(name, [this](std::string_view each) { return fields_.take(each); });
@@ -55,6 +56,12 @@ class Members {
   Reading& reading() { return fields_.reading(); }
 
  private:
+  // One that is escaped may be.
+  static bool has_snake_case(JsonValue object) {
+    for (const JsonValue::Member& member : object.members())
+      if (member.key.raw().find_first_of("_\\") != std::string_view::npos) return true;
+    return false;
+  }
   static bool given(const JsonValue& value) { return value.exists(); }
   static bool given(std::string_view value) { return !value.empty(); }
   template <class T>
@@ -65,6 +72,7 @@ class Members {
   template <class Read>
   std::invoke_result_t<Read, std::string_view> either(std::string_view name, Read read) {
     auto found = read(name);
+    if (!snake_) return found;
     const std::string other_name = snake_case(name);
     if (other_name == name) return found;
     auto other = read(other_name);
@@ -74,6 +82,7 @@ class Members {
   }
 
   Fields fields_;
+  bool snake_;
 };
 
 }  // namespace holdfast::dialect::gemini

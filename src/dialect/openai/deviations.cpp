@@ -16,7 +16,7 @@ constexpr Effort low_or_high[] = {Effort::low, Effort::high};
 
 constexpr string_view openai_tiers[] = {"auto", "default", "flex", "scale", "priority", "fast"};
 constexpr string_view mistral_tiers[] = {"auto"};  // its other word is Anthropic's standard_only
-constexpr string_view azure_tiers[] = {"auto", "default", "priority"};
+constexpr string_view azure_tiers[] = {"auto", "default", "flex", "priority"};
 constexpr string_view groq_tiers[] = {"auto", "flex"};
 constexpr string_view openrouter_tiers[] = {"auto", "default", "flex", "priority"};
 
@@ -24,9 +24,9 @@ constexpr string_view mistral_extras[] = {
     "safe_prompt",     "prompt_mode",        "guardrails", "prediction",
     "min_tokens",      "repetition_penalty", "prefix",     "prompt_cache_key",
     "prompt_logprobs", "top_prompt_logprobs"};
-constexpr string_view groq_extras[] = {"reasoning_format", "include_reasoning",
-                                       "documents",        "citation_options",
-                                       "search_settings",  "disable_tool_validation"};
+constexpr string_view groq_extras[] = {
+    "reasoning_format", "include_reasoning",       "documents",      "citation_options",
+    "search_settings",  "disable_tool_validation", "compound_custom"};
 constexpr string_view deepseek_extras[] = {"thinking"};
 constexpr string_view xai_extras[] = {"deferred", "search_parameters", "web_search_options"};
 constexpr string_view together_extras[] = {
@@ -42,6 +42,8 @@ constexpr string_view fireworks_extras[] = {"min_p",
                                             "reasoning_history",
                                             "prediction",
                                             "context_length_exceeded_behavior",
+                                            "prompt_truncate_len",
+                                            "echo",
                                             "perf_metrics_in_response"};
 constexpr string_view openrouter_extras[] = {"min_p",      "top_a",       "repetition_penalty",
                                              "logit_bias", "transforms",  "models",
@@ -154,7 +156,8 @@ constinit const Deviations openai = {
     .needs_parameters = false,
 };
 
-// Its documentation's; no published types tell it apart from OpenAI.
+// Its documentation's; no published types tell it apart from OpenAI. Tiers: its pages on flex
+// processing (a preview) and on priority processing.
 constinit const Deviations azure = {
     .id = "azure",
     .name = "Azure OpenAI",
@@ -176,7 +179,7 @@ constinit const Deviations azure = {
 
 // Fields, tiers and log-probabilities: ChatCompletionRequest and ChatCompletionChoice of the types
 // that its Python client publishes. Those types list every effort; which of them a model takes is
-// its documentation's.
+// its documentation's: none and high, of those that can do both.
 constinit const Deviations mistral = {
     .id = "mistral",
     .name = "Mistral",
@@ -203,7 +206,9 @@ constinit const Deviations mistral = {
     .thinking_chunks = true,
 };
 
-// What it answers 400 to (n, logprobs, logit_bias, names) is its API reference's.
+// Its API reference's: what it answers 400 to (n, logprobs, logit_bias, names), own fields, and
+// tiers, of which on_demand and performance have no word of OpenAI's. It says of penalties that no
+// model has them.
 constinit const Deviations groq = {
     .id = "groq",
     .name = "Groq",
@@ -214,11 +219,13 @@ constinit const Deviations groq = {
     .efforts = none_to_high,
     .service_tiers = groq_tiers,
     .extras = groq_extras,
+    .penalties = false,
     .n = false,
     .logprobs = false,
     .names = false,
 };
 
+// Its API reference's, the 16 stop strings among it.
 constinit const Deviations deepseek = {
     .id = "deepseek",
     .name = "DeepSeek",
@@ -236,6 +243,8 @@ constinit const Deviations deepseek = {
     .thinking_switch = true,
 };
 
+// Its reference of the inference API, which says of logit_bias that it is not supported, and of
+// penalties and stop strings that reasoning models have none: models differ, so they are sent.
 constinit const Deviations xai = {
     .id = "xai",
     .name = "xAI",
@@ -247,17 +256,20 @@ constinit const Deviations xai = {
     .output_is_total_less_input = true,
 };
 
+// The types that its Python client publishes; efforts are those of gpt-oss, which its guide names.
 constinit const Deviations together = {
     .id = "together",
     .name = "Together",
     .efforts = low_to_high,
     .extras = together_extras,
     .top_k = true,
-    .logprobs = false,  // it has a count there
+    .logprobs = false,  // a count, which OpenAI's has in top_logprobs
     .parallel_tools = false,
     .video = true,
 };
 
+// The OpenAPI description of its endpoint: efforts, own fields, 4 stop strings, log-probabilities
+// as OpenAI has them. Some of its models have xhigh and max too, which are rounded to high.
 constinit const Deviations fireworks = {
     .id = "fireworks",
     .name = "Fireworks",
@@ -293,7 +305,7 @@ constinit const Deviations openrouter = {
 
 // What it leaves unread (tool_choice, n, logit_bias, user, image URLs) is its documentation's of
 // the endpoint. The self-hosted servers drop fields that they do not know without a word: what is
-// not here counts as lost.
+// not here counts as lost. None of them publishes a limit of stop strings: theirs here is ours.
 constinit const Deviations ollama = {
     .id = "ollama",
     .name = "Ollama",
