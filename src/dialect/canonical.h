@@ -121,6 +121,8 @@ struct Block {
   bool is_error = false;       // tool_result
   Signature signature;         // thinking, redacted_thinking; Gemini: on any kind
   std::vector<Citation> citations;  // text: of an assistant
+  std::optional<bool> citable;      // document: whether answers are to cite places in it
+  std::string_view context;         // document: what to know of it, which is not cited
   std::string_view cache_ttl;  // a cache mark behind this block: "5m", "1h", "30m"; empty: no mark
   Extra extra{};               // native
 };
@@ -276,7 +278,7 @@ enum class EventKind : std::uint8_t {
   block_start,  // a block opens: block, block_kind; tool_call: id, name
   delta,        // a piece of it: text
   signature,    // of a thinking block (or, Gemini, of any): signature
-  citation,     // of a text block that is open: citation
+  citation,     // of a text block, open or complete: citation
   block_stop,   // it is complete
   finish,       // a choice has ended: finish, stop_sequence, explanation
   usage,        // cumulative so far: usage

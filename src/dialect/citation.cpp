@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "base/limits.h"
+#include "dialect/json_writer.h"
 
 namespace holdfast::dialect {
 namespace {
@@ -98,6 +99,13 @@ void append_with_piece(std::string& out, std::string_view head, std::int64_t fro
   out.append(head);
   if (head.ends_with('}')) return;
   fmt::format_to(std::back_inserter(out), R"(,"start_index":{},"end_index":{}{})", from, to, end);
+}
+
+void append_address(std::string& out, const Citation& citation) {
+  out.append(R"("url":)");
+  append_json_string(out, citation.url);
+  out.append(R"(,"title":)");
+  append_json_string(out, citation.title);
 }
 
 std::string as_it_came(const Citation& citation, Dialect dialect) {

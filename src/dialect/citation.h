@@ -48,6 +48,9 @@ void read_piece(JsonValue annotation, Citation& out);
 void append_with_piece(std::string& out, std::string_view head, std::int64_t from, std::int64_t to,
                        std::string_view end);
 
+// The members url and title of an address, as OpenAI's dialects have them.
+void append_address(std::string& out, const Citation& citation);
+
 // As it came in `dialect`, without line breaks, which events of a stream cannot have; empty: it has
 // to be written anew. Nor does half of a surrogate pair go on, which strict readers refuse.
 std::string as_it_came(const Citation& citation, Dialect dialect);
@@ -57,6 +60,14 @@ bool is_link(std::string_view url);
 
 // Whether it is of a certain place in a document or a search result that the request brought.
 bool is_placed(const Citation& citation);
+
+// What a document says beside its content and title, which only Anthropic and Bedrock know: calls
+// lose(member, harmless) for each.
+template <class Lose>
+void lose_asked_of(const Block& document, Lose lose) {
+  if (document.citable) lose("citations", !*document.citable);
+  if (!document.context.empty()) lose("context", false);
+}
 
 // Whether a client of `dialect` can be told so. Its own come back as they were.
 bool can_tell(Dialect dialect, const Citation& citation);

@@ -6,6 +6,13 @@
 #include <random>
 #include <utility>
 
+#include "dialect/anthropic/codec.h"
+#include "dialect/bedrock/codec.h"
+#include "dialect/cohere/codec.h"
+#include "dialect/gemini/codec.h"
+#include "dialect/openai/codec.h"
+#include "dialect/openai_responses/codec.h"
+
 namespace holdfast::dialect {
 namespace {
 
@@ -167,6 +174,63 @@ TEST(Citation, WhatADialectCannotSayIsCounted) {
   EXPECT_EQ(untold_citations(response, Dialect::anthropic), 1U);
   EXPECT_EQ(untold_citations(response, Dialect::bedrock), 1U);
   EXPECT_EQ(untold_citations(response, Dialect::gemini), 2U) << "no place without a title or text";
+}
+
+Request asking_to_cite() {
+  const auto read = anthropic::codec().read_request(
+      R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document",)"
+      R"("title":"a","context":"of 1998","source":{"type":"text","media_type":"text/plain",)"
+      R"("data":"d"},"citations":{"enabled":true}},{"type":"text","text":"hi"}]}]})",
+      {}, false);
+  EXPECT_TRUE(read) << read.error().message;
+  return read ? *read : Request();
+}
+
+// Anthropic's clients and Converse's ask for the same, each in its own words.
+TEST(Citable, IsAskedForInBothDialectsThatCitePlaces) {
+  Abilities claude;
+  claude.house = "anthropic";
+  std::vector<Loss> losses;
+  const auto converse =
+      bedrock::codec().write_request(asking_to_cite(), "anthropic.claude", claude, losses);
+  ASSERT_TRUE(converse) << converse.error().detail;
+  EXPECT_TRUE(losses.empty());
+  const std::string body = converse->body.joined();
+  EXPECT_NE(
+      body.find(
+          R"({"document":{"format":"txt","name":"a","source":{"text":"d"},"context":"of 1998",)"
+          R"("citations":{"enabled":true}}})"),
+      std::string::npos)
+      << body;
+  const auto again = bedrock::codec().read_request(body, "m", false);
+  ASSERT_TRUE(again) << again.error().message;
+  const auto back = anthropic::codec().write_request(*again, "m", claude, losses);
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_TRUE(losses.empty());
+  EXPECT_NE(back->body.joined().find(R"("context":"of 1998","source":{"type":"text",)"
+                                     R"("media_type":"text/plain","data":"d"},)"
+                                     R"("citations":{"enabled":true}})"),
+            std::string::npos)
+      << back->body.joined();
+}
+
+TEST(Citable, IsNamedWhereNothingCitesPlaces) {
+  for (const Codec* codec :
+       {&openai::codec(), &openai_responses::codec(), &gemini::codec(), &cohere::codec()}) {
+    Request request = asking_to_cite();
+    std::vector<Loss> losses;
+    ASSERT_TRUE(codec->write_request(request, "m", {}, losses));
+    ASSERT_EQ(losses.size(), 2U);
+    EXPECT_EQ(losses[0].field, "messages[0].content[0].citations");
+    EXPECT_FALSE(losses[0].harmless);
+    EXPECT_EQ(losses[1].field, "messages[0].content[0].context");
+    EXPECT_FALSE(losses[1].harmless);
+    // Where it is not asked for, nothing that was asked for is missing.
+    request.messages[0].content[0].citable = false;
+    losses.clear();
+    ASSERT_TRUE(codec->write_request(request, "m", {}, losses));
+    EXPECT_TRUE(losses[0].harmless);
+  }
 }
 
 }  // namespace

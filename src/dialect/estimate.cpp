@@ -47,7 +47,8 @@ std::int64_t of_block(const Block& block) {
     case BlockKind::image:
       return per_image;
     case BlockKind::document:
-      return of_document(block.media) + estimate_text_tokens(block.name);
+      return of_document(block.media) + estimate_text_tokens(block.name) +
+             estimate_text_tokens(block.context);
     case BlockKind::audio:
       return of_seconds(block.media, 16'000, 32);
     case BlockKind::video:

@@ -36,6 +36,7 @@ struct Vocabulary {
   bool image_base64 = true, image_url = true, image_file = true, image_detail = true;
   bool document_base64 = true, document_url = true, document_file = true, document_text = true;
   bool document_names = true, document_needs_name = false;
+  bool document_asks = false;  // that places in them be cited; what to know of them
   bool audio = true, video = true;
   std::vector<std::string_view> image_types = {"image/png", "image/jpeg"};
   std::vector<std::string_view> audio_types = {"audio/wav", "audio/mpeg"};
@@ -192,6 +193,8 @@ class Generator {
         may(words_.document_file, Media::From::file_id);
         may(words_.document_text, Media::From::text);
         if (words_.document_needs_name || coin(words_.document_names)) out.name = "report";
+        if (coin(words_.document_asks)) out.citable = coin();
+        if (coin(words_.document_asks)) out.context = "of 1998";
         out.media.media_type = "application/pdf";
         break;
       case 2:

@@ -80,6 +80,8 @@ class Describer {
     signature(path + ".signature", value.signature);
     for (std::size_t i = 0; i < value.citations.size(); ++i)
       line(fmt::format("{}.citations[{}]", path, i), citation(value.citations[i]));
+    optional(path + ".citable", value.citable);
+    text(path + ".context", value.context);
     text(path + ".cache_ttl", value.cache_ttl);
     if (value.kind == BlockKind::native) extra(path + ".extra", value.extra);
   }

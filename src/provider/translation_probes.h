@@ -154,6 +154,9 @@ inline constexpr Probe messages_probes[] = {
     {"citations",
      HF_HEAD R"([{"role":"user","content":[{"type":"document","citations":{"enabled":)"
              R"(true},"source":{"type":"text","media_type":"text/plain","data":"d"}}]}]})"},
+    {"context of a document",
+     HF_HEAD R"([{"role":"user","content":[{"type":"document","context":"c","source":{"type":)"
+             R"("text","media_type":"text/plain","data":"d"}}]}]})"},
     {"citations of an answer, from the web",
      HF_HEAD R"([{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text",)"
              R"("text":"b","citations":[{"type":"web_search_result_location","cited_text":"c",)"
@@ -275,6 +278,9 @@ inline constexpr Probe converse_probes[] = {
                  R"("source":{"bytes":"iVBORw0KGgo="}}}]}]})"},
     {"a PDF", R"({"messages":[{"role":"user","content":[{"text":"hi"},{"document":{"format":"pdf",)"
               R"("name":"a","source":{"bytes":"JVBERg=="}}}]}]})"},
+    {"citations of a document",
+     R"({"messages":[{"role":"user","content":[{"text":"hi"},{"document":{"format":"pdf",)"
+     R"("name":"a","citations":{"enabled":true},"source":{"bytes":"JVBERg=="}}}]}]})"},
     {"video", R"({"messages":[{"role":"user","content":[{"text":"hi"},{"video":{"format":"mp4",)"
               R"("source":{"bytes":"AAAA"}}}]}]})"},
     {"an image in S3", R"({"messages":[{"role":"user","content":[{"text":"hi"},{"image":{"format":)"

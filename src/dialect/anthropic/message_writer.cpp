@@ -181,7 +181,9 @@ class MessageWriter {
         if (!can_show(block)) return;
         begin(top);
         json_.field("type", "document").text_field("title", block.name);
+        json_.text_field("context", block.context);
         write_source(block, "application/pdf", place);
+        write_citable(block, place);
         return end(block, place);
       case BlockKind::native:
         if (block.extra.from != Dialect::anthropic)
@@ -263,6 +265,13 @@ class MessageWriter {
         json_.plain_string({}, media.data);
     }
     if (!w_.extras.empty()) w_.extras.write(json_, place + ".source");
+    json_.end_object();
+  }
+
+  void write_citable(const Block& block, const std::string& place) {
+    if (!block.citable) return;
+    json_.key("citations").begin_object().field("enabled", *block.citable);
+    if (!w_.extras.empty()) w_.extras.write(json_, place + ".citations");
     json_.end_object();
   }
 

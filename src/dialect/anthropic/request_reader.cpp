@@ -19,7 +19,6 @@ bool harmless(std::string_view place, std::string_view name, JsonValue value) {
   if (name == "defer_loading") return value.raw() == "false";
   if (name == "allowed_callers")
     return std::ranges::all_of(value.raw(), [](char c) { return c != '_'; });  // ["direct"]
-  if (name == "citations") return value["enabled"].raw() != "true";
   if (name == "caller") return value["type"].text_is("direct");
   constexpr std::string_view names[] = {
       "cache_control",   "speed",        "diagnostics", "eager_input_streaming",
@@ -223,7 +222,9 @@ class Reader {
     } else if (kind == "document") {
       block.kind = BlockKind::document;
       block.name = fields.text("title");
+      block.context = fields.text("context");
       read_source(fields, place, block.media);
+      block.citable = read_citable(fields, place);
     } else if (kind == "thinking") {
       block.kind = BlockKind::thinking;
       block.text = fields.text("thinking");
@@ -287,6 +288,15 @@ class Reader {
       reading_.refuse(fields.at("type"), "expected base64, url, file, text or content");
     }
     keep_rest(fields, place + ".source");
+  }
+
+  std::optional<bool> read_citable(Fields& outer, const std::string& place) {
+    const JsonValue citations = outer.object("citations");
+    if (!citations) return std::nullopt;
+    Fields fields(reading_, citations, outer.at("citations"));
+    const bool enabled = fields.boolean("enabled").value_or(false);
+    keep_rest(fields, place + ".citations");
+    return enabled;
   }
 
   void read_result(Fields& fields, const std::string& place, Block& block) {

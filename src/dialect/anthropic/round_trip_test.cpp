@@ -16,6 +16,7 @@ test::Vocabulary vocabulary() {
   test::Vocabulary words;
   words.dialect = Dialect::anthropic;
   words.names = words.refusals = words.image_detail = words.audio = words.video = false;
+  words.document_asks = true;
   words.result_names = words.signature_ids = words.choice_allowed = false;
   words.max_tokens_needed = true;
   words.temperatures = {"0", "0.70", "1.0"};

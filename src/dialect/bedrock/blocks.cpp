@@ -23,7 +23,13 @@ bool read_media(Reading& reading, JsonValue value, const std::string& path, Bloc
   Fields fields(reading, value, path);
   const std::string_view format = fields.text("format");
   const JsonValue source = fields.object("source");
-  if (out.kind == BlockKind::document) out.name = fields.text("name");
+  JsonValue citations;
+  if (out.kind == BlockKind::document) {
+    out.name = fields.text("name");
+    out.context = fields.text("context");
+    citations = fields.object("citations");
+    out.citable = citations["enabled"].boolean();
+  }
   out.media.media_type = media_type_of(out.kind, format);
   const bool text = out.kind == BlockKind::document && source["text"].is_string();
   const JsonValue data = source[text ? "text" : "bytes"];
@@ -34,7 +40,9 @@ bool read_media(Reading& reading, JsonValue value, const std::string& path, Bloc
   if (!text && escaped && alphabet_of(out.media.data) == Base64Alphabet::none)
     reading.refuse(path + ".source.bytes", "is no base64");
   const bool format_known = !out.media.media_type.empty() || (text && format.empty());
-  return format_known && data.is_string() && source.size() == 1 && nothing_left(fields);
+  const bool citable_known = !citations || (out.citable && citations.size() == 1);
+  return format_known && citable_known && data.is_string() && source.size() == 1 &&
+         nothing_left(fields);
 }
 
 bool read_tool_use(Reading& reading, JsonValue value, const std::string& path, Block& out) {
@@ -188,7 +196,10 @@ void write_media(JsonWriter& json, const Block& block, std::string_view name) {
     json.field("text", block.media.data);
   else
     json.key("bytes").plain_string({}, block.media.data);
-  json.end_object().end_object().end_object();
+  json.end_object().text_field("context", block.context);
+  if (block.citable)
+    json.key("citations").begin_object().field("enabled", *block.citable).end_object();
+  json.end_object().end_object();
 }
 
 }  // namespace holdfast::dialect::bedrock

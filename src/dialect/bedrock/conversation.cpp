@@ -160,6 +160,8 @@ bool Conversation::carries(const Block& block, const std::string& place) {
 bool Conversation::carries_media(const Block& block, const std::string& place) {
   if (!block.detail.empty() && block.detail != "auto")
     losses_.drop(place + ".detail", "Converse has no detail of images");
+  if (block.citable == true && losses_.foreign && !losses_.anthropic)
+    losses_.refuse(place + ".citations", "of Converse's models, only Claude cites documents");
   const bool text = block.media.from == Media::From::text;
   if (block.media.from == Media::From::file_id) {
     losses_.refuse(place, "files of another provider cannot be read by this one");

@@ -77,7 +77,7 @@ test::Vocabulary words() {
   out.names = out.refusals = false;
   out.image_url = out.image_file = out.image_detail = false;
   out.document_url = out.document_file = false;
-  out.document_needs_name = true;
+  out.document_needs_name = out.document_asks = true;
   out.result_names = out.signature_ids = false;
   out.choice_none = out.choice_allowed = false;
   out.temperatures = {"0", "0.70", "1.0"};
@@ -154,6 +154,14 @@ messages[0].content[0].extra = bedrock: guardContent {"guardContent":{"text":{"t
          "content":[{"text":"a"},{"text":"b"}],"citations":[{"title":"t"}]}}]}]})",
        "messages[0].content[0].text = \"ab\"\nmessages[0].content[0].citations[0] = "
        "document title \"t\"\n"},
+      {"a document whose places are to be cited",
+       R"({"messages":[{"role":"user","content":[{"document":{"format":"pdf","name":"a","context":
+         "of 1998","citations":{"enabled":true},"source":{"bytes":"JVBERg=="}}}]}]})",
+       "messages[0].content[0].citable = true\nmessages[0].content[0].context = \"of 1998\"\n"},
+      {"one that says more of it",
+       R"({"messages":[{"role":"user","content":[{"document":{"format":"pdf","name":"a",
+         "citations":{"enabled":true,"new":1},"source":{"bytes":"JVBERg=="}}}]}]})",
+       "messages[0].content[0] = native\n"},
       {"a schema is text within the text",
        R"({"messages":[{"role":"user","content":[{"text":"a"}]}],"outputConfig":{"textFormat":{
          "type":"json_schema","structure":{"jsonSchema":{"schema":"{\"type\":\"object\"}"}}}}})",
@@ -279,6 +287,27 @@ Block result(std::string_view id) {
   return out;
 }
 
+Block document(bool citable) {
+  Block out;
+  out.kind = BlockKind::document;
+  out.media = {Media::From::text, "d", "text/plain"};
+  out.citable = citable;
+  return out;
+}
+
+TEST(BedrockRequest, OnlyClaudeCitesDocuments) {
+  Abilities nova;
+  nova.house = "amazon";
+  Request request = question();
+  request.messages[0].content.push_back(document(true));
+  EXPECT_EQ(write(request, nova).said(),
+            "! messages[0].content[1].citations: of Converse's models, only Claude cites "
+            "documents\n");
+  request.messages[0].content.back() = document(false);
+  EXPECT_EQ(write(request, nova).said(), "");
+  EXPECT_EQ(write(request, {}).said(), "") << "nobody knows whose model it is";
+}
+
 TEST(BedrockRequest, WhatItCannotSayIsNamed) {
   struct Case {
     const char* rule;
@@ -302,6 +331,8 @@ TEST(BedrockRequest, WhatItCannotSayIsNamed) {
        "! temperature: Converse takes 0 to 1\n"},
       {"any JSON", [](Request& r) { r.format.kind = Format::Kind::json_object; },
        "! response_format: Converse takes a JSON schema, not any object\n"},
+      {"citations of a document, by Claude",
+       [](Request& r) { r.messages[0].content.push_back(document(true)); }, ""},
       {"an image elsewhere",
        [](Request& r) {
          Block image;

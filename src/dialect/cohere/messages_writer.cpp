@@ -62,6 +62,9 @@ bool MessagesWriter::can_say(const Block& block, const std::string& at) {
                                                     : "a file of another house");
       return false;
     case BlockKind::document:
+      lose_asked_of(block, [&](std::string_view member, bool harmless) {
+        lose(fmt::format("{}.{}", at, member), "Cohere finds no places in documents", harmless);
+      });
       if (block.media.from == Media::From::text) return true;
       lose(at, "Cohere takes files as texts only");
       return false;

@@ -266,6 +266,9 @@ bool RequestWriter::may_send(const Block& block, const std::string& place) {
   }
   if (!block.detail.empty() && block.detail != "auto")
     lose(place + ".detail", "Gemini has no detail of images", true);
+  lose_asked_of(block, [&](string_view member, bool harmless) {
+    lose(fmt::format("{}.{}", place, member), "Gemini cites no documents of a request", harmless);
+  });
   return true;
 }
 

@@ -231,6 +231,9 @@ class MessageWriter {
           return lost(field, "reads images only inline, not by URL");
         return true;
       case BlockKind::document:
+        lose_asked_of(block, [&](string_view member, bool harmless) {
+          writing_.lose(fmt::format("{}.{}", field, member), "cites no documents", harmless);
+        });
         if (media.from == Media::From::text) return true;
         if (by_url && !d_.document_urls) return lost(field, "reads documents only inline");
         if (!d_.documents && !d_.document_urls) return lost(field, "reads no documents");

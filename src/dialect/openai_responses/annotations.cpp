@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "dialect/citation.h"
-#include "dialect/json_writer.h"
 
 namespace holdfast::dialect::openai_responses {
 
@@ -30,10 +29,8 @@ Citation read_annotation(JsonValue value, Arena& arena) {
 
 std::string annotation_head(const Citation& citation) {
   if (std::string raw = as_it_came(citation, own); !raw.empty()) return raw;
-  std::string out = R"({"type":"url_citation","url":)";
-  append_json_string(out, citation.url);
-  out.append(R"(,"title":)");
-  append_json_string(out, citation.title);
+  std::string out = R"({"type":"url_citation",)";
+  append_address(out, citation);
   return out;
 }
 

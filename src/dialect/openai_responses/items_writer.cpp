@@ -203,6 +203,9 @@ bool ItemWriter::image(const Block& block, const std::string& at) {
 }
 
 bool ItemWriter::document(const Block& block, const std::string& at) {
+  lose_asked_of(block, [&](std::string_view member, bool harmless) {
+    lose(fmt::format("{}.{}", at, member), "Responses cites no documents", harmless);
+  });
   if (!file_is_ours(block, at)) return false;
   if (block.media.from == Media::From::text) {
     text_part("input_text", block.media.data, block, at);
