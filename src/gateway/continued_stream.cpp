@@ -54,8 +54,10 @@ void ContinuedStream::write(const StreamEvent& event, std::string& out) {
     case EventKind::delta:
       return add(event, out);
     case EventKind::citation:
-      if (resumed()) return;  // its places are those of a text that begins elsewhere
-      [[fallthrough]];
+      // Later its places are those of a text that begins elsewhere; until then, blocks have the
+      // numbers that they came with.
+      if (!resumed()) client_->write(event, out);
+      return;
     case EventKind::signature:
       if (Open* block = find(event.block); block != nullptr && block->fate == Fate::passed) {
         StreamEvent ours = event;

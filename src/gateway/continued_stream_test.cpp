@@ -174,6 +174,17 @@ TEST(ContinuedStream, KeepsCitationsWhereTheirPlacesAre) {
   EXPECT_EQ(one.out, "start 0( 0:[Rome is old. ] 0^ 0:[And large.] )0 finish ");
 }
 
+TEST(ContinuedStream, PassesTheCitationsOfATextThatHasEnded) {
+  Stream one;
+  const StreamEvent cites = event(EventKind::citation, 0);
+  one.write({start, opens(0), says(0, "Rome."), stops(0), cites});
+  go_on(one, Asking::told);
+  const std::string before = one.out;
+  one.write({start, opens(0), says(0, "Rome."), stops(0), cites, finish});
+  EXPECT_EQ(before, "start 0( 0:[Rome.] )0 0^ ");
+  EXPECT_EQ(one.out.find("^", before.size()), std::string::npos) << one.out;
+}
+
 TEST(ContinuedStream, HasNoUseForAnotherAnswer) {
   Stream one;
   std::string text;

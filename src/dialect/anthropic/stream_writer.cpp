@@ -1,7 +1,8 @@
 // An answer's stream as an Anthropic client takes it: one block after the other. A block that opens
 // while another is open waits until that one has ended. message_start waits for what comes next, so
 // that it has the input's tokens when they are told first; message_delta waits for the end, so that
-// it has all counters.
+// it has all counters. The end of a text waits for the next block or the end, since some upstreams
+// cite a text only after it; what they cite once another block has begun has no place here.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -69,7 +70,8 @@ class MessagesWriter final : public StreamWriter {
         finish_ = event.finish;
         stop_sequence_ = event.stop_sequence;
         explanation_ = event.explanation;
-        return;
+        ending_ = true;
+        return drain(out);
       case EventKind::end:
         return end(out);
     }
@@ -81,6 +83,8 @@ class MessagesWriter final : public StreamWriter {
 
   void error(const ErrorReport& report, std::string& out) override {
     if (std::exchange(closed_, true)) return;
+    if (!blocks_.empty() && blocks_.front().started && blocks_.front().stopped)
+      close(blocks_.front(), out);
     out.append("event: error\ndata: ").append(write_error(report)).append("\n\n");
   }
   bool gave_up() const override { return gave_up_; }
@@ -117,7 +121,7 @@ class MessagesWriter final : public StreamWriter {
       block.name = event.name;
     }
     refused_ = refused_ || block.kind == BlockKind::refusal;
-    if (blocks_.size() == 1) start(block, out);
+    drain(out);
   }
 
   Pending* find(const StreamEvent& event) {
@@ -152,8 +156,8 @@ class MessagesWriter final : public StreamWriter {
 
   // It is of the whole block here: the text before its piece has gone out.
   void cite(const StreamEvent& event, std::string& out) {
-    Pending* block = find(event);
-    if (block == nullptr || !can_tell(Dialect::anthropic, *event.citation)) return;
+    const auto block = std::ranges::find(blocks_, event.block, &Pending::number);
+    if (block == blocks_.end() || !can_tell(Dialect::anthropic, *event.citation)) return;
     WireText text;
     JsonWriter json(text);
     write_citation(json, *event.citation);
@@ -182,6 +186,7 @@ class MessagesWriter final : public StreamWriter {
       Pending& block = blocks_.front();
       if (!block.started) start(block, out);
       if (!block.stopped) return;
+      if (!ending_ && blocks_.size() == 1 && block.kind == BlockKind::text) return;
       close(block, out);
       held_ -= block.held;
       blocks_.pop_front();
@@ -293,6 +298,7 @@ class MessagesWriter final : public StreamWriter {
 
   void end(std::string& out) {
     for (Pending& block : blocks_) block.stopped = true;
+    ending_ = true;
     drain(out);
     if (closed_) return;
     begin_message(out);
@@ -355,6 +361,7 @@ class MessagesWriter final : public StreamWriter {
   std::string digits_;
   bool refused_ = false;
   bool started_ = false;
+  bool ending_ = false;  // no block waits for anything
   bool closed_ = false;  // nothing more is written
   bool gave_up_ = false;
 };

@@ -63,7 +63,8 @@ class ConverseStreamWriter final : public StreamWriter {
         finish_ = event.finish;
         stop_sequence_ = event.stop_sequence;
         explanation_ = event.explanation;
-        return;
+        ending_ = true;
+        return advance(out);
       case EventKind::usage:
         return usage_.update(event.usage);
       case EventKind::end:
@@ -85,6 +86,7 @@ class ConverseStreamWriter final : public StreamWriter {
   void error(const ErrorReport& report, std::string& out) override {
     if (ended_) return;
     ended_ = true;
+    if (!blocks_.empty() && blocks_.front().closed) close(blocks_.front(), out);
     const EventStreamHeader headers[] = {{":exception-type", stream_exception_of(report)},
                                          {":content-type", "application/json"},
                                          {":message-type", "exception"}};
@@ -98,7 +100,8 @@ class ConverseStreamWriter final : public StreamWriter {
 
  private:
   // A block that has begun: the first of them is written, the others wait for its end, since
-  // blocks of Converse never overlap.
+  // blocks of Converse never overlap. The end of a text waits for the next block or the end, since
+  // some upstreams cite a text only after it.
   struct Block {
     std::uint32_t block = 0;
     BlockKind kind = BlockKind::text;
@@ -149,7 +152,10 @@ class ConverseStreamWriter final : public StreamWriter {
       block.kind = event.block_kind;
       block.id = event.id;
       block.name = event.name;
-      if (blocks_.size() == 1) open(block, out);
+      if (blocks_.size() == 1)
+        open(block, out);
+      else
+        advance(out);
       return;
     }
     const auto at = std::ranges::find(blocks_, event.block, &Block::block);
@@ -298,6 +304,7 @@ class ConverseStreamWriter final : public StreamWriter {
   // Ends the first block, and writes what has waited for that.
   void advance(std::string& out) {
     while (!blocks_.empty() && blocks_.front().closed) {
+      if (!ending_ && blocks_.size() == 1 && blocks_.front().kind == BlockKind::text) return;
       close(blocks_.front(), out);
       blocks_.erase(blocks_.begin());
       if (blocks_.empty()) return;
@@ -317,6 +324,7 @@ class ConverseStreamWriter final : public StreamWriter {
   void end(std::string& out) {
     start(out);
     for (Block& block : blocks_) block.closed = true;
+    ending_ = true;
     advance(out);
     begin("messageStop", out);
     out.append(R"({"stopReason":)");
@@ -343,7 +351,7 @@ class ConverseStreamWriter final : public StreamWriter {
   FinishReason finish_ = FinishReason::none;
   std::string stop_sequence_, explanation_;
   Usage usage_;
-  bool started_ = false, calls_ = false, ended_ = false, gave_up_ = false;
+  bool started_ = false, calls_ = false, ending_ = false, ended_ = false, gave_up_ = false;
   std::size_t held_ = 0;  // bytes of text that wait
 };
 

@@ -10,6 +10,7 @@ namespace holdfast::dialect::cohere {
 namespace {
 
 constexpr std::size_t most_open = 1024;  // blocks at the same time
+constexpr std::size_t most_texts = 64;   // the last ones, that late citations may be of
 constexpr std::int64_t plan_index = -1;
 
 struct Open {
@@ -120,6 +121,10 @@ class Reader final : public StreamReader {
     const Open* open = find(call, index);
     if (!open) return;
     add(EventKind::block_stop, *open);
+    if (open->kind == BlockKind::text && open->index != plan_index) {
+      if (ended_.size() == most_texts) ended_.erase(ended_.begin());
+      ended_.push_back(*open);
+    }
     open_.erase(open_.begin() + (open - open_.data()));
   }
 
@@ -144,17 +149,21 @@ class Reader final : public StreamReader {
     say(opened(true, index, BlockKind::tool_call, call), call["function"]["arguments"]);
   }
 
-  // Of the content that it names, else of the text that is open; once that has ended it is late.
+  // Of the content that it names, else of the text that is open, else of the one that ended last.
   void cite(JsonValue citation) {
     const auto index = citation["content_index"].integer();
-    const auto open = std::ranges::find_if(open_, [index](const Open& each) {
-      return !each.call && each.kind == BlockKind::text && each.index == index.value_or(each.index);
-    });
-    if (open == open_.end() || open->index == plan_index) return;
+    const auto is_meant = [index](const Open& each) {
+      return !each.call && each.kind == BlockKind::text && each.index != plan_index &&
+             each.index == index.value_or(each.index);
+    };
+    const auto open = std::ranges::find_if(open_, is_meant);
+    const auto ended = std::find_if(ended_.rbegin(), ended_.rend(), is_meant);
+    if (open == open_.end() && ended == ended_.rend()) return;
+    const Open& text = open != open_.end() ? *open : *ended;
     std::vector<Citation> read;
     read_citation(citation, arena_, read);
     for (const Citation& each : read)
-      add(EventKind::citation, *open).citation = &citations_.emplace_front(each);
+      add(EventKind::citation, text).citation = &citations_.emplace_front(each);
   }
 
   void message_end(JsonValue delta) {
@@ -183,6 +192,7 @@ class Reader final : public StreamReader {
   Arena arena_;
   std::forward_list<Citation> citations_;  // of this feed
   std::vector<Open> open_;                 // in the order in which they opened
+  std::vector<Open> ended_;                // texts, whose citations may still come
   std::uint32_t blocks_ = 0;
   bool called_ = false, over_ = false;
 };

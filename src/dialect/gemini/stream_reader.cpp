@@ -21,7 +21,8 @@ using std::string_view;
 // Pictures come whole in one event.
 constexpr std::size_t max_event_bytes = limits::response_buffer_bytes;
 constexpr std::size_t max_choices = 128;
-constexpr std::size_t most_tellings = 64;  // texts of a candidate whose sources are looked for
+constexpr std::size_t most_tellings = 64;  // of a candidate's sources
+constexpr std::size_t most_texts = 64;     // of a candidate, the last ones, that are looked through
 
 // The objects of an array that arrives in pieces; a lone object too.
 class ObjectSplitter {
@@ -135,8 +136,14 @@ class Reader final : public StreamReader {
     // count through all texts of the candidate.
     std::string grounding, cited;
     TextMeasure text;
-    std::int64_t block_points = 0;  // before the open block
-    std::size_t tellings = 0;       // texts whose sources were told
+    struct Text {
+      std::uint32_t block;
+      std::int64_t begin;    // the points before it
+      std::size_t told = 0;  // in which telling its sources were; 0: not yet
+    };
+    std::vector<Text> texts;
+    std::size_t tellings = 0;
+    bool untold = false;  // sources have come since the last of them
   };
 
   StreamEvent& emit(EventKind kind) {
@@ -165,14 +172,20 @@ class Reader final : public StreamReader {
     choice.kind = kind;
     choice.block_open = true;
     choice.part_ended = false;
-    choice.block_points = choice.text.points();
+    if (kind == BlockKind::text) {
+      if (choice.texts.size() == most_texts) choice.texts.erase(choice.texts.begin());
+      choice.texts.push_back({choice.blocks, choice.text.points()});
+    }
     ++choice.blocks;
     return emit(EventKind::block_start, index);
   }
-  // Those of the block's text, at its end; those of a text still to come stay.
+  // At the end of a text, and of the candidate: those of texts that have none yet. Those of a text
+  // still to come stay.
   void tell_sources(std::uint32_t index) {
     Open& choice = choices_[index];
-    if (choice.tellings == most_tellings || (choice.grounding.empty() && choice.cited.empty()))
+    choice.untold = false;
+    if (choice.tellings == most_tellings || choice.texts.empty() ||
+        (choice.grounding.empty() && choice.cited.empty()))
       return;
     JsonDocument grounding, cited;
     const auto parsed =
@@ -180,26 +193,34 @@ class Reader final : public StreamReader {
     const auto parsed_too =
         cited.parse(arena_.keep(choice.cited.empty() ? "{}" : choice.cited), options_);
     if (!parsed || !parsed_too) return;  // they were read before
-    const bool first = choice.tellings++ == 0;
+    const std::size_t telling = ++choice.tellings;
     for (const Grounded& each : read_grounding(grounding.root(), cited.root(), arena_)) {
       if (each.from >= choice.text.bytes() && each.from > 0) continue;
       Citation& citation = citations_.emplace_front(each.citation);
       const std::int64_t from = choice.text.points_before(each.from);
       const std::int64_t to = choice.text.points_before(std::min(each.to, choice.text.bytes()));
+      auto text = choice.texts.rbegin();
       if (from < 0 || to < 0) {  // of all that was said
-        if (!first) continue;
-      } else if (from < choice.block_points) {
-        continue;  // of a text before this one
+        if (telling > 1) continue;
       } else {
-        citation.from = from - choice.block_points;
-        citation.to = to - choice.block_points;
+        text = std::find_if(text, choice.texts.rend(),
+                            [from](const Open::Text& one) { return one.begin <= from; });
+        if (text == choice.texts.rend()) continue;
+        citation.from = from - text->begin;
+        citation.to = to - text->begin;
       }
-      emit(EventKind::citation, index).citation = &citation;
+      if (text->told != 0 && text->told != telling) continue;
+      text->told = telling;
+      StreamEvent& event = emit(EventKind::citation, index);
+      event.block = text->block;
+      event.block_kind = BlockKind::text;
+      event.citation = &citation;
     }
   }
   void end_choice(std::uint32_t index) {
     close_block(index);
     const Open& choice = choices_[index];
+    if (choice.untold) tell_sources(index);
     StreamEvent& event = emit(EventKind::finish);
     event.choice = index;
     event.finish = choice.finish.reason;
@@ -287,8 +308,14 @@ class Reader final : public StreamReader {
     const auto index = static_cast<std::uint32_t>(number);
     if (choices_.size() <= index) choices_.resize(index + 1);
     choices_[index].seen = true;
-    if (grounding["groundingSupports"].size() > 0) choices_[index].grounding = grounding.raw();
-    if (cited.size() > 0) choices_[index].cited = cited.raw();
+    if (grounding["groundingSupports"].size() > 0) {
+      choices_[index].grounding = grounding.raw();
+      choices_[index].untold = true;
+    }
+    if (cited.size() > 0) {
+      choices_[index].cited = cited.raw();
+      choices_[index].untold = true;
+    }
     string_view told = logprobs ? read_logprobs(logprobs, arena_) : string_view();
     for (const JsonValue part : content["parts"].elements()) {
       auto read = read_part(part, index, told);

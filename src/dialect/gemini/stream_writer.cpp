@@ -16,6 +16,8 @@ using std::string_view;
 
 // Spaces before the closing brace hide how long an event's text is.
 constexpr std::uint64_t most_padding = 64;
+// Of one candidate, the last ones, that late citations may be of.
+constexpr std::size_t most_texts = 64;
 
 class Writer final : public StreamWriter {
  public:
@@ -92,10 +94,16 @@ class Writer final : public StreamWriter {
     std::vector<Cited> cited;
     std::int64_t begin = 0;
   };
+  // A text that is complete, whose citations may still come.
+  struct Text {
+    std::uint32_t block;
+    std::int64_t begin, end;  // in the characters of the candidate's texts
+  };
   // The texts of a candidate, as long as nothing cites them only measured.
   struct Texts {
     TextMeasure measure;
     Grounding grounding;
+    std::vector<Text> ended;
   };
   struct Finished {
     std::uint32_t choice = 0;
@@ -162,24 +170,32 @@ class Writer final : public StreamWriter {
   }
   // They are told at the end, together.
   void hold_citation(const StreamEvent& event, std::string& out) {
+    if (!can_tell(Dialect::gemini, *event.citation)) return;
     Open* open = find(event);
-    if (open == nullptr || !can_tell(Dialect::gemini, *event.citation)) return;
-    if (open->cited.size() >= most_citations) return;
-    Grounding& grounding = texts_of(event.choice).grounding;
-    const std::size_t before = grounding.size();
-    open->cited.push_back(
-        {grounding.source(*event.citation), event.citation->from, event.citation->to});
-    hold(grounding.size() - before, out);
+    Texts& texts = texts_of(event.choice);
+    const auto ended = std::ranges::find(texts.ended, event.block, &Text::block);
+    if (open == nullptr ? ended == texts.ended.end() : open->cited.size() >= most_citations) return;
+    const std::size_t before = texts.grounding.size();
+    const Open::Cited cited{texts.grounding.source(*event.citation), event.citation->from,
+                            event.citation->to};
+    if (open != nullptr)
+      open->cited.push_back(cited);
+    else
+      support(texts, cited, *ended);
+    hold(texts.grounding.size() - before, out);
   }
-  void support(const Open& open) {
+  static void support(Texts& texts, const Open::Cited& cited, const Text& of) {
+    const bool all = cited.from < 0;
+    const std::int64_t from = texts.measure.byte_of(of.begin + (all ? 0 : cited.from));
+    const std::int64_t to = texts.measure.byte_of(all ? of.end : of.begin + cited.to);
+    texts.grounding.support(cited.source, 0, from, from < 0 ? -1 : to, {});
+  }
+  void end_text(const Open& open) {
     Texts& texts = texts_of(open.choice);
-    for (const Open::Cited& each : open.cited) {
-      const bool all = each.from < 0;
-      const std::int64_t from = texts.measure.byte_of(open.begin + (all ? 0 : each.from));
-      const std::int64_t to =
-          texts.measure.byte_of(all ? texts.measure.points() : open.begin + each.to);
-      texts.grounding.support(each.source, 0, from, from < 0 ? -1 : to, {});
-    }
+    const Text text{open.block, open.begin, texts.measure.points()};
+    for (const Open::Cited& each : open.cited) support(texts, each, text);
+    if (texts.ended.size() == most_texts) texts.ended.erase(texts.ended.begin());
+    texts.ended.push_back(text);
   }
 
   // Arguments wait until they are complete.
@@ -221,7 +237,7 @@ class Writer final : public StreamWriter {
     const Open* open = find(event);
     if (open == nullptr) return;
     if (open->kind == BlockKind::tool_call) write_call(*open, out);
-    support(*open);
+    if (open->kind == BlockKind::text) end_text(*open);
     held_ -= open->arguments.size();
     open_.erase(open_.begin() + (open - open_.data()));
   }

@@ -1,6 +1,8 @@
 // A whole answer of an upstream.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "dialect/citation.h"
 #include "dialect/openai/annotations.h"
 #include "dialect/openai/chat_errors.h"
@@ -19,6 +21,7 @@ class AnswerReader {
 
   void read(JsonValue root) {
     Usage groq;
+    JsonValue citations, search_results;
     for (const auto& [key, value] : root.members()) {
       const string_view name = key.text(arena_);
       if (name == "id") {
@@ -37,12 +40,25 @@ class AnswerReader {
         out_.service_tier = value.text(arena_);
       } else if (name != "object" && !value.is_null()) {
         out_.extras.push_back({Dialect::openai, name, value.raw(), true});
+        if (name == "citations") citations = value;
+        if (name == "search_results") search_results = value;
       }
     }
     if (!out_.usage.given()) out_.usage = groq;
+    std::vector<Citation> sources;
+    read_sources(citations, search_results, arena_, sources);
+    if (sources.empty()) return;
+    for (Choice& choice : out_.choices)
+      if (!is_cited(choice))
+        for (const Citation& each : sources) attach(each, choice.content);
   }
 
  private:
+  static bool is_cited(const Choice& choice) {
+    return std::ranges::any_of(choice.content,
+                               [](const Block& block) { return !block.citations.empty(); });
+  }
+
   void read_choice(JsonValue value) {
     Choice& out = out_.choices.emplace_back();
     out.index =
@@ -103,10 +119,20 @@ class AnswerReader {
         block.text = arena_.keep(std::move(text));
         if (const string_view signature = part["signature"].text(arena_); !signature.empty())
           block.signature = {signature, d_.house, {}};
+      } else if (std::vector<Citation> found; is_reference(part, found)) {
+        if (out.content.empty() || out.content.back().kind != BlockKind::text) continue;
+        std::vector<Citation>& known = out.content.back().citations;
+        known.insert(known.end(), found.begin(), found.end());
       } else {
         add(out, BlockKind::native).extra = {Dialect::openai, "content", part.raw()};
       }
     }
+  }
+
+  // Of the text before it, in `found`.
+  bool is_reference(JsonValue part, std::vector<Citation>& found) {
+    read_reference(part, arena_, found);
+    return !found.empty();
   }
 
   void read_call(JsonValue call, Choice& out) {

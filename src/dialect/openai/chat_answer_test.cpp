@@ -30,6 +30,11 @@ TEST(ChatAnswer, IsReadFromEveryServer) {
        "\"t\"\nchoices[0].content[0].signature.value = "
        "\"s\"\nchoices[0].content[0].signature.house = \"mistral\"\nchoices[0].content[1] = "
        "text\nchoices[0].content[1].text = \"x\"\n"},
+      {"references behind what they back", mistral,
+       R"({"id":"a","model":"m","choices":[{"finish_reason":"stop","message":{"content":[{"type":"text","text":"x"},{"type":"reference","reference_ids":[0]},{"type":"tool_reference","tool":"web_search","title":"T","url":"https://a.example/"}]}}]})",
+       "choices[0] = stop\nchoices[0].content[0] = text\nchoices[0].content[0].text = \"x\"\n"
+       "choices[0].content[0].citations[0] = document title \"0\"\n"
+       "choices[0].content[0].citations[1] = url url \"https://a.example/\" title \"T\"\n"},
       {"output without its reasoning", xai,
        R"({"id":"a","model":"m","choices":[{"finish_reason":"stop","message":{"content":"x"}}],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":42,"completion_tokens_details":{"reasoning_tokens":30}}})",
        "choices[0] = stop\nchoices[0].content[0] = text\nchoices[0].content[0].text = "
@@ -53,6 +58,38 @@ TEST(ChatAnswer, IsReadFromEveryServer) {
     ASSERT_TRUE(response.has_value()) << c.rule << ": " << response.error().detail;
     EXPECT_EQ(test::describe(*response), std::string("id = \"a\"\nmodel = \"m\"\n") + c.want)
         << c.rule;
+  }
+}
+
+// They stay beside the choices too, for clients that look there.
+TEST(ChatAnswer, SourcesBesideTheChoicesAreOfTheWholeText) {
+  struct Case {
+    const char* rule;
+    const char* beside;
+    const char* message;
+    const char* want;
+  };
+  constexpr Case cases[] = {
+      {"addresses", R"("citations":["https://a.example/","none"])", R"("content":"x[1]")",
+       "choices[0].content[0].citations[0] = url url \"https://a.example/\"\n"
+       "extras[0] = openai: citations [\"https://a.example/\",\"none\"] (harmless)\n"},
+      {"results say more than addresses",
+       R"("citations":["https://a.example/"],"search_results":[{"title":"A","url":"https://a.example/"}])",
+       R"("content":"x[1]")",
+       "choices[0].content[0].citations[0] = url url \"https://a.example/\" title \"A\"\n"},
+      {"pieces have theirs", R"("citations":["https://b.example/"])",
+       R"("content":"x","annotations":[{"type":"url_citation","url_citation":{"url":"https://a.example/","title":"","start_index":0,"end_index":1}}])",
+       "choices[0].content[0].citations[0] = url of 0 to 1 url \"https://a.example/\"\nextras"},
+      {"nothing is said", R"("citations":["https://a.example/"])", R"("content":"")", "extras"},
+  };
+  for (const Case& c : cases) {
+    const std::string body = fmt::format(
+        R"({{"id":"a","model":"m",{},"choices":[{{"finish_reason":"stop","message":{{{}}}}}]}})",
+        c.beside, c.message);
+    const auto response = codec().read_answer(body);
+    ASSERT_TRUE(response.has_value()) << c.rule << ": " << response.error().detail;
+    const std::string said = test::describe(*response);
+    EXPECT_NE(said.find(c.want), std::string::npos) << c.rule << "\n" << said;
   }
 }
 

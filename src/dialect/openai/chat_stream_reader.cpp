@@ -22,6 +22,7 @@ using std::string_view;
 
 constexpr std::size_t most_choices = 128;
 constexpr std::size_t most_calls = 512;  // of one choice
+constexpr std::size_t most_texts = 64;   // of one choice, the last ones, that are looked through
 
 struct Call {
   std::optional<std::int64_t> wire_index;
@@ -34,7 +35,14 @@ struct ChoiceState {
   std::uint32_t blocks = 0;       // opened so far
   std::optional<BlockKind> open;  // the one that is not a call
   std::uint32_t open_block = 0;
-  std::int64_t points = 0, open_points = 0;  // of all texts, and of those before the open block
+  std::int64_t points = 0;  // of all texts
+  struct Text {
+    std::uint32_t block;
+    std::int64_t begin;  // the points of those before it
+  };
+  std::vector<Text> texts;
+  std::int64_t referred = 0;  // Mistral: of all texts, what has its references
+  bool cited = false;
   std::vector<Call> calls;
   FinishReason finish = FinishReason::none;
   std::string stop_sequence;
@@ -92,7 +100,7 @@ class ChatStreamReader final : public StreamReader {
   }
 
   Result<void> take_chunk(JsonValue root, std::vector<StreamEvent>& out) {
-    JsonValue id, model, created, choices, usage, groq, error;
+    JsonValue id, model, created, choices, usage, groq, citations, results, error;
     for (const auto& [key, value] : root.members()) {
       const string_view name = key.text(arena_);
       if (name == "choices") {
@@ -107,6 +115,10 @@ class ChatStreamReader final : public StreamReader {
         usage = value;
       } else if (name == "x_groq") {
         groq = value["usage"];
+      } else if (name == "citations") {
+        citations = value;
+      } else if (name == "search_results") {
+        results = value;
       } else if (name == "error" && !value.is_null()) {
         error = value;
       }
@@ -127,12 +139,37 @@ class ChatStreamReader final : public StreamReader {
       start.name = model.text(arena_);
       start.created_s = created.integer().value_or(0);
     }
+    keep_sources(citations, results);
     for (const JsonValue choice : choices.elements()) {
       if (auto taken = take_choice(choice, out); !taken) return taken;
       if (ended_) return {};
     }
     take_usage(usage.is_object() ? usage : groq, out);
     return {};
+  }
+
+  // Perplexity repeats them with each chunk: those of the last one are all.
+  void keep_sources(JsonValue citations, JsonValue results) {
+    if (citations.size() > 0 && citations.raw() != cited_) cited_ = citations.raw();
+    if (results.size() > 0 && results.raw() != results_) results_ = results.raw();
+  }
+  // Of the whole text, unless its pieces have theirs.
+  void tell_sources(const ChoiceState& state, std::vector<StreamEvent>& out) {
+    if ((cited_.empty() && results_.empty()) || state.cited || state.texts.empty()) return;
+    JsonDocument cited, results;
+    const JsonScanOptions options{.allow_lone_surrogates = true};
+    if (!cited.parse(arena_.keep(cited_.empty() ? "[]" : cited_), options) ||
+        !results.parse(arena_.keep(results_.empty() ? "[]" : results_), options))
+      return;  // they were read before
+    std::vector<Citation> found;
+    read_sources(cited.root(), results.root(), arena_, found);
+    for (const Citation& each : found) cite(state, state.texts.back().block, each, out);
+  }
+  void cite(const ChoiceState& state, std::uint32_t block, const Citation& citation,
+            std::vector<StreamEvent>& out) {
+    StreamEvent& event = add(out, EventKind::citation, state, block);
+    event.block_kind = BlockKind::text;
+    event.citation = &citations_.emplace_front(citation);
   }
 
   void take_usage(JsonValue value, std::vector<StreamEvent>& out) {
@@ -240,26 +277,44 @@ class ChatStreamReader final : public StreamReader {
           add_delta(state, BlockKind::thinking, piece["text"].text(arena_), out);
         if (const string_view signature = part["signature"].text(arena_); !signature.empty())
           add_signature(state, BlockKind::thinking, {signature, d_.house, {}}, out);
-      } else {
+      } else if (!take_reference(state, part, out)) {
         add_delta(state, BlockKind::text, part["text"].text(arena_), out);
       }
     }
   }
 
-  // Their places count from the beginning of the content. Those of a text that has ended are late.
-  void take_annotations(const ChoiceState& state, JsonValue annotations,
-                        std::vector<StreamEvent>& out) {
-    if (state.open != BlockKind::text) return;
+  // It backs what was said since the one before it.
+  bool take_reference(ChoiceState& state, JsonValue part, std::vector<StreamEvent>& out) {
+    std::vector<Citation> found;
+    read_reference(part, arena_, found);
+    if (found.empty() || state.texts.empty()) return !found.empty();
+    const ChoiceState::Text& text = state.texts.back();
+    for (Citation& each : found) {
+      set_piece(each, std::max(state.referred, text.begin) - text.begin, state.points - text.begin);
+      cite(state, text.block, each, out);
+    }
+    state.referred = state.points;
+    state.cited = true;
+    return true;
+  }
+
+  // Their places count from the beginning of the content; without one it is the text that came
+  // last. Most come at the end, when their text may be complete.
+  void take_annotations(ChoiceState& state, JsonValue annotations, std::vector<StreamEvent>& out) {
+    if (state.texts.empty()) return;
     for (const JsonValue each : annotations.elements()) {
-      Citation& citation = citations_.emplace_front(read_annotation(each, arena_));
+      Citation citation = read_annotation(each, arena_);
+      auto text = state.texts.rbegin();
       if (citation.from >= 0) {
-        citation.from -= state.open_points;
-        citation.to -= state.open_points;
-        if (citation.from < 0) continue;
+        text = std::find_if(text, state.texts.rend(), [&citation](const ChoiceState::Text& one) {
+          return one.begin <= citation.from;
+        });
+        if (text == state.texts.rend()) continue;
+        citation.from -= text->begin;
+        citation.to -= text->begin;
       }
-      StreamEvent& event = add(out, EventKind::citation, state, state.open_block);
-      event.block_kind = BlockKind::text;
-      event.citation = &citation;
+      cite(state, text->block, citation, out);
+      state.cited = true;
     }
   }
 
@@ -344,7 +399,10 @@ class ChatStreamReader final : public StreamReader {
     close(state, out);
     state.open = kind;
     state.open_block = state.blocks++;
-    state.open_points = state.points;
+    if (kind == BlockKind::text) {
+      if (state.texts.size() == most_texts) state.texts.erase(state.texts.begin());
+      state.texts.push_back({state.open_block, state.points});
+    }
     add(out, EventKind::block_start, state, state.open_block).block_kind = kind;
   }
   void close(ChoiceState& state, std::vector<StreamEvent>& out) {
@@ -378,6 +436,7 @@ class ChatStreamReader final : public StreamReader {
     for (ChoiceState& state : choices_) {
       if (state.told) continue;
       state.told = true;
+      tell_sources(state, out);
       close(state, out);
       for (const Call& call : state.calls)
         add(out, EventKind::block_stop, state, call.block).block_kind = BlockKind::tool_call;
@@ -407,6 +466,7 @@ class ChatStreamReader final : public StreamReader {
   Arena arena_;
   std::forward_list<Citation> citations_;  // of this feed
   std::vector<ChoiceState> choices_;
+  std::string cited_, results_;  // sources beside the choices, as they came last
   bool started_ = false, ended_ = false;
 };
 

@@ -70,6 +70,7 @@ TEST(ChatStream, IsReadFromEveryServer) {
               "block_stop 0.1 kind = refusal\nblock_start 0.2 kind = text\n"
               "delta 0.2 kind = text text = \"bc\"\n"
               "citation 0.2 kind = text citation = url of 0 to 1 url \"https://a.example/\"\n"
+              "citation 0.0 kind = text citation = url of 0 to 1 url \"https://b.example/\"\n"
               "block_stop 0.2 kind = text\nfinish 0 finish = stop\nend\n"},
       {"[DONE] twice, and things behind it", deviations::openai,
        stream({delta(R"("content":"a")"), stop, "[DONE]", "[DONE]", delta(R"("content":"b")")}),
@@ -100,6 +101,49 @@ TEST(ChatStream, IsReadFromEveryServer) {
            "0.0 kind = thinking\nblock_start 0.1 kind = text\ndelta 0.1 kind = text text = "
            "\"a\"\nblock_stop 0.1 kind = text\nfinish 0 finish = stop\n" +
            usage_event + "end\n"},
+      {"Perplexity: sources beside each chunk, the last ones are all", deviations::openai,
+       stream(
+           {R"({"id":"a","created":1,"model":"m","citations":["https://a.example/"],"search_results":[{"title":"A","url":"https://a.example/","date":null}],"choices":[{"index":0,"delta":{"content":"a[1]"}}]})",
+            R"({"citations":["https://a.example/","https://b.example/"],"search_results":[{"title":"A","url":"https://a.example/"},{"title":"B","url":"https://b.example/"}],"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"}),
+       text +
+           "delta 0.0 kind = text text = \"a[1]\"\n"
+           "citation 0.0 kind = text citation = url url \"https://a.example/\" title \"A\"\n"
+           "citation 0.0 kind = text citation = url url \"https://b.example/\" title \"B\"\n" +
+           told + "end\n"},
+      {"xAI: addresses alone, in the last chunk", xai,
+       stream(
+           {delta(R"("content":"a")"),
+            R"({"citations":["https://a.example/","no address"],"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})",
+            "[DONE]"}),
+       text +
+           "delta 0.0 kind = text text = \"a\"\n"
+           "citation 0.0 kind = text citation = url url \"https://a.example/\"\n" +
+           told + "end\n"},
+      {"sources of pieces are told once", deviations::openai,
+       stream(
+           {delta(
+                R"("content":"a","annotations":[{"type":"url_citation","url_citation":{"url":"https://a.example/","title":"","start_index":0,"end_index":1}}])"),
+            R"({"citations":["https://a.example/"],"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})",
+            "[DONE]"}),
+       text +
+           "delta 0.0 kind = text text = \"a\"\n"
+           "citation 0.0 kind = text citation = url of 0 to 1 url \"https://a.example/\"\n" +
+           told + "end\n"},
+      {"Mistral: references behind what they back", mistral,
+       stream(
+           {delta(
+                R"("content":[{"type":"text","text":"\u00fc."},{"type":"reference","reference_ids":[0,"b"]}])"),
+            delta(
+                R"("content":[{"type":"text","text":"cd"},{"type":"tool_reference","tool":"web_search","title":"T","url":"https://a.example/","description":"d"}])"),
+            stop, "[DONE]"}),
+       text +
+           "delta 0.0 kind = text text = \"ü.\"\n"
+           "citation 0.0 kind = text citation = document of 0 to 2 title \"0\"\n"
+           "citation 0.0 kind = text citation = document of 0 to 2 title \"b\"\n"
+           "delta 0.0 kind = text text = \"cd\"\n"
+           "citation 0.0 kind = text citation = url of 2 to 4 url \"https://a.example/\" title "
+           "\"T\" cited \"d\"\n" +
+           told + "end\n"},
       {"Mistral: content as parts, thoughts among them", mistral,
        stream(
            {delta(

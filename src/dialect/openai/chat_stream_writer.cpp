@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "base/limits.h"
@@ -21,6 +22,8 @@ using std::string_view;
 
 // The text of thoughts that is kept to be sent again beside its signature; longer ones lose it.
 constexpr std::size_t most_thought_bytes = limits::stream_event_bytes / 4;
+constexpr std::size_t most_texts =
+    64;                             // of one choice, the last ones, that late citations may be of
 constexpr std::size_t pad_to = 16;  // bytes of text and padding together are a multiple of it
 
 struct OpenBlock {
@@ -43,6 +46,12 @@ struct ChoiceState {
   std::int64_t calls = 0, details = 0;
   std::int64_t points = 0;  // of the content so far
   std::vector<OpenBlock> open;
+  // Texts that are complete, whose citations may still come.
+  struct Text {
+    std::uint32_t block;
+    std::int64_t begin, end;  // in the content's characters
+  };
+  std::vector<Text> texts;
 };
 
 class ChatStreamWriter final : public StreamWriter {
@@ -270,8 +279,10 @@ class ChatStreamWriter final : public StreamWriter {
   }
 
   void hold_citation(const StreamEvent& event, std::string& out) {
-    OpenBlock* block = find(state_of(event.choice), event.block);
-    if (block == nullptr || !can_tell(Dialect::openai, *event.citation)) return;
+    if (!can_tell(Dialect::openai, *event.citation)) return;
+    ChoiceState& state = state_of(event.choice);
+    OpenBlock* block = find(state, event.block);
+    if (block == nullptr) return write_late_citation(state, event, out);
     block->cited.push_back(
         {annotation_head(*event.citation), event.citation->from, event.citation->to});
     held_ += block->cited.back().head.size();
@@ -285,20 +296,35 @@ class ChatStreamWriter final : public StreamWriter {
     error(report, out);
   }
 
+  void write_late_citation(const ChoiceState& state, const StreamEvent& event, std::string& out) {
+    const auto text = std::ranges::find(state.texts, event.block, &ChoiceState::Text::block);
+    if (text == state.texts.end()) return;
+    const OpenBlock::Cited cited{annotation_head(*event.citation), event.citation->from,
+                                 event.citation->to};
+    write_annotations(state, {&cited, 1}, *text, out);
+  }
+  void write_annotations(const ChoiceState& state, std::span<const OpenBlock::Cited> cited,
+                         const ChoiceState::Text& of, std::string& out) {
+    begin_chunk(state, out);
+    out.append("\"annotations\":");
+    char before = '[';
+    for (const OpenBlock::Cited& each : cited) {
+      out.push_back(std::exchange(before, ','));
+      append_annotation(out, each.head, of.begin + std::max<std::int64_t>(each.from, 0),
+                        each.from < 0 ? of.end : of.begin + each.to);
+    }
+    out.push_back(']');
+    end_chunk(out);
+  }
+
   void stop_block(const StreamEvent& event, std::string& out) {
     ChoiceState& state = state_of(event.choice);
     const OpenBlock* block = find(state, event.block);
-    if (block != nullptr && !block->cited.empty()) {
-      begin_chunk(state, out);
-      out.append("\"annotations\":");
-      char before = '[';
-      for (const OpenBlock::Cited& each : block->cited) {
-        out.push_back(std::exchange(before, ','));
-        append_annotation(out, each.head, block->begin + std::max<std::int64_t>(each.from, 0),
-                          each.from < 0 ? state.points : block->begin + each.to);
-      }
-      out.push_back(']');
-      end_chunk(out);
+    if (block != nullptr && block->kind == BlockKind::text) {
+      const ChoiceState::Text text{block->block, block->begin, state.points};
+      if (!block->cited.empty()) write_annotations(state, block->cited, text, out);
+      if (state.texts.size() == most_texts) state.texts.erase(state.texts.begin());
+      state.texts.push_back(text);
     }
     std::erase_if(state.open,
                   [&event](const OpenBlock& each) { return each.block == event.block; });

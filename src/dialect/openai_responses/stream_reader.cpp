@@ -188,7 +188,7 @@ class Reader final : public StreamReader {
     if (logprobs.exists()) event.logprobs = chat_logprobs(logprobs, arena_);
   }
   void cite(Part& part, JsonValue annotation) {
-    if (!part.open || part.kind != BlockKind::text || !annotation.is_object()) return;
+    if (part.kind != BlockKind::text || !annotation.is_object()) return;
     ++part.cited;
     add(EventKind::citation, part).citation =
         &citations_.emplace_front(read_annotation(annotation, arena_));
@@ -229,10 +229,14 @@ class Reader final : public StreamReader {
     if (!refusal && !value["type"].text_is("output_text")) return;
     Part& part = opened(part_of(item, index, refusal ? BlockKind::refusal : BlockKind::text));
     if (!part.said) say(part, value[refusal ? "refusal" : "text"].text(arena_), value["logprobs"]);
-    std::size_t number = 0;  // look-alikes tell them only here
+    cite_rest(part, value);
+    close(part);
+  }
+  // Look-alikes tell them only when a part, its item or the whole is complete.
+  void cite_rest(Part& part, JsonValue value) {
+    std::size_t number = 0;
     for (const JsonValue each : value["annotations"].elements())
       if (number++ >= part.cited) cite(part, each);
-    close(part);
   }
 
   void item_done(JsonValue item, const Members& root) {
@@ -267,6 +271,13 @@ class Reader final : public StreamReader {
 
   void ended(JsonValue response) {
     start(response);
+    std::int64_t at = 0;
+    for (const JsonValue item : response["output"].elements()) {
+      std::int64_t index = 0;
+      for (const JsonValue each : item["content"].elements())
+        if (Part* part = find(at, index++)) cite_rest(*part, each);
+      ++at;
+    }
     for (Part& part : parts_) close(part);
     add(EventKind::finish).finish = finish_of(response, called_);
     const Usage usage = usage_of(response["usage"]);

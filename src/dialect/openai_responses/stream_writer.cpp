@@ -34,8 +34,9 @@ struct Part {
   };
   std::vector<Cited> cited;
   std::string annotations;
-  std::string id, name;   // of a call
-  std::string encrypted;  // of thoughts
+  std::size_t annotated = 0;  // of them
+  std::string id, name;       // of a call
+  std::string encrypted;      // of thoughts
 };
 
 struct Item {
@@ -268,22 +269,31 @@ class Writer final : public StreamWriter {
   }
 
   void cite(const StreamEvent& event, std::string& out) {
+    if (!can_tell(Dialect::openai_responses, *event.citation)) return;
     Part* part = open_part(event.block);
-    if (!part || !can_tell(Dialect::openai_responses, *event.citation)) return;
+    const auto ended = std::ranges::find_if(parts_, [&event](const Part& one) {
+      return one.kind == BlockKind::text && one.block == event.block;
+    });
+    if (!part && ended == parts_.end()) return;
+    Part& of = part ? *part : *ended;
     const Citation& citation = *event.citation;
-    part->cited.push_back({annotation_head(citation), citation.from, citation.to});
-    hold(part->cited.back().head.size(), out);
+    of.cited.push_back({annotation_head(citation), citation.from, citation.to});
+    if (!hold(of.cited.back().head.size(), out) || of.open) return;
+    // It comes late: the whole answer has it, though the text's own end did not.
+    say_citations(of, out);
+    Item& item = items_[of.item];
+    if (!item.done.empty()) item.done = done(of.item);
   }
   void say_citations(Part& part, std::string& out) {
-    std::size_t number = 0;
-    for (const Part::Cited& each : part.cited) {
-      if (number > 0) part.annotations.push_back(',');
+    for (const Part::Cited& each : std::exchange(part.cited, {})) {
+      if (part.annotated > 0) part.annotations.push_back(',');
       const std::size_t at = part.annotations.size();
       append_annotation(part.annotations, each.head, std::max<std::int64_t>(each.from, 0),
                         each.from < 0 ? part.points : each.to);
       begin(out, "response.output_text.annotation.added");
       out.append(part.place);
-      fmt::format_to(std::back_inserter(out), R"(,"annotation_index":{},"annotation":)", number++);
+      fmt::format_to(std::back_inserter(out), R"(,"annotation_index":{},"annotation":)",
+                     part.annotated++);
       out.append(part.annotations, at);
       finish_event(out);
     }
@@ -400,10 +410,15 @@ class Writer final : public StreamWriter {
     const bool busy = std::ranges::any_of(
         parts_, [index](const Part& part) { return part.item == index && part.open; });
     if (busy || !item.sealed || !item.done.empty()) return;
-    const bool cut = ending_of(finish_, {}).status == "incomplete";
-    append_item(item.done, index,
-                cut && item.kind == ItemKind::message ? "incomplete" : "completed");
+    item.done = done(index);
     item_event("done", index, out);
+  }
+  std::string done(std::size_t index) const {
+    const bool cut = ending_of(finish_, {}).status == "incomplete";
+    std::string out;
+    append_item(out, index,
+                cut && items_[index].kind == ItemKind::message ? "incomplete" : "completed");
+    return out;
   }
 
   std::string output() const {
