@@ -115,8 +115,9 @@ async function ask(name, url, model, request, stream) {
     }
     if (broken) throw broken;
   }
-  const [text, calls, finish, usage, thinking, response] = await Promise.all([
+  const [text, sources, calls, finish, usage, thinking, response] = await Promise.all([
     result.text,
+    result.sources,
     result.toolCalls,
     result.finishReason,
     result.usage,
@@ -126,6 +127,8 @@ async function ask(name, url, model, request, stream) {
   if (!(finish in stops)) throw new Error(`finish reason: ${finish}`);
   return {
     text,
+    // It leaves out which piece of the text they back.
+    sources: sources.map(({ url, title }) => [url, title, null]),
     calls: calls.map((call) => ({ id: call.toolCallId, name: call.toolName, arguments: call.input })),
     stop: stops[finish],
     usage: {
@@ -171,8 +174,14 @@ async function askOpenAi(url, model, request, stream) {
   const { message, finish_reason: finish } = answer.choices[0];
   const { parsed, ...native } = message;
   const named = { tool_calls: "calls", content_filter: "filtered" };
+  const points = Array.from(message.content ?? ""); // annotations count code points
   return {
     text: message.content ?? "",
+    sources: (message.annotations ?? []).map(({ url_citation: one }) => [
+      one.url,
+      one.title,
+      points.slice(one.start_index, one.end_index).join(""),
+    ]),
     calls: (message.tool_calls ?? []).map((call) => ({
       id: call.id,
       name: call.function.name,
