@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cli/check.h"
+#include "cli/recorded.h"
 #include "config/document.h"
 #include "config/nearest.h"
 #include "provider/kind.h"
@@ -15,13 +16,13 @@
 #include "simulation/invariants.h"
 #include "simulation/random_scenario.h"
 #include "simulation/report.h"
+#include "simulation/timeline.h"
 
 namespace holdfast::cli {
 namespace {
 constexpr int usage = 1;
 constexpr int rule_broken = 2;
 constexpr std::uint16_t first_engine_port = 20'000;
-constexpr std::int64_t loaded_us = 1'800'000'000'000'000;  // when virtual time begins
 constexpr std::string_view random_name = "random";
 
 Outcome refused(const std::string& what) {
@@ -65,19 +66,23 @@ Result<std::string> client_key(const server::Settings& settings, const std::stri
   return fail(ErrorCode::configuration, fmt::format("no key may use the model {}", model));
 }
 
-simulation::Stage make_stage(const server::Settings& settings, const std::string& key) {
+//   key       of clients of no name
+//   wall_us   when it begins
+simulation::Stage make_stage(const server::Settings& settings, const std::string& model,
+                             const std::string& key, std::int64_t wall_us) {
   simulation::Stage stage;
   observe::Registry registry("simulated");
   std::uint16_t port = first_engine_port;
   routing::LocalLimitStore limits;  // anew, so that no history uses up another's
   stage.snapshot =
-      server::compile(settings, 1, loaded_us, registry, limits, [&port](const provider::Settings&) {
+      server::compile(settings, 1, wall_us, registry, limits, [&port](const provider::Settings&) {
         return std::make_shared<simulation::VirtualEngine>(port++);
       });
   stage.providers = facts_of(settings);
   stage.client_key = key;
-  for (const routing::ModelSettings& model : settings.models)
-    stage.regions[model.name] = model.regions;
+  for (const identity::KeySettings& one : settings.keys)
+    if (identity::may_use(&one, model)) stage.named_keys[one.name] = one.key.reveal();
+  for (const routing::ModelSettings& one : settings.models) stage.regions[one.name] = one.regions;
   return stage;
 }
 
@@ -120,6 +125,62 @@ std::expected<simulation::Scenario, Outcome> choose(const std::string& name, std
   if (!read) return std::unexpected(problems_of(read.error(), columns));
   return std::move(*read);
 }
+
+// All seeds of what is sent to one model.
+Outcome simulate_model(const SimulateOptions& options, const server::Settings& settings,
+                       simulation::Scenario scenario, bool json, std::size_t columns) {
+  const Result<std::string> key = client_key(settings, scenario.model);
+  if (!key) return refused(key.error().detail);
+  const std::int64_t wall_us =
+      scenario.script ? scenario.script->begins_us : simulation::first_wall_us;
+  const std::string model = scenario.model;
+  std::vector<simulation::Seen> all;
+  Outcome outcome;
+  outcome.error = left_out(settings, model, columns);
+  for (std::uint64_t i = 0; i < options.seeds; ++i) {
+    const std::uint64_t seed = options.seed + i;
+    // Anew: turns taken are in it.
+    const simulation::Stage stage = make_stage(settings, model, *key, wall_us);
+    if (options.scenario == random_name)
+      scenario = simulation::random_scenario(stage.providers, seed);
+    scenario.model = model;
+    const auto course = simulation::simulate(stage, scenario, seed);
+    if (!course) return refused(course.error().detail);
+    all.push_back({.seed = seed,
+                   .hash = course->history.hash,
+                   .tokens_in = course->meters.tokens_in_recorded,
+                   .tokens_out = course->meters.tokens_out_recorded,
+                   .measures = simulation::measure(*course),
+                   .broken = simulation::check_invariants(*course)});
+    if (!all.back().broken.empty()) outcome.exit_code = rule_broken;
+    if (i + 1 < options.seeds) continue;
+    outcome.out = json                ? simulation::write_json(*course, all)
+                  : options.seeds > 1 ? simulation::write_summary(course->scenario, all)
+                                      : simulation::write_report(*course, all.back());
+  }
+  return outcome;
+}
+
+// What is on record, each model by itself.
+Outcome simulate_recorded(const SimulateOptions& options, const server::Settings& settings,
+                          simulation::Scenario scenario, bool json, std::size_t columns) {
+  auto recorded = read_recorded(scenario, settings);
+  if (!recorded) return refused(recorded.error().detail);
+  Outcome all;
+  for (const std::string& warning : recorded->warnings)
+    all.error += wrap("holdfast simulate: warning: " + warning, columns) + "\n";
+  for (auto& [model, script] : recorded->scripts) {
+    scenario.model = model;
+    scenario.script = std::make_shared<const simulation::Script>(std::move(script));
+    const Outcome one = simulate_model(options, settings, scenario, json, columns);
+    all.error += one.error;
+    if (one.exit_code == usage) return {usage, {}, all.error};
+    if (!json && !all.out.empty()) all.out += "\n";
+    all.out += one.out;
+    all.exit_code = std::max(all.exit_code, one.exit_code);
+  }
+  return all;
+}
 }  // namespace
 
 Outcome simulate(const SimulateOptions& options, bool json, std::size_t columns) {
@@ -131,31 +192,11 @@ Outcome simulate(const SimulateOptions& options, bool json, std::size_t columns)
   if (!scenario) return scenario.error();
   if (settings->models.empty()) return refused("the configuration has no models");
   move_into_the_virtual_network(*settings);
-  std::string model = scenario->model.empty() ? settings->models.front().name : scenario->model;
-  const Result<std::string> key = client_key(*settings, model);
-  if (!key) return refused(key.error().detail);
-
   log::set_level(log::Level::off);
-  std::vector<simulation::Seen> all;
-  Outcome outcome;
-  outcome.error = left_out(*settings, model, columns);
-  for (std::uint64_t i = 0; i < options.seeds; ++i) {
-    const std::uint64_t seed = options.seed + i;
-    const simulation::Stage stage = make_stage(*settings, *key);  // anew: turns taken are in it
-    if (options.scenario == random_name)
-      *scenario = simulation::random_scenario(stage.providers, seed);
-    scenario->model = model;
-    const auto course = simulation::simulate(stage, *scenario, seed);
-    if (!course) return refused(course.error().detail);
-    all.push_back({seed, course->history.hash, simulation::measure(*course),
-                   simulation::check_invariants(*course)});
-    if (!all.back().broken.empty()) outcome.exit_code = rule_broken;
-    if (i + 1 < options.seeds) continue;
-    outcome.out = json                ? simulation::write_json(*course, all)
-                  : options.seeds > 1 ? simulation::write_summary(*scenario, all)
-                                      : simulation::write_report(*course, all.back());
-  }
-  return outcome;
+  if (!scenario->traffic.recorded.empty())
+    return simulate_recorded(options, *settings, *std::move(scenario), json, columns);
+  if (scenario->model.empty()) scenario->model = settings->models.front().name;
+  return simulate_model(options, *settings, *std::move(scenario), json, columns);
 }
 
 }  // namespace holdfast::cli

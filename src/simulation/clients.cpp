@@ -35,20 +35,25 @@ int number_in(const net::ResponseHead& head, std::string_view name) {
 }
 }  // namespace
 
-Clients::Clients(Parts parts, const net::Origin& origin, std::string model, std::string key,
-                 const Traffic& traffic, Random random)
+Clients::Clients(Parts parts, const net::Origin& origin, std::string model,
+                 std::vector<std::string> keys, const Traffic& traffic,
+                 std::shared_ptr<const Script> script, Random random)
     : parts_(parts),
       origin_(origin),
       origin_key_(origin.key()),
       model_(std::move(model)),
-      key_(std::move(key)),
+      keys_(std::move(keys)),
       traffic_(traffic),
+      script_(std::move(script)),
       random_(random),
       pool_(parts.network, parts.time.clock()) {}
 
 void Clients::start(MonoTime end) {
   end_ = end;
-  send_next();
+  if (script_)
+    send_next_recorded();
+  else
+    send_next();
 }
 
 // Ten steps a mean distance: each is taken or not, which is Poisson's process in small.
@@ -61,24 +66,41 @@ void Clients::send_next() {
   const MonoTime when = parts_.time.now() + Duration(waited * step_ns);
   if (when >= end_) return;
   parts_.time.at(when, [this] {
-    const bool stream = random_.below(100) < static_cast<std::uint64_t>(traffic_.stream_percent);
-    const auto number = static_cast<std::uint32_t>(parts_.history.fates.size());
-    parts_.history.fates.push_back({.stream = stream, .sent = parts_.time.now()});
-    ++under_way_;
-    boost::asio::co_spawn(parts_.time.loop(), ask(number, stream), boost::asio::detached);
+    Asked asked;
+    asked.stream = random_.below(100) < static_cast<std::uint64_t>(traffic_.stream_percent);
+    asked.tokens_out = asked.pieces = traffic_.tokens;
+    send(asked);
     send_next();
   });
 }
 
-std::string Clients::request_text(std::uint32_t number, bool stream) const {
-  const std::string body =
-      fmt::format(R"({{"model":"{}","messages":[{{"role":"user","content":"Request {}."}}]{}}})",
-                  model_, number, stream ? R"(,"stream":true)" : "");
+// One at a time, so that a day's requests do not all wait in the heap.
+void Clients::send_next_recorded() {
+  if (sent_ == script_->requests.size()) return;
+  const Asked& asked = script_->requests[sent_++];
+  parts_.time.at(MonoTime{asked.at}, [this, &asked] {
+    send(asked);
+    send_next_recorded();
+  });
+}
+
+void Clients::send(const Asked& asked) {
+  const auto number = static_cast<std::uint32_t>(parts_.history.fates.size());
+  parts_.history.fates.push_back(
+      {.asked = asked, .stream = asked.stream, .sent = parts_.time.now()});
+  ++under_way_;
+  boost::asio::co_spawn(parts_.time.loop(), ask(number, asked.stream), boost::asio::detached);
+}
+
+std::string Clients::request_text(std::uint32_t number) const {
+  const Asked& asked = parts_.history.fates[number].asked;
+  const std::string& key = keys_.at(asked.key);
+  const std::string body = body_of(asked, model_, number);
   std::string text = fmt::format(
       "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n"
       "x-request-id: {}\r\n",
       origin_.authority(), id_of(number));
-  if (!key_.empty()) fmt::format_to(std::back_inserter(text), "authorization: Bearer {}\r\n", key_);
+  if (!key.empty()) fmt::format_to(std::back_inserter(text), "authorization: Bearer {}\r\n", key);
   fmt::format_to(std::back_inserter(text), "content-length: {}\r\n\r\n{}", body.size(), body);
   return text;
 }
@@ -111,7 +133,7 @@ Task<void> Clients::ask(std::uint32_t number, bool stream) {
     ~Gone() { there = false; }
   } const gone{*there};
   const net::Deadline deadline = parts_.time.now() + patience;
-  const std::string text = request_text(number, stream);
+  const std::string text = request_text(number);
   const net::ResponseHead* head = nullptr;
   for (bool again = true; again && !gave_up;) {
     again = false;

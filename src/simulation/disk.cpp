@@ -50,6 +50,7 @@ void Disk::take(File& file, std::string_view bytes) {
     attempt.ended = true;
     attempt.failure = end.failure;
     attempt.status = end.status;
+    attempt.tokens_in = end.tokens_in.value_or(-1);
     attempt.tokens_out = end.tokens_out.value_or(-1);
     open_.erase(found);
   }

@@ -18,7 +18,7 @@ struct RecordedAttempt {
   bool ended = false;
   FailureClass failure = FailureClass::none;
   std::uint16_t status = 0;
-  std::int64_t tokens_out = -1;  // -1: not known
+  std::int64_t tokens_in = -1, tokens_out = -1;  // -1: not known
 };
 
 class Disk final : public records::JournalDisk {

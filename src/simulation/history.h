@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "simulation/script.h"
 
 namespace holdfast::simulation {
 
@@ -22,6 +23,7 @@ enum class Ending : std::uint8_t {
 std::string_view to_string(Ending ending);
 
 struct Fate {  // of one request
+  Asked asked;
   bool stream = false;
   MonoTime sent{}, first_content{},
       ended{};  // first_content: of an answer that is not streamed, its end
@@ -31,7 +33,7 @@ struct Fate {  // of one request
   int status = 0;        // 0: no head came
   int attempts = 0;      // as the answer says
   int provider = -1;     // whose text it is
-  int tokens = 0;        // of it that came
+  int tokens = 0;        // pieces of it that came
   bool garbled = false;  // the text is not one answer to this request, in order and without gaps
 };
 
@@ -40,11 +42,11 @@ struct Arrival {
   std::uint32_t request = 0;
   int provider = 0;
   MonoTime at{};
-  bool answered = false;  // with everything, as far as the upstream can tell
-  int status = 0;         // that it answered; 0: none
-  int tokens_told = -1;   // the usage that it reported; -1: none
-  bool on_file = false;   // the journal had its start by then
-  MonoTime ended{};       // when the upstream was done with it
+  bool answered = false;          // with everything, as far as the upstream can tell
+  int status = 0;                 // that it answered; 0: none
+  std::int64_t tokens_told = -1;  // the usage that it reported; -1: none
+  bool on_file = false;           // the journal had its start by then
+  MonoTime ended{};               // when the upstream was done with it
 };
 
 // Used by one thread.

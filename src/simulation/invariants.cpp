@@ -27,9 +27,8 @@ class RequestCheck {
       const Fate& fate = course_.history.fates[i];
       if (fate.endings != 1) broken_("request {} ended {} times", i, fate.endings);
       if (fate.garbled) broken_("request {}: its text is not one answer, in order", i);
-      if (fate.ending == Ending::whole && fate.tokens != scenario_.traffic.tokens)
-        broken_("request {}: complete with {} of {} tokens", i, fate.tokens,
-                scenario_.traffic.tokens);
+      if (fate.ending == Ending::whole && fate.tokens != fate.asked.pieces)
+        broken_("request {}: complete with {} of {} pieces", i, fate.tokens, fate.asked.pieces);
     }
   }
 

@@ -33,7 +33,7 @@ TEST(Invariants, EachCanBreak) {
       {"two answers in one", [](Course& c) { c.history.fates[0].garbled = true; },
        "not one answer"},
       {"short, and called complete", [](Course& c) { --c.history.fates[0].tokens; },
-       "complete with 39 of 40 tokens"},
+       "complete with 39 of 40 pieces"},
       {"not on file", [](Course& c) { c.history.arrivals[0].on_file = false; },
        "without being on file"},
       {"after its deadline", [](Course& c) { c.history.arrivals[0].at += 61s; },

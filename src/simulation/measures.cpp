@@ -137,7 +137,7 @@ class Measurement {
 
   std::optional<Duration> time_to_normal(Duration from, Duration until) const {
     if (!out_.usual_p99) return std::nullopt;
-    const std::int64_t rate = course_.scenario.traffic.requests_per_second;
+    const std::int64_t rate = requests_per_second();
     const Duration step = std::chrono::seconds((requests_in_window + rate - 1) / rate);
     std::optional<Duration> normal;
     for (Duration at = from; at < until; at += step) {
@@ -148,6 +148,14 @@ class Measurement {
       if (fine && !normal) normal = at - from;
     }
     return normal;
+  }
+
+  // Of a script on average, at least one.
+  std::int64_t requests_per_second() const {
+    if (!course_.scenario.script) return course_.scenario.traffic.requests_per_second;
+    const std::int64_t seconds =
+        std::max<std::int64_t>(1, course_.scenario.lasts / std::chrono::seconds(1));
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(fates_.size()) / seconds);
   }
 
   void measure_slice(std::size_t index) {

@@ -138,8 +138,11 @@ void check_left(const Course& course, Broken& broken) {
 }
 
 void check_memory(const Course& course, Broken& broken) {
-  const std::int64_t most = limits::request_overhead_bytes + limits::body_copies * request_bytes +
-                            answer_bytes + token_bytes * course.scenario.traffic.tokens;
+  std::int64_t most = 0;
+  for (const Fate& fate : course.history.fates)
+    most = std::max(most, limits::request_overhead_bytes +
+                              limits::body_copies * (request_bytes + prompt_bytes(fate.asked)) +
+                              answer_bytes + token_bytes * fate.asked.pieces);
   if (course.most_memory_each > most)
     broken("requests held {} bytes of memory each, more than the {} that they need",
            course.most_memory_each, most);

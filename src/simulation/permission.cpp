@@ -17,7 +17,8 @@ routing::Facts facts_of(const routing::Model& model, const Asker& asker) {
   routing::Facts facts;
   facts.model = model.name;
   facts.stream = asker.stream;
-  if (asker.stream) facts.features = records::bit(records::Feature::stream);
+  facts.features = asker.features;
+  if (asker.stream) facts.features |= records::bit(records::Feature::stream);
   if (asker.key == nullptr) return facts;
   facts.key = asker.key->name;
   facts.team = asker.key->team;
@@ -62,10 +63,12 @@ Permitted permitted_targets(const routing::Model& model, const Asker& asker, std
   now.wall_us = wall_us;
   routing::Facts soon = now;
   soon.wall_us += second_us;
+  const bool plain = (asker.features & ~records::bit(records::Feature::stream)) == 0;
   return {.may = here & (open_positions(model.route, 0, now, true) |
                          open_positions(model.route, 0, soon, true)),
-          .must = here & open_positions(model.route, 0, now, false) &
-                  open_positions(model.route, 0, soon, false)};
+          .must = !plain ? 0U
+                         : here & open_positions(model.route, 0, now, false) &
+                               open_positions(model.route, 0, soon, false)};
 }
 
 }  // namespace holdfast::simulation

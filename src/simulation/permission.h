@@ -21,11 +21,13 @@ struct Permitted {
 struct Asker {
   std::span<const std::string> regions;  // of the model; empty: anywhere
   const identity::KeySettings* key = nullptr;
+  std::uint32_t features = 0;  // bits of records::Feature
   bool stream = false;
 };
 
 // Which of the model's targets may answer what is sent at `wall_us` and decided within a second.
-// The size of a request and its headers are not known here.
+// The size of a request and its headers are not known here, nor whether a target can be told what
+// the request makes use of: then none must.
 Permitted permitted_targets(const routing::Model& model, const Asker& asker, std::int64_t wall_us);
 
 }  // namespace holdfast::simulation

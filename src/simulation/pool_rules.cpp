@@ -189,7 +189,10 @@ class ReturnCheck {
   void check_time() {
     const bool asked = std::ranges::all_of(
         course_.permitted, [](const Permitted& one) { return (one.must & 1U) != 0; });
-    if (!course_.in_order || !asked || !pool_.alone(0) || pool_.windows(0).empty()) return;
+    // What is on record may come too seldom to say anything.
+    if (course_.scenario.script || !course_.in_order || !asked || !pool_.alone(0) ||
+        pool_.windows(0).empty())
+      return;
     const Arrival* success = since_return(0).success;
     const MonoTime due = back(0) + time_to_return();
     const MonoTime told = success != nullptr ? success->ended : end_;

@@ -40,6 +40,16 @@ std::string heading(const Scenario& scenario) {
                                 : fmt::format("{}: {}\n", scenario.name, scenario.about);
 }
 
+// "of 50 requests a second", or when it was recorded.
+std::string traffic_of(const Scenario& scenario) {
+  const Traffic& traffic = scenario.traffic;
+  if (!scenario.script) return fmt::format("of {} requests a second", traffic.requests_per_second);
+  const std::string from = records::format_moment(scenario.script->begins_us);
+  return traffic.speed == 1
+             ? "recorded from " + from
+             : fmt::format("recorded from {}, {} times as fast", from, traffic.speed);
+}
+
 std::string counts(const Measures& all) {
   std::string out;
   const auto row = [&](std::string_view name, std::uint64_t count, const std::string& more) {
@@ -169,6 +179,8 @@ json::object to_json(const Course& course, const Seen& seen) {
           {"left", all.left},
           {"kinds", std::move(kinds)},
           {"attempts", all.attempts},
+          {"tokens_in", seen.tokens_in},
+          {"tokens_out", seen.tokens_out},
           {"attempts_a_request_with_everybody_away",
            all.amplification ? json::value(*all.amplification) : json::value(nullptr)},
           {"usual_p99_ms", to_json(all.usual_p99)},
@@ -181,9 +193,9 @@ json::object to_json(const Course& course, const Seen& seen) {
 std::string write_report(const Course& course, const Seen& seen) {
   const Measures& all = seen.measures;
   std::string out = heading(course.scenario);
-  fmt::format_to(std::back_inserter(out), "model {}, {:.0f} s of {} requests a second, seed {}\n\n",
-                 course.scenario.model, seconds(course.scenario.lasts),
-                 course.scenario.traffic.requests_per_second, seen.seed);
+  fmt::format_to(std::back_inserter(out), "model {}, {:.0f} s {}, seed {}\n\n",
+                 course.scenario.model, seconds(course.scenario.lasts), traffic_of(course.scenario),
+                 seen.seed);
   out += counts(all);
   out += fault_table(course.scenario, all);
   fmt::format_to(std::back_inserter(out), "\nusual p99 until the first content: {}\n",

@@ -10,6 +10,7 @@ namespace holdfast::simulation {
 // What was seen under one seed.
 struct Seen {
   std::uint64_t seed = 0, hash = 0;
+  std::uint64_t tokens_in = 0, tokens_out = 0;  // as its records have them
   Measures measures;
   std::vector<std::string> broken;  // invariants
 };

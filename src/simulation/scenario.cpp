@@ -6,6 +6,7 @@
 #include <array>
 
 #include "config/section.h"
+#include "vault/instant.h"
 
 namespace holdfast::simulation {
 namespace {
@@ -25,7 +26,8 @@ constexpr std::array<config::Choice<FaultKind>, 9> fault_kinds = {{
     {"flapping", FaultKind::flapping},
 }};
 
-constexpr milliseconds longest = 24h;
+constexpr milliseconds longest = longest_simulation;
+constexpr int highest_speed = 1'000;
 
 Fault first_target(FaultKind kind) {
   Fault fault;
@@ -96,6 +98,36 @@ void read_fault(Section& section, Fault& into) {
   section.duration("retry_after", into.retry_after, 1s, 1h, "that it asks for: quota");
 }
 
+void read_moment(Section& section, std::string_view key, std::optional<std::int64_t>& into,
+                 std::string_view about) {
+  std::string text;
+  if (!section.word(key, text, about)) return;
+  into = vault::parse_rfc3339(text);
+  if (!into)
+    section.problem(key, fmt::format("{} is no moment", config::printable(text)),
+                    "write, for example, 2026-11-24T10:00:00Z");
+}
+
+void read_recorded(Section& section, Traffic& into) {
+  section.path("recorded", into.recorded,
+               "in place of random traffic: a records.db, or saved answers of /api/v1/requests");
+  read_moment(section, "from", into.from_us, "the first moment of it that counts");
+  read_moment(section, "until", into.until_us, "the moment at which it ends");
+  section.integer("speed", into.speed, 1, highest_speed, "so many times as fast as it was");
+  if (into.recorded.empty()) {
+    for (const std::string_view key : {"from", "until", "speed"})
+      if (section.has(key))
+        section.problem(key, "is for recorded traffic", "name its file: recorded");
+    return;
+  }
+  for (const std::string_view key : {"requests_per_second", "streams"})
+    if (section.has(key))
+      section.problem(key, "is for random traffic, and this is recorded",
+                      "leave it out: the records say it");
+  if (into.from_us && into.until_us && *into.until_us <= *into.from_us)
+    section.problem("until", "is not behind from", "write a later moment");
+}
+
 void read_all(Section& top, Scenario& into) {
   top.text("name", into.name, "of the scenario");
   top.text("about", into.about, "one line that the report repeats");
@@ -109,7 +141,11 @@ void read_all(Section& top, Scenario& into) {
     section.integer("leave", into.traffic.leave_percent, 0, 100,
                     "percent that may give up within 3 s");
     section.integer("tokens", into.traffic.tokens, 1, 10'000, "of an answer");
+    read_recorded(section, into.traffic);
   });
+  if (!into.traffic.recorded.empty() && top.has("lasts"))
+    top.problem("lasts", "is for random traffic, and this is recorded",
+                "leave it out: traffic.from and traffic.until say it");
   top.section("service", "How providers are while nothing is wrong", [&](Section& section) {
     section.duration("first_content", into.service.first_content, 1ms, 10min,
                      "half to one and a half times as much, one in 50 up to 4.5 times");

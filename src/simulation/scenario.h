@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "config/problem.h"
+#include "simulation/script.h"
 
 namespace holdfast::config {
 struct Document;
@@ -44,11 +46,17 @@ struct Fault {
   std::chrono::milliseconds retry_after{10'000};  // quota
 };
 
+inline constexpr std::chrono::hours longest_simulation{24};
+
+// At random times, or what is on record.
 struct Traffic {
   int requests_per_second = 50;
   int stream_percent = 50;
   int leave_percent = 0;  // clients that give up before their answer is complete
   int tokens = 40;        // of an answer, about
+  std::string recorded;   // a file with records, see records/past.h; empty: random times
+  std::optional<std::int64_t> from_us, until_us;  // which of them; nothing: all
+  int speed = 1;                                  // so many times as fast as it was
 };
 
 // How providers behave while nothing is wrong with them.
@@ -64,6 +72,7 @@ struct Scenario {
   std::chrono::milliseconds lasts{120'000};
   std::string model;  // that clients ask for; empty: the configuration's first
   Traffic traffic;
+  std::shared_ptr<const Script> script;  // what is sent in place of random traffic; null: that
   Service service;
   std::vector<Fault> faults;
   // The journal's disk is full; nothing for never.

@@ -52,12 +52,33 @@ std::map<std::string, std::shared_ptr<const vault::Credential>, std::less<>> mad
   return all;
 }
 
+// The keys of the clients, as Asked::key counts them.
+std::vector<std::string> keys_of(const Stage& stage, const Scenario& scenario) {
+  if (!scenario.script) return {stage.client_key};
+  std::vector<std::string> keys;
+  for (const std::string& name : scenario.script->keys) {
+    const auto found = stage.named_keys.find(name);
+    keys.push_back(found != stage.named_keys.end() ? found->second : stage.client_key);
+  }
+  return keys;
+}
+
+// What the provider's streams on record were like; null: random traffic, or too few of them.
+const records::PastPace* pace_of(const Scenario& scenario, const std::string& provider) {
+  if (!scenario.script) return nullptr;
+  const auto found = scenario.script->paces.find(provider);
+  const bool known = found != scenario.script->paces.end() && found->second.streams >= pace_streams;
+  return known ? &found->second : nullptr;
+}
+
 class Simulation {
  public:
   Simulation(const Stage& stage, const routing::Model& model, Course& course)
       : course_(course),
         stage_(stage),
         model_(model),
+        keys_(keys_of(stage, course.scenario)),
+        time_(course.scenario.script ? course.scenario.script->begins_us : first_wall_us),
         network_(time_),
         random_(course.seed),
         pool_(network_, time_.clock()),
@@ -78,8 +99,8 @@ class Simulation {
                   .credentials = made_up_credentials(*stage.snapshot)},
                  stage.snapshot),
         server_(time_.loop(), time_.watchdog(), time_.clock(), gateway_),
-        clients_({time_, course.history, network_}, gateway_origin(), model.name, stage.client_key,
-                 course.scenario.traffic, Random(random_.next())) {}
+        clients_({time_, course.history, network_}, gateway_origin(), model.name, keys_,
+                 course.scenario.traffic, course.scenario.script, Random(random_.next())) {}
 
   void go() {
     for (std::size_t i = 0; i < model_.targets.size(); ++i)
@@ -112,8 +133,8 @@ class Simulation {
     for (std::size_t i = 0; i < providers.size(); ++i) {
       upstreams_.push_back(std::make_unique<Upstream>(
           Upstream::Parts{time_, course_.history, disk_}, static_cast<int>(i),
-          *providers[i]->adapter, course_.scenario.service, course_.scenario.traffic.tokens,
-          Random(random_.next())));
+          *providers[i]->adapter, course_.scenario.service,
+          pace_of(course_.scenario, providers[i]->name), Random(random_.next())));
       network_.listen(place_of(*providers[i]), Link{.latency = course_.scenario.service.latency},
                       [upstream = upstreams_.back().get()](std::unique_ptr<net::Stream> stream) {
                         upstream->accept(std::move(stream));
@@ -220,6 +241,8 @@ class Simulation {
       ++meters.attempts_recorded;
       if (const auto request = request_of(attempt.request_id)) ++course_.attempts.at(*request);
       if (attempt.ended) ++meters.attempts_ended;
+      if (attempt.tokens_in > 0)
+        meters.tokens_in_recorded += static_cast<std::uint64_t>(attempt.tokens_in);
       if (attempt.tokens_out > 0)
         meters.tokens_out_recorded += static_cast<std::uint64_t>(attempt.tokens_out);
     }
@@ -232,11 +255,12 @@ class Simulation {
     Asker asker;
     const auto regions = stage_.regions.find(model_.name);
     if (regions != stage_.regions.end()) asker.regions = regions->second;
-    asker.key = stage_.snapshot->keys.find_key(stage_.client_key);
     const std::int64_t began_us =
         time_.clock().wall_us() -
         std::chrono::duration_cast<std::chrono::microseconds>(time_.since_start()).count();
     for (const Fate& fate : course_.history.fates) {
+      asker.key = stage_.snapshot->keys.find_key(keys_[fate.asked.key]);
+      asker.features = fate.asked.features & ~unsaid(fate.asked.features);
       asker.stream = fate.stream;
       const auto sent =
           std::chrono::duration_cast<std::chrono::microseconds>(fate.sent.time_since_epoch());
@@ -269,6 +293,7 @@ class Simulation {
   Course& course_;
   const Stage& stage_;
   const routing::Model& model_;
+  const std::vector<std::string> keys_;
   Timeline time_;
   Network network_;
   Disk disk_;
@@ -328,6 +353,8 @@ Result<Course> simulate(const Stage& stage, const Scenario& scenario, std::uint6
   Course course;
   course.seed = seed;
   course.scenario = scenario;
+  if (scenario.script)
+    course.scenario.lasts = std::chrono::ceil<std::chrono::milliseconds>(scenario.script->lasts);
   const Result<const routing::Model*> model = prepare(stage, course);
   if (!model) return std::unexpected(model.error());
   const auto simulation = std::make_unique<Simulation>(stage, **model, course);

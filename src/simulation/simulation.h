@@ -19,6 +19,8 @@ struct Stage {
   std::shared_ptr<const routing::Snapshot> snapshot;  // no two providers share an origin
   std::vector<ProviderFacts> providers;               // as in the snapshot, in its order
   std::string client_key;                             // of the client; empty: none is needed
+  // Of clients that a script names; who is not here comes with `client_key`.
+  std::map<std::string, std::string, std::less<>> named_keys;
   // Where the requests of each model may be answered; none or empty: anywhere.
   std::map<std::string, std::vector<std::string>, std::less<>> regions;
 };
@@ -26,7 +28,7 @@ struct Stage {
 // What is counted, by the gateway's counters and by its journal.
 struct Meters {
   std::uint64_t attempts_counted = 0, attempts_recorded = 0, attempts_ended = 0;
-  std::uint64_t tokens_out_counted = 0, tokens_out_recorded = 0;
+  std::uint64_t tokens_out_counted = 0, tokens_out_recorded = 0, tokens_in_recorded = 0;
   std::uint64_t requests_counted = 0, failovers = 0;
   std::uint64_t hedges = 0, hedges_won = 0, hedges_refused = 0;
   std::uint64_t records_lost = 0;

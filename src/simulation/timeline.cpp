@@ -5,17 +5,14 @@
 #include "net/signal.h"
 
 namespace holdfast::simulation {
-namespace {
-constexpr std::int64_t first_wall_us = 1'800'000'000'000'000;  // 2027-01-15T08:00:00Z
-}  // namespace
-
 std::int64_t Timeline::VirtualClock::wall_us() const {
-  return first_wall_us +
+  return first_us_ +
          std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch()).count();
 }
 
-Timeline::Timeline()
-    : work_(loop_.get_executor()),
+Timeline::Timeline(std::int64_t wall_us)
+    : clock_(wall_us),
+      work_(loop_.get_executor()),
       watchdog_(loop_, clock_, [this](MonoTime when) { alarm_ = when; }) {}
 
 bool Timeline::later(const Event& a, const Event& b) {

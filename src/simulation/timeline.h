@@ -10,11 +10,14 @@
 
 namespace holdfast::simulation {
 
+inline constexpr std::int64_t first_wall_us = 1'800'000'000'000'000;  // 2027-01-15T08:00:00Z
+
 // Used by one thread. What runs on its loop outlives neither the loop nor what it refers to: the
 // timeline is made first and goes last.
 class Timeline {
  public:
-  Timeline();
+  //   wall_us   what the wall's clock shows at the beginning
+  explicit Timeline(std::int64_t wall_us = first_wall_us);
   Timeline(const Timeline&) = delete;
   Timeline& operator=(const Timeline&) = delete;
 
@@ -39,11 +42,13 @@ class Timeline {
  private:
   class VirtualClock final : public Clock {
    public:
+    explicit VirtualClock(std::int64_t wall_us) : first_us_(wall_us) {}
     MonoTime now() const override { return now_; }
     std::int64_t wall_us() const override;
     void set(MonoTime now) { now_ = now; }
 
    private:
+    const std::int64_t first_us_;
     MonoTime now_{};
   };
   struct Event {

@@ -11,7 +11,6 @@ namespace {
 using dialect::EventKind;
 using namespace std::chrono_literals;
 constexpr std::string_view id_prefix = "sim-";
-constexpr int tokens_in = 7;
 constexpr int slow_one_in = 50;  // answers that take three times as long
 
 dialect::StreamEvent event_of(EventKind kind) {
@@ -20,10 +19,10 @@ dialect::StreamEvent event_of(EventKind kind) {
   return event;
 }
 
-dialect::Usage usage_of(int tokens) {
+dialect::Usage usage_of(const Asked& asked) {
   dialect::Usage usage;
-  usage.tokens_in = tokens_in;
-  usage.tokens_out = tokens;
+  usage.tokens_in = asked.tokens_in;
+  usage.tokens_out = asked.tokens_out;
   return usage;
 }
 
@@ -46,12 +45,12 @@ std::optional<std::uint32_t> request_of(std::string_view id) {
 }
 
 Upstream::Upstream(Parts parts, int number, const provider::Adapter& adapter,
-                   const Service& service, int tokens, Random random)
+                   const Service& service, const records::PastPace* pace, Random random)
     : parts_(parts),
       number_(number),
       adapter_(adapter),
       service_(service),
-      tokens_(tokens),
+      pace_(pace),
       random_(random),
       server_(parts.time.loop(), parts.time.watchdog(), parts.time.clock(), *this) {}
 
@@ -59,11 +58,30 @@ std::string Upstream::problem_answer(const net::HeadProblem& problem, net::Answe
   return problem.detail;
 }
 
-// Half to one and a half times the usual, and now and then much more.
+const Asked& Upstream::asked(std::size_t arrival) const {
+  return parts_.history.fates[parts_.history.arrivals[arrival].request].asked;
+}
+
+// As on record, where the way there and back is counted in. Else half to one and a half times the
+// usual, and now and then much more.
 Duration Upstream::thinking_time() {
+  if (pace_ != nullptr) {
+    const std::size_t place = random_.below(pace_->first_content_us.size() - 1);
+    const std::int64_t least = pace_->first_content_us[place];
+    const auto more = static_cast<std::uint64_t>(pace_->first_content_us[place + 1] - least);
+    const auto drawn = least + static_cast<std::int64_t>(random_.below(more + 1));
+    return std::max<Duration>(0ms, std::chrono::microseconds(drawn) - 2 * service_.latency);
+  }
   const auto usual = static_cast<std::uint64_t>(Duration(service_.first_content).count());
   const std::uint64_t time = usual / 2 + random_.below(usual + 1);
   return Duration(static_cast<std::int64_t>(random_.below(slow_one_in) == 0 ? 3 * time : time));
+}
+
+Duration Upstream::writing_time(const Asked& asked) const {
+  const Duration between = pace_ != nullptr
+                               ? Duration(std::chrono::microseconds(pace_->between_tokens_us))
+                               : Duration(service_.between_tokens);
+  return asked.tokens_out * between;
 }
 
 // Says whose answer it is, to whom, and where in it this stands.
@@ -111,12 +129,12 @@ Task<void> Upstream::serve(net::Exchange& exchange, std::size_t arrival, bool st
     co_await wait_for_goodbye(exchange);
     co_return;
   }
-  const MonoTime written =
-      parts_.time.now() + now.factor * tokens_ * Duration(service_.between_tokens);
+  const MonoTime written = parts_.time.now() + now.factor * writing_time(asked(arrival));
   co_await parts_.time.sleep_until(written);
   const std::uint32_t request = parts_.history.arrivals[arrival].request;
+  const Asked what = asked(arrival);  // kept: others arrive meanwhile
   std::string text;
-  for (int i = 0; i < tokens_; ++i) text += token(request, i);
+  for (int i = 0; i < what.pieces; ++i) text += token(request, i);
   dialect::Response response;
   response.id = "answer";
   response.model = "simulated";
@@ -124,7 +142,7 @@ Task<void> Upstream::serve(net::Exchange& exchange, std::size_t arrival, bool st
   dialect::Choice& choice = response.choices.emplace_back();
   choice.content.emplace_back().text = text;
   choice.finish = dialect::FinishReason::stop;
-  response.usage = usage_of(tokens_);
+  response.usage = usage_of(what);
   dialect::AnswerContext context;
   context.model = "simulated";
   std::string body = adapter_.codec().write_answer(response, context);
@@ -140,7 +158,7 @@ Task<void> Upstream::serve(net::Exchange& exchange, std::size_t arrival, bool st
   Arrival& done = parts_.history.arrivals[arrival];
   done.status = 200;
   done.answered = sent.has_value();
-  done.tokens_told = tokens_;
+  done.tokens_told = what.tokens_out;
 }
 
 Task<void> Upstream::answer_stream(net::Exchange& exchange, std::size_t arrival,
@@ -162,8 +180,10 @@ Task<void> Upstream::answer_stream(net::Exchange& exchange, std::size_t arrival,
   writer->write(start, out);
   writer->write(event_of(EventKind::block_start), out);
   const std::uint32_t request = parts_.history.arrivals[arrival].request;
-  for (int i = 0; i < tokens_; ++i) {
-    if (struck && i == tokens_ / 2) {
+  const Asked what = asked(arrival);  // kept: others arrive meanwhile
+  const Duration between = now.factor * writing_time(what) / what.pieces;
+  for (int i = 0; i < what.pieces; ++i) {
+    if (struck && i == what.pieces / 2) {
       auto half = co_await exchange.write(out);
       if (half && now.stalls) co_await wait_for_goodbye(exchange);
       co_return;
@@ -175,7 +195,7 @@ Task<void> Upstream::answer_stream(net::Exchange& exchange, std::size_t arrival,
     auto sent = co_await exchange.write(out);
     if (!sent) co_return;
     out.clear();
-    const MonoTime next = parts_.time.now() + now.factor * Duration(service_.between_tokens);
+    const MonoTime next = parts_.time.now() + between;
     co_await parts_.time.sleep_until(next);
   }
   writer->write(event_of(EventKind::block_stop), out);
@@ -183,13 +203,13 @@ Task<void> Upstream::answer_stream(net::Exchange& exchange, std::size_t arrival,
   finish.finish = dialect::FinishReason::stop;
   writer->write(finish, out);
   dialect::StreamEvent usage = event_of(EventKind::usage);
-  usage.usage = usage_of(tokens_);
+  usage.usage = usage_of(what);
   writer->write(usage, out);
   writer->write(event_of(EventKind::end), out);
   auto sent = co_await exchange.end(out);
   Arrival& done = parts_.history.arrivals[arrival];
   done.answered = sent.has_value();
-  done.tokens_told = tokens_;
+  done.tokens_told = what.tokens_out;
 }
 
 Task<void> Upstream::answer_error(net::Exchange& exchange, std::size_t arrival,

@@ -36,8 +36,9 @@ class Upstream final : net::Handler {
   };
   //   number    names it in the history
   //   adapter   of the provider that it stands for: whose dialect it speaks
+  //   pace      that it had on record; null: `service` says it
   Upstream(Parts parts, int number, const provider::Adapter& adapter, const Service& service,
-           int tokens, Random random);
+           const records::PastPace* pace, Random random);
 
   void accept(std::unique_ptr<net::Stream> stream) { server_.adopt(std::move(stream)); }
   void set(const Condition& condition) { condition_ = condition; }
@@ -53,7 +54,10 @@ class Upstream final : net::Handler {
                            bool struck);
   Task<void> answer_error(net::Exchange& exchange, std::size_t arrival, const Condition& now);
   Task<void> wait_for_goodbye(net::Exchange& exchange);
+  const Asked& asked(std::size_t arrival) const;
   Duration thinking_time();
+  // For all of an answer's text, from its first piece.
+  Duration writing_time(const Asked& asked) const;
   std::string token(std::uint32_t request, int index) const;
   bool strikes(const Condition& now);
 
@@ -61,7 +65,7 @@ class Upstream final : net::Handler {
   const int number_;
   const provider::Adapter& adapter_;
   const Service service_;
-  const int tokens_;
+  const records::PastPace* const pace_;
   Random random_;
   Condition condition_;
   net::HttpServer server_;
