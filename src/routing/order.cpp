@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "base/check.h"
@@ -253,14 +254,40 @@ class Arranging {
     return known ? "by " + name : fmt::format("at random: the request has no {}", name);
   }
 
+  // For one caller: exponentially distributed with mean 1, and a node's own. A group's comes from
+  // the targets below it, of which one less changes it for few callers: an id of the group would
+  // change for all of them.
+  double time_of(const Node& node, const Node& above, std::uint64_t by) const {
+    if (node.leaf != Node::no_leaf) return -std::log(unit(mix(by ^ mix(node.id))));
+    double first = std::numeric_limits<double>::infinity(), weights = 0;
+    // The first of them is then the one that the group itself will choose: none but its callers
+    // look for another when it leaves.
+    if (node.policy == Policy::sticky && node.on == above.on && node.header == above.header) {
+      for (const std::uint8_t child : node.children) {
+        if (of(child).weight == 0) continue;
+        weights += of(child).weight;
+        first = std::min(first, time_of(of(child), node, by) / of(child).weight);
+      }
+      return weights * first;
+    }
+    // Other hashes than the targets' own: what the group chooses must not depend on whether it is
+    // chosen.
+    for (const Node& one : route_.nodes) {
+      if (one.leaf == Node::no_leaf || (one.leaves & node.leaves) == 0) continue;
+      ++weights;
+      first = std::min(first, -std::log(unit(mix(~by ^ mix(one.id)))));
+    }
+    return weights * first;
+  }
+
   // Rendezvous hashing with weights: when one leaves, only its own callers move.
   std::string stick(const Node& node, Row& row) {
     const std::uint64_t known = caller(node);
     const std::uint64_t by = known != 0 ? known : moment_.random.next();
     std::array<double, most> values{};  // negative scores: the least is the first
     for (std::size_t i = 0; i < row.count; ++i)
-      values[i] = static_cast<double>(of(row.nodes[i]).weight) /
-                  std::log(unit(mix(by ^ mix(of(row.nodes[i]).id))));
+      values[i] =
+          -static_cast<double>(of(row.nodes[i]).weight) / time_of(of(row.nodes[i]), node, by);
     sort_by(row, row.count, values);
     return trace_ == nullptr ? std::string() : shown_caller(node, known != 0);
   }

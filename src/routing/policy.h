@@ -69,7 +69,7 @@ struct Node {
   Policy policy = Policy::failover;    // of a group
   std::vector<std::uint8_t> children;  // of a group: places in the tree
   std::uint32_t leaves = 0;            // bits of the positions below it
-  std::uint64_t id = 0;                // the same as long as the targets below are the same
+  std::uint64_t id = 0;                // of a target: the same wherever it stands
   std::uint64_t salt = 0;              // of split: the same as long as its place is the same
   On on = On::request;                 // of sticky and split
   std::string header;                  // of on: header

@@ -138,6 +138,9 @@ class PolicyReader {
     node.leaf = static_cast<std::uint8_t>(model_.targets.size());
     node.leaves = 1U << node.leaf;
     node.id = stable_hash(target.model, stable_hash(target.provider));
+    // Two alike are two nevertheless.
+    while (std::ranges::find(model_.tree, node.id, &Node::id) != model_.tree.end())
+      node.id = mix(node.id + 1);
     group.children.push_back(static_cast<std::uint8_t>(model_.tree.size()));
     model_.tree.push_back(std::move(node));
     model_.targets.push_back(std::move(target));
@@ -188,15 +191,7 @@ class PolicyReader {
   }
 
   void finish_group(Node& node) {
-    for (const std::uint8_t child : node.children) {
-      node.leaves |= model_.tree[child].leaves;
-      node.id = mix(node.id) ^ model_.tree[child].id;
-    }
-    // Two alike in one group are two nevertheless.
-    for (std::size_t i = 0; i < node.children.size(); ++i)
-      for (std::size_t j = 0; j < i; ++j)
-        if (model_.tree[node.children[i]].id == model_.tree[node.children[j]].id)
-          model_.tree[node.children[i]].id = mix(model_.tree[node.children[i]].id + 1);
+    for (const std::uint8_t child : node.children) node.leaves |= model_.tree[child].leaves;
   }
 
   void check_group(Section& section, const Node& node) {

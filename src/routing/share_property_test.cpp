@@ -199,5 +199,60 @@ TEST(EverySticky, AListThatChangesMovesOnlyTheShareThatItMust) {
   }
 }
 
+// A group in a group too: who stays at a target that stays, and how many come.
+TEST(EverySticky, AGroupThatLosesATargetKeepsItsCallers) {
+  constexpr int callers = 4'000;
+  struct Case {
+    const char* rule;
+    std::string_view inner;  // policy of the groups
+    std::size_t leaver;      // of a b c d
+    double most;             // share that may move
+  };
+  // The group has weight 2 of 3. Of a group that chooses its own way, the callers of a third of its
+  // targets are asked again which group is theirs; a third of those come to another, and as many
+  // come back.
+  const Case cases[] = {
+      {"the same caller: its callers, and those that come in their place", "sticky, on: user", 1,
+       2.0 / 3 / 3 * (1 + 1.0 / 3)},
+      {"by another caller", "sticky, on: key", 1, 2.0 / 3 / 3 * (1 + 2.0 / 3)},
+      {"an order: the spare had no callers", "failover", 2, 2.0 / 3 / 3 * 2 / 3},
+      {"an order: the first had all of them", "failover", 0, 2.0 / 3 * (1 + 1.0 / 3 / 3)},
+  };
+  for (const Case& c : cases) {
+    const auto tree = [&](std::size_t without) {
+      std::string text = fmt::format(
+          "    policy: sticky\n    on: user\n    targets:\n"
+          "      - {{ policy: {}, weight: 2, targets: [",
+          c.inner);
+      for (std::size_t i = 0; i < 3; ++i)
+        if (i != without) text += fmt::format("{{ provider: {}, model: m }}, ", "abc"[i]);
+      return route_of(text + "] }\n      - { provider: d, model: m }\n");
+    };
+    World world;
+    Random random(7);
+    const Route before = tree(9), after = tree(c.leaver);
+    int moved = 0;
+    std::array<int, 2> at_other{};
+    for (int i = 0; i < callers; ++i) {
+      Facts facts;
+      const std::string key = fmt::format("key-{}", i);
+      facts.user = random.next();
+      facts.key = key;
+      const std::size_t was = world.order(before, facts).front();
+      std::size_t is = world.order(after, facts).front();
+      if (is >= c.leaver) ++is;  // as places were before
+      if (was != is) ++moved;
+      if (was == 3) ++at_other[0];
+      if (is == 3) ++at_other[1];
+      if (c.inner == "sticky, on: user" && was != is)
+        ASSERT_TRUE(was == c.leaver || was == 3) << c.rule << ": its target has stayed";
+    }
+    EXPECT_LE(moved / double{callers}, c.most + bound(c.most, callers)) << c.rule;
+    EXPECT_GE(moved / double{callers}, c.leaver == 2 ? 0.01 : 2.0 / 9 - 0.03) << c.rule;
+    for (const int count : at_other)
+      EXPECT_NEAR(count / double{callers}, 1.0 / 3, bound(1.0 / 3, callers)) << c.rule;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::routing
