@@ -45,7 +45,9 @@ class Worker {
   Task<void> housekeeping();
   Task<void> wind_down(net::Deadline deadline);
 
-  boost::asio::io_context loop_{1};
+  // One thread runs it and has its sockets to itself: they need no locks. What other threads post
+  // does.
+  boost::asio::io_context loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   const Clock& clock_;
   std::unique_ptr<records::Journal> journal_;
