@@ -75,7 +75,10 @@ std::string_view accepted(bool stream) { return stream ? "text/event-stream" : "
 
 std::string bearer(const Destination& destination) {
   if (destination.key.empty()) return {};
-  return fmt::format("Authorization: Bearer {}\r\n", destination.key);
+  constexpr std::string_view name = "Authorization: Bearer ", end = "\r\n";
+  std::string line;
+  line.reserve(name.size() + destination.key.size() + end.size());
+  return line.append(name).append(destination.key).append(end);
 }
 
 dialect::WireText with_model(const Passed& request, std::string_view model) {
