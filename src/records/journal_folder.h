@@ -15,7 +15,7 @@
 
 namespace holdfast::records {
 
-inline constexpr std::size_t journal_file_bytes = 8U << 20U;       // then a new file is begun
+inline constexpr std::size_t journal_file_bytes = 2U << 20U;       // small: its pages are reused
 inline constexpr std::size_t journal_buffer_bytes = 4U << 20U;     // records not yet written
 inline constexpr std::uint64_t journal_backlog_bytes = 1U << 30U;  // files not yet drained
 
