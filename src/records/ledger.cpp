@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
+#include "records/batch.h"
 #include "records/schema.h"
 
 namespace holdfast::records {
@@ -13,47 +13,10 @@ constexpr std::int64_t retention_batch = 2'000;  // attempts deleted in one tran
 constexpr std::int64_t vacuum_batch = 2'000;     // pages given back in one
 
 std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
-
-// The text as it is kept: ids come from outside, and may hold bytes that are not text.
-std::string_view clean(std::string_view text, std::string& scratch) {
-  const auto printable = [](char c) { return c >= 0x20 && c < 0x7f; };
-  if (std::ranges::all_of(text, printable)) return text;
-  scratch = text;
-  std::ranges::replace_if(scratch, [&](char c) { return !printable(c); }, '?');
-  return scratch;
-}
-
-// The ends among records of one thread. Most attempts start and end between two drains: those are
-// inserted whole. Serials count a thread's starts, so that those of one batch follow each other; a
-// start that does not is kept as open, and its end settles it.
-class Ends {
- public:
-  explicit Ends(std::span<const Record> records) {
-    for (const Record& record : records) {
-      const auto* start = std::get_if<StartRecord>(&record);
-      if (start == nullptr) continue;
-      if (ends_.empty()) first_ = start->serial;
-      if (start->serial == first_ + ends_.size()) ends_.push_back(nullptr);
-    }
-    for (const Record& record : records) {
-      const auto* end = std::get_if<AttemptEnd>(&record);
-      if (end != nullptr && with_start(end->serial)) ends_[end->serial - first_] = end;
-    }
-  }
-  // Whether the end of this serial is inserted with its start.
-  bool with_start(std::uint64_t serial) const { return serial - first_ < ends_.size(); }
-  // The end that goes with a start, once.
-  const AttemptEnd* take(std::uint64_t serial) {
-    return with_start(serial) ? std::exchange(ends_[serial - first_], nullptr) : nullptr;
-  }
-
- private:
-  std::uint64_t first_ = 0;
-  std::vector<const AttemptEnd*> ends_;
-};
 }  // namespace
 
 struct Ledger::Statements {
+  std::unique_ptr<Batch> batch;  // what `insert` reads
   store::Statement insert, settle, position, forget, count;
 };
 
@@ -79,17 +42,20 @@ Result<Ledger> Ledger::open(const std::string& path, std::int64_t wall_us) {
 }
 
 Result<void> Ledger::prepare() {
-  auto insert = database_.prepare(
-      "INSERT INTO attempts VALUES(NULL,?,?,?,?, ?,?,?,?,?,?, ?,?,?, ?,?,?,?,?, ?,?,?,?, ?,?,?,?, "
-      "?, NULL, ?28,?29,?30, ?31,?32,?33)");
+  auto batch = std::make_unique<Batch>();
+  const std::string columns = fmt::format("{}, {}", start_columns, end_columns);
+  auto offered = database_.offer("batch", columns, *batch);
+  if (!offered) return offered;
+  auto insert =
+      database_.prepare(fmt::format("INSERT INTO attempts({0}) SELECT {0} FROM batch", columns));
   if (!insert) return std::unexpected(std::move(insert).error());
+  std::string values = "?";
+  for (std::size_t i = 1; i < end_values; ++i) values += ",?";
   auto settle = database_.prepare(
-      "UPDATE attempts SET state=1, ended_us=?, failure=?, status=?, answer_status=?, flags=?, "
-      "tokens_in=?, tokens_out=?, tokens_cached=?, tokens_reasoning=?, first_content_us=?, "
-      "total_us=?, bytes_sent=?, bytes_received=?, upstream_request_id=?, cost_nano_usd=?, "
-      "charged_nano_usd=?, price_version=? WHERE state=0 AND run=? AND thread=? AND serial=? "
-      "RETURNING started_us, reserved_nano_usd, provider, model, logical_model, key_name, team, "
-      "service");
+      fmt::format("UPDATE attempts SET state=1, ({})=({}) WHERE state=0 AND run=? AND thread=? AND "
+                  "serial=? RETURNING started_us, reserved_nano_usd, provider, model, "
+                  "logical_model, key_name, team, service",
+                  end_columns, values));
   if (!settle) return std::unexpected(std::move(settle).error());
   auto position = database_.prepare(
       "INSERT INTO journals VALUES(?,?) ON CONFLICT(name) DO UPDATE SET "
@@ -109,8 +75,8 @@ Result<void> Ledger::prepare() {
   counts_ = {counts->integer(0), counts->integer(1), counts->integer(2), counts->integer(3),
              counts->integer(4)};
   statements_ =
-      std::make_unique<Statements>(*std::move(insert), *std::move(settle), *std::move(position),
-                                   *std::move(forget), *std::move(count));
+      std::make_unique<Statements>(std::move(batch), *std::move(insert), *std::move(settle),
+                                   *std::move(position), *std::move(forget), *std::move(count));
   return {};
 }
 
@@ -132,85 +98,16 @@ Result<void> Ledger::commit(store::Transaction& transaction, const Counts& chang
   return {};
 }
 
-namespace {
-// Binds an end's columns from parameter `index` on; returns the next parameter.
-int bind_end(store::Statement& statement, int index, const AttemptEnd& end, std::string& scratch) {
-  const unsigned flags = (end.client_left ? client_left_flag : 0U) |
-                         (end.committed ? committed_flag : 0U) |
-                         (end.usage_from_provider ? from_provider_flag : 0U) |
-                         (end.continuation ? continuation_flag : 0U);
-  statement.bind(index++, end.ended_us);
-  statement.bind(index++, static_cast<std::int64_t>(end.failure));
-  statement.bind(index++, std::int64_t{end.status});
-  statement.bind(index++, std::int64_t{end.answer_status});
-  statement.bind(index++, std::int64_t{flags});
-  statement.bind(index++, end.tokens_in);
-  statement.bind(index++, end.tokens_out);
-  statement.bind(index++, end.tokens_cached);
-  statement.bind(index++, end.tokens_reasoning);
-  statement.bind(index++, end.first_content_us);
-  statement.bind(index++, end.total_us);
-  statement.bind(index++, number(end.bytes_sent));
-  statement.bind(index++, number(end.bytes_received));
-  statement.bind(index++, clean(end.upstream_request_id, scratch));
-  return index;
-}
-
-// The same for what it has cost.
-int bind_cost(store::Statement& statement, int index, const AttemptEnd& end) {
-  statement.bind(index++, end.cost ? std::optional(end.cost->value) : std::nullopt);
-  statement.bind(index++, end.charged.value);
-  statement.bind(index++, std::int64_t{end.price_version});
-  return index;
-}
-}  // namespace
-
-Result<void> Ledger::insert(const JournalHead& head, const StartRecord& record,
-                            const AttemptEnd* end) {
-  store::Statement& statement = statements_->insert;
-  const AttemptStart& start = record.start;
-  std::string request_id, upstream_id;
-  int index = 1;
-  statement.bind(index++, number(head.run));
-  statement.bind(index++, std::int64_t{head.thread});
-  statement.bind(index++, number(record.serial));
-  statement.bind(index++, static_cast<std::int64_t>(end == nullptr ? State::open : State::settled));
-  statement.bind(index++, start.started_us);
-  statement.bind(index++, clean(start.request_id, request_id));
-  statement.bind(index++, std::int64_t{start.attempt});
-  statement.bind(index++, start.logical_model);
-  statement.bind(index++, start.provider);
-  statement.bind(index++, start.model);
-  statement.bind(index++, static_cast<std::int64_t>(start.endpoint));
-  statement.bind(index++, start.key_name);
-  statement.bind(index++, std::int64_t{start.features});
-  constexpr int last_of_end = 27;
-  if (end != nullptr) {
-    bind_end(statement, index, *end, upstream_id);
-  } else {
-    for (; index <= last_of_end; ++index) statement.bind(index, std::optional<std::int64_t>());
-  }
-  index = last_of_end + 1;
-  statement.bind(index++, start.team);
-  statement.bind(index++, start.service);
-  statement.bind(index++, start.reserved.value);
-  if (end != nullptr) {
-    bind_cost(statement, index, *end);
-  } else {
-    for (const int last = index + 2; index <= last; ++index)
-      statement.bind(index, std::optional<std::int64_t>());
-  }
-  return statement.run();
-}
-
 Result<bool> Ledger::settle(const JournalHead& head, const AttemptEnd& end,
                             SpendingChanges& spent) {
   store::Statement& statement = statements_->settle;
   std::string upstream_id;
-  int index = bind_cost(statement, bind_end(statement, 1, end, upstream_id), end);
-  statement.bind(index++, number(head.run));
-  statement.bind(index++, std::int64_t{head.thread});
-  statement.bind(index++, number(end.serial));
+  std::array<store::Value, end_values + 3> values;
+  put_end(std::span(values).first<end_values>(), end, upstream_id);
+  values[end_values] = number(head.run);
+  values[end_values + 1] = std::int64_t{head.thread};
+  values[end_values + 2] = number(end.serial);
+  statement.bind_all(values);
   auto found = statement.step();
   if (found && *found) {
     AttemptStart start;
@@ -235,24 +132,21 @@ Result<void> Ledger::post(std::string_view name, const JournalHead& head,
   if (!transaction) return std::unexpected(std::move(transaction).error());
   Counts change;
   SpendingChanges spent;
-  Ends ends(records);
-  for (const Record& record : records) {
-    if (const auto* end = std::get_if<AttemptEnd>(&record)) {
-      if (ends.with_start(end->serial)) continue;
-      auto settled = settle(head, *end, spent);
-      if (!settled) return std::unexpected(std::move(settled).error());
-      ++(*settled ? change.settled : change.unmatched);
-      continue;
-    }
-    const auto& start = std::get<StartRecord>(record);
-    const AttemptEnd* const end = ends.take(start.serial);
-    auto inserted = insert(head, start, end);
-    if (!inserted) return inserted;
+  Batch& batch = *statements_->batch;
+  batch.set(head, records);
+  auto inserted = statements_->insert.run();
+  if (!inserted) return inserted;
+  for (const Batch::Attempt& attempt : batch.attempts()) {
     ++change.attempts;
-    spent.started(start.start);
-    if (end == nullptr) continue;
-    spent.ended(start.start, *end);
+    spent.started(attempt.start->start);
+    if (attempt.end == nullptr) continue;
     ++change.settled;
+    spent.ended(attempt.start->start, *attempt.end);
+  }
+  for (const AttemptEnd* end : batch.ends_alone()) {
+    auto settled = settle(head, *end, spent);
+    if (!settled) return std::unexpected(std::move(settled).error());
+    ++(*settled ? change.settled : change.unmatched);
   }
   auto added = spent.add_to(database_);
   if (!added) return added;

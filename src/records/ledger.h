@@ -47,7 +47,6 @@ class Ledger {  // used by one thread at a time
   struct Statements;
   explicit Ledger(store::Database database);
   Result<void> prepare();
-  Result<void> insert(const JournalHead& head, const StartRecord& start, const AttemptEnd* end);
   Result<bool> settle(const JournalHead& head, const AttemptEnd& end, SpendingChanges& spent);
   Result<void> commit(store::Transaction& transaction, const Counts& change);
 

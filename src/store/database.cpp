@@ -63,6 +63,18 @@ void Statement::bind(int index, std::optional<std::int64_t> value) {
   else
     sqlite3_bind_null(statement_.get(), index);
 }
+void Statement::bind_all(std::span<const Value> values) {
+  int index = 0;
+  for (const Value& value : values) {
+    ++index;
+    if (const auto* number = std::get_if<std::int64_t>(&value))
+      bind(index, *number);
+    else if (const auto* text = std::get_if<std::string_view>(&value))
+      bind(index, *text);
+    else
+      sqlite3_bind_null(statement_.get(), index);
+  }
+}
 Result<bool> Statement::step() {
   const int result = sqlite3_step(statement_.get());
   if (result == SQLITE_ROW) return true;
@@ -184,6 +196,14 @@ Result<Statement> Database::prepare(std::string_view sql) {
 
 Result<void> Database::execute(const std::string& sql) {
   const int result = sqlite3_exec(connection_->handle, sql.c_str(), nullptr, nullptr, nullptr);
+  if (result != SQLITE_OK) return fail_with(connection_->handle, result);
+  return {};
+}
+
+Result<void> Database::offer_module(const std::string& name, const sqlite3_module* module,
+                                    void* data, void (*forget)(void*)) {
+  const int result =
+      sqlite3_create_module_v2(connection_->handle, name.c_str(), module, data, forget);
   if (result != SQLITE_OK) return fail_with(connection_->handle, result);
   return {};
 }

@@ -13,8 +13,10 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "store/rows.h"
 
 struct sqlite3;
+struct sqlite3_module;  // NOLINT(readability-identifier-naming): it is SQLite's
 struct sqlite3_stmt;
 
 namespace holdfast::store {
@@ -28,6 +30,8 @@ class Statement {
   void bind(int index, std::int64_t value);
   void bind(int index, std::string_view text);
   void bind(int index, std::optional<std::int64_t> value);  // nothing: NULL
+  // Binds all of them, the first as parameter 1.
+  void bind_all(std::span<const Value> values);
   // Whether there is a (further) row.
   //   errors   io; deadline_exceeded: see Database::limit_time
   Result<bool> step();
@@ -66,6 +70,10 @@ class Database {
   Result<Statement> prepare(std::string_view sql);
   // Runs statements that return no rows.
   Result<void> execute(const std::string& sql);
+  // From now on statements of this connection can read `rows` like a table.
+  //   columns   their names, with commas between
+  //   rows      there whenever a statement that names them runs
+  Result<void> offer(const std::string& name, const std::string& columns, Rows& rows);
   // The first column of the first row.
   Result<std::int64_t> integer(std::string_view sql);
   // Rows that the last insert, update or delete has changed.
@@ -79,6 +87,8 @@ class Database {
   struct Connection;
   explicit Database(std::string path);
   Result<void> prepare_to_write();
+  Result<void> offer_module(const std::string& name, const sqlite3_module* module, void* data,
+                            void (*forget)(void*));
   Result<void> quick_check();
   std::string path_;
   std::unique_ptr<Connection> connection_;

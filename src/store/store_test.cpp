@@ -121,6 +121,43 @@ TEST_F(Store, BindsEveryKindOfValue) {
   EXPECT_EQ(statement->optional_integer(3), std::nullopt);
 }
 
+// Three rows of a number, a text and nothing; the text lies where the next row overwrites it.
+struct ThreeRows final : Rows {
+  void begin() override { at = 0; }
+  bool next(std::span<Value> row) override {
+    if (at == 3) return false;
+    text = std::string(40, static_cast<char>('a' + at));
+    row[0] = ++at;
+    row[1] = at == 2 ? std::string_view() : text;
+    row[2] = Value();
+    return true;
+  }
+  std::int64_t at = 0;
+  std::string text;
+};
+
+TEST_F(Store, TakesRowsOfTheProcessInByOneStatement) {
+  auto database = Database::open(path_, Access::write);
+  ThreeRows rows;
+  ASSERT_TRUE(database->offer("given", "number, text, empty", rows));
+  ASSERT_TRUE(database->execute("CREATE TABLE things(number INTEGER, text TEXT, empty)"));
+  auto insert = database->prepare("INSERT INTO things SELECT number, text, empty FROM given");
+  ASSERT_TRUE(insert) << insert.error().detail;
+  for (std::int64_t time = 1; time <= 2; ++time) {
+    ASSERT_TRUE(insert->run());
+    EXPECT_EQ(database->changes(), 3);
+    EXPECT_EQ(database->integer("SELECT count(*) FROM things WHERE empty IS NULL"), 3 * time);
+    EXPECT_EQ(database->integer("SELECT sum(number) FROM things"), 6 * time);
+    EXPECT_EQ(database->integer("SELECT count(*) FROM things WHERE number=3 AND text LIKE 'cc%' "
+                                "AND length(text)=40"),
+              time);
+    EXPECT_EQ(database->integer("SELECT count(*) FROM things WHERE number=2 AND text=''"), time);
+  }
+  rows.at = 3;
+  EXPECT_EQ(database->integer("SELECT count(*) FROM given"), 3) << "from the beginning";
+  EXPECT_FALSE(database->execute("DELETE FROM given"));
+}
+
 TEST_F(Store, AQueryEndsWhenItsTimeIsUp) {
   auto database = Database::open(path_, Access::write);
   database->limit_time(std::chrono::milliseconds(1));
