@@ -19,6 +19,7 @@ struct Outcome {
   std::optional<std::chrono::milliseconds> retry_after;
   std::string error_body;     // the upstream's error, if the client may be shown it ...
   std::string error_message;  // ... and what it says
+  bool asked = true;          // an attempt was made; else its budgets did not allow it
   bool stale = false;         // a kept connection that the upstream had closed
   bool committed = false;     // the client is this attempt's, which has content for it
   bool answered = false;      // the client has the whole answer

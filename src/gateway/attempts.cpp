@@ -277,6 +277,7 @@ Outcome Attempts::not_asked(const Candidate& candidate, const Contest::Entrant& 
                             std::string why, Failures& failed) {
   if (candidate.key != nullptr) parts_.health.not_tried(candidate.key->index);
   Outcome outcome;
+  outcome.asked = false;
   outcome.failure = FailureClass::over_budget;
   if (state_.exchange.client_left()) outcome.failure = FailureClass::client_left;
   if (entrant.lost()) outcome.failure = FailureClass::hedge_lost;

@@ -42,6 +42,10 @@ bool repeatable(const Incoming& incoming) {
   constexpr std::uint32_t keeping = bit(Feature::stored) | bit(Feature::web_search);
   if (!asks_for_text(incoming.front.operation) || (incoming.features & keeping) != 0) return false;
   if (!incoming.kept.said.conversation.empty() || incoming.kept.said.store == true) return false;
+  // A response whose request says nothing is kept by the provider that it is passed to.
+  if (incoming.front.dialect == dialect::Dialect::openai_responses &&
+      incoming.kept.said.store != false)
+    return false;
   return !incoming.canonical || !acts(*incoming.canonical);
 }
 

@@ -38,6 +38,13 @@ TEST(Repeatable, IsWhatNeitherActsNorIsKept) {
        [](Incoming& i) { i.features |= bit(Feature::stored); }},
       {"a response that is to be kept", false, [](Incoming& i) { i.kept.said.store = true; }},
       {"a response that is not to be", true, [](Incoming& i) { i.kept.said.store = false; }},
+      {"a response that says nothing, which its provider keeps", false,
+       [](Incoming& i) { i.front.dialect = dialect::Dialect::openai_responses; }},
+      {"one that is not to be kept", true,
+       [](Incoming& i) {
+         i.front.dialect = dialect::Dialect::openai_responses;
+         i.kept.said.store = false;
+       }},
       {"a conversation that the provider keeps", false,
        [](Incoming& i) { i.kept.said.conversation = "conv_1"; }},
       {"vectors", true, [](Incoming& i) { i.front.operation = Operation::embeddings; }},

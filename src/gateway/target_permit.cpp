@@ -84,6 +84,11 @@ TargetPermit::~TargetPermit() {
 }
 
 void TargetPermit::settle(const Outcome& outcome, MonoTime now) {
+  if (!outcome.asked) {
+    limit_.undo(now);
+    state_.parts.capacity.quota(candidate_.index).give_back(state_.limits.estimate(), now);
+    return;
+  }
   limit_.settle(tokens_of(outcome.usage, outcome.committed ? state_.limits.estimate() : 0), now);
   if (place_.held() && means_overload(outcome.failure))
     state_.parts.capacity.concurrency(candidate_.index)

@@ -17,7 +17,7 @@ class TargetPermit {
   TargetPermit(TargetPermit&&) = default;
   TargetPermit& operator=(TargetPermit&&) = delete;
   ~TargetPermit();
-  // How the attempt ended.
+  // How the attempt ended; what was taken for one that was not made after all is given back.
   void settle(const Outcome& outcome, MonoTime now);
 
  private:

@@ -49,6 +49,11 @@ struct ProviderQuota {
     if (wait) requests.give_back(1, now);
     return wait;
   }
+  // One that was taken was not asked after all.
+  void give_back(std::int64_t request_tokens, MonoTime now) {
+    requests.give_back(1, now);
+    tokens.give_back(request_tokens, now);
+  }
 };
 
 }  // namespace holdfast::routing

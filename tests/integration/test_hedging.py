@@ -16,7 +16,10 @@ STREAM = b'{"model":"chat","stream":true,"messages":[{"role":"user","content":"H
 CLIENTS = {
     "openai": ("/v1/chat/completions", STREAM),
     "completions": ("/v1/completions", b'{"model":"chat","stream":true,"prompt":"Hi"}'),
-    "responses": ("/v1/responses", b'{"model":"chat","stream":true,"input":"Hi"}'),
+    "responses": (
+        "/v1/responses",
+        b'{"model":"chat","stream":true,"store":false,"input":"Hi"}',
+    ),
     "anthropic": (
         "/v1/messages",
         b'{"model":"chat","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"Hi"}]}',

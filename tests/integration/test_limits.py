@@ -81,6 +81,24 @@ def test_a_provider_that_is_full_is_passed_over(holdfast, fake):
     assert len(one.receipts()) == 3
 
 
+def test_what_a_budget_refuses_uses_up_no_providers_limit(holdfast, fake):
+    one, two = fake("one"), fake("two")
+    config = configs.through(one, two)
+    config["models"]["other"] = json.loads(json.dumps(config["models"]["chat"]))
+    config["providers"]["one"]["limits"] = {"requests_per_minute": 1}
+    config["models"]["chat"]["targets"][0]["price"] = {"input": 1, "output": 1}
+    config["models"]["chat"]["targets"][1]["price"] = {"input": 0, "output": 0}
+    config["budgets"] = {"nothing": {"model": "chat", "amount": 0, "hard": "yes"}}
+    gateway = holdfast(config | {"server": {"threads": 1}})
+    for _ in range(4):
+        status, headers, _ = gateway.chat()
+        assert status == 200 and headers["x-holdfast-provider"] == "two"
+        assert headers["x-holdfast-fallback-reason"] == "over_budget"
+    answers = [gateway.chat(model="other") for _ in range(2)]
+    assert [h["x-holdfast-provider"] for _, h, _ in answers] == ["one", "two"]
+    assert len(one.receipts()) == 1
+
+
 def test_tokens_are_estimated_then_counted(holdfast, fake):
     one = fake("one")
     one.behave("good", tokens=590)
