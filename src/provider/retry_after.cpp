@@ -1,7 +1,7 @@
 #include <charconv>
-#include <ctime>
 
 #include "provider/adapter.h"
+#include "vault/instant.h"
 
 namespace holdfast::provider {
 namespace {
@@ -21,11 +21,9 @@ std::optional<double> read_number(std::string_view text) {
 }
 
 std::optional<double> read_date_ms(std::string_view text, std::int64_t now_us) {
-  std::tm when{};
-  const std::string copy(text);
-  const char* end = strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &when);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return static_cast<double>(timegm(&when)) * 1000.0 - static_cast<double>(now_us) / 1000.0;
+  const auto at_us = vault::parse_http_date(text);
+  if (!at_us) return std::nullopt;
+  return static_cast<double>(*at_us - now_us) / 1000.0;
 }
 
 std::optional<double> read_text_ms(std::string_view body) {

@@ -1,4 +1,4 @@
-// Points in time as token services write them.
+// Points in time as HTTP has them, and as token services and providers write them.
 #pragma once
 #include <cstdint>
 #include <optional>
