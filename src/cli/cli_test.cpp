@@ -117,7 +117,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
        {"sreve"},
        "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, alerts, "
        "route, "
-       "prices, target, simulate, version, "
+       "prices, target, audit, simulate, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -137,7 +137,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"help for an unknown verb",
        {"help", "nothing"},
        "holdfast: unknown verb \"nothing\"; verbs: serve, config, alerts, route, prices, target, "
-       "simulate, "
+       "audit, simulate, "
        "version, "
        "completion, "
        "help\nSee "
@@ -282,17 +282,19 @@ TEST(Completion, WorksInBash) {
     int at;
     std::string want;
   };
-  const Case cases[] = {{"verbs first", "holdfast \"\"", 1,
-                         "serve config alerts route prices target simulate version completion help "
-                         "--help --version "},
-                        {"verbs by their beginning", "holdfast ver", 1, "version "},
-                        {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
-                        {"options", "holdfast serve --", 2, "--help --config --state "},
-                        {"files of an option",
-                         "holdfast serve --config " + folder.path.string() + "/so", 3, file + " "},
-                        {"files of an argument",
-                         "holdfast config check " + folder.path.string() + "/so", 3, file + " "},
-                        {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
+  const Case cases[] = {
+      {"verbs first", "holdfast \"\"", 1,
+       "serve config alerts route prices target audit simulate version "
+       "completion help --help --version "},
+      {"verbs by their beginning", "holdfast ver", 1, "version "},
+      {"verbs below", "holdfast config \"\"", 2, "check reference --help "},
+      {"verbs of the audit log", "holdfast audit \"\"", 2, "verify prove export tail key --help "},
+      {"options", "holdfast serve --", 2, "--help --config --state "},
+      {"files of an option", "holdfast serve --config " + folder.path.string() + "/so", 3,
+       file + " "},
+      {"files of an argument", "holdfast config check " + folder.path.string() + "/so", 3,
+       file + " "},
+      {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
   for (const Case& c : cases) EXPECT_EQ(bash_offers(script, c.words, c.at), c.want) << c.rule;
 }
 }  // namespace

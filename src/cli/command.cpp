@@ -95,7 +95,9 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path == "holdfast alerts prometheus") return alert_rules(arguments.alerts_path, columns);
   if (path.starts_with("holdfast target "))
     return act_on_target(arguments.admin, path.substr(path.rfind(' ') + 1), arguments.target,
-                         arguments.duration);
+                         arguments.duration, arguments.reason);
+  if (path.starts_with("holdfast audit "))
+    return audit_verb(path.substr(path.rfind(' ') + 1), arguments.audit, arguments.json);
   if (path == "holdfast simulate") return simulate(arguments.simulate, arguments.json, columns);
   if (path == "holdfast version") return {0, version_text(arguments.json), {}};
   if (path == "holdfast completion")

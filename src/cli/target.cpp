@@ -82,11 +82,13 @@ std::string message_of(const Answer& answer) {
 }  // namespace
 
 Outcome act_on_target(const std::string& admin, const std::string& action,
-                      const std::string& target, const std::string& duration) {
+                      const std::string& target, const std::string& duration,
+                      const std::string& reason) {
   auto base = net::parse_base_url(admin);
   if (!base) return {usage, {}, fmt::format("--admin: {}\n", base.error().detail)};
   base->origin.private_allowed = true;
   json::object wish{{"action", action}, {"target", target}};
+  if (!reason.empty()) wish["reason"] = reason;
   if (!duration.empty()) {
     const auto time = config::parse_duration(duration);
     if (!time || *time < 1s)

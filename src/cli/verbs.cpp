@@ -104,14 +104,62 @@ void add_target(CLI::App& app, Arguments& into) {
         ->type_name("")
         ->required();
     verb->add_option("--admin", into.admin, "its administration's address")->type_name("URL");
+    verb->add_option("--reason", into.reason, "why, for the audit log")->type_name("TEXT");
     return verb;
   };
-  add("drain", "Give a target no new request; streams finish",
-      "holdfast target drain openai --for 2h")
-      ->add_option("--for", into.duration, "how long; without: until it is restored")
+  CLI::App* drain = add("drain", "Give a target no new request; streams finish",
+                        "holdfast target drain openai --for 2h");
+  drain->add_option("--for", into.duration, "how long; without: until it is restored")
       ->type_name("TIME");
   add("freeze", "Let a target's health stand as it is known", "holdfast target freeze openai");
   add("restore", "Undo drain and freeze", "holdfast target restore openai");
+}
+
+void add_audit(CLI::App& app, Arguments& into) {
+  CLI::App* audit = add_verb(app, "audit", "Show what was done, and that nobody has changed it",
+                             "holdfast audit verify --state /var/lib/holdfast");
+  audit->require_subcommand(1);
+  into.audit.state_dir = default_state_dir();
+  const auto add = [&](const char* name, const char* about, const std::string& example) {
+    CLI::App* verb = add_verb(*audit, name, about, example);
+    verb->add_option("--state", into.audit.state_dir, "where the gateway keeps its state")
+        ->type_name("DIR");
+    return verb;
+  };
+  const auto add_key = [&](CLI::App* verb) {
+    verb->add_option("--key", into.audit.key, "the log's public key, or a file with it")
+        ->type_name("KEY");
+  };
+  CLI::App* verify = add("verify", "Check a log, or a proof, with the public key",
+                         "holdfast audit verify --export march --key audit.pub");
+  verify->add_option("--export", into.audit.exported, "an exported folder in place of the state's")
+      ->type_name("DIR");
+  add_key(verify);
+  verify
+      ->add_option("--checkpoint", into.audit.checkpoint,
+                   "a kept checkpoint: the log must go on from it")
+      ->type_name("FILE");
+  verify->add_option("--proof", into.audit.proof, "check a proof in place of a log")
+      ->type_name("FILE");
+  verify->add_flag("--json", into.json, "print the result as JSON");
+  CLI::App* prove = add("prove", "Print a proof that others can check",
+                        "holdfast audit prove --entry 17 > proof.json");
+  prove->add_option("--entry", into.audit.entry, "that this entry is in the log")
+      ->type_name("INDEX");
+  prove
+      ->add_option("--checkpoint", into.audit.checkpoint,
+                   "that the log goes on from this checkpoint")
+      ->type_name("FILE");
+  add_key(prove);
+  add("export", "Copy entries and checkpoints for somebody else",
+      "holdfast audit export --to march")
+      ->add_option("--to", into.audit.to, "the folder to be made")
+      ->type_name("DIR")
+      ->required();
+  CLI::App* tail = add("tail", "Print the last entries", "holdfast audit tail --lines 20");
+  tail->add_option("--lines", into.audit.lines, "how many")->type_name("COUNT");
+  tail->add_flag("--json", into.json, "print the entries as they were signed for");
+  add("key", "Print the log's public key", "holdfast audit key > audit.pub");
 }
 
 void add_simulate(CLI::App& app, Arguments& into) {
@@ -177,6 +225,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   add_route(*app, into);
   add_prices(*app, into);
   add_target(*app, into);
+  add_audit(*app, into);
   add_simulate(*app, into);
   add_verb(*app, "version", "Print the version", "holdfast version --json")
       ->add_flag("--json", into.json, "print it as JSON");

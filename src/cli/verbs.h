@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/audit.h"
 #include "cli/route.h"
 #include "cli/simulate.h"
 #include "server/serve.h"
@@ -16,11 +17,12 @@ struct Arguments {  // what the command line sets
   std::string check_path;  // empty: the current folder
   RouteArguments route;
   std::string alerts_path;  // likewise
+  AuditArguments audit;
   SimulateOptions simulate;
   bool json = false;
   std::string shell;
   std::string admin = "http://127.0.0.1:8081";  // a running gateway's administration
-  std::string target, duration;                 // of holdfast target
+  std::string target, duration, reason;         // of holdfast target
   std::vector<std::string> help_verbs;
   bool markdown = false;
 };

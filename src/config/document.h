@@ -14,7 +14,10 @@ namespace holdfast::config {
 struct Document {
   NodePtr root;                    // nullptr: it could not be read, and `problems` says why
   std::vector<std::string> files;  // as messages name them; Place::file is an index
-  std::filesystem::path folder;    // what relative paths in it are relative to
+  // SHA-256 over the files' names and bytes, in hexadecimal: tells one configuration from another.
+  // What their references (env:, file:) stand for is not in it.
+  std::string digest;
+  std::filesystem::path folder;  // what relative paths in it are relative to
   Environment environment;
   std::vector<Problem> problems;  // of the YAML itself: duplicate keys, variables not set
 };

@@ -5,6 +5,7 @@
 #include "console/status_page.h"
 #include "dialect/json_scan.h"
 #include "net/url.h"
+#include "server/auditing.h"
 
 namespace holdfast::limits {
 inline constexpr std::size_t admin_body_bytes = 65'536;
@@ -44,14 +45,21 @@ void add_safety_headers(net::AnswerHeaders& headers) {
 }
 
 // Why the request is refused before anything is looked at; nothing: it is not.
-std::optional<AdminAnswer> refuse_foreign(const net::RequestHead& head) {
+struct Foreign {
+  std::string_view code;
+  AdminAnswer answer;
+};
+std::optional<Foreign> refuse_foreign(const net::RequestHead& head) {
+  const auto refuse = [](std::string_view code, std::string_view message) {
+    return Foreign{code, admin_problem(403, code, message)};
+  };
   // It is open to whoever can connect to loopback: a page in somebody's browser must not be among
   // them.
   if (!net::is_loopback_host(net::host_of(head.host)))
-    return admin_problem(403, "host_not_allowed", "only loopback host names are answered here");
+    return refuse("host_not_allowed", "only loopback host names are answered here");
   if (const auto origin = head.headers.find("origin");
       origin && *origin != std::string("http://").append(head.host))
-    return admin_problem(403, "origin_not_allowed", "requests from other origins are refused");
+    return refuse("origin_not_allowed", "requests from other origins are refused");
   return std::nullopt;
 }
 
@@ -69,12 +77,13 @@ AdminAnswer admin_problem(int status, std::string_view code, std::string_view me
                       dialect::quote_json_string(message))};
 }
 
-Task<AdminAnswer> AdminHandler::act(const AdminRoute& route, net::Exchange& exchange) {
+Task<AdminAnswer> AdminHandler::act(const AdminRoute& route, net::Exchange& exchange,
+                                    const std::string& request_id) {
   if (!is_json(exchange.head()))
     co_return admin_problem(415, "unsupported_media_type", "send content-type: application/json");
   const auto body = co_await exchange.read_body(limits::admin_body_bytes);
   if (!body) co_return admin_problem(body.error().status, "bad_body", body.error().detail);
-  co_return route.act(state_, *body);
+  co_return route.act(state_, {*body, request_id});
 }
 
 Task<void> AdminHandler::handle(net::Exchange& exchange) {
@@ -83,15 +92,18 @@ Task<void> AdminHandler::handle(net::Exchange& exchange) {
   const bool reads = head.method == net::Method::get || head.method == net::Method::head;
   const bool takes_post = route != nullptr && route->act != nullptr;
   AdminAnswer answer;
+  std::string request_id;
   if (auto refused = refuse_foreign(head)) {
-    answer = std::move(*refused);
+    answer = std::move(refused->answer);
+    state_.auditing.request_refused(refused->code);
   } else if (route == nullptr) {
     answer =
         admin_problem(404, "unknown_path", "unknown path; /openapi.json describes those there are");
   } else if (reads) {
     answer = route->answer(state_, read_query(head.query()));
   } else if (takes_post && head.method == net::Method::post) {
-    answer = co_await act(*route, exchange);
+    request_id = make_id("req", state_.clock.wall_us(), random_);
+    answer = co_await act(*route, exchange, request_id);
   } else {
     answer = admin_problem(
         405, "method_not_allowed",
@@ -100,6 +112,7 @@ Task<void> AdminHandler::handle(net::Exchange& exchange) {
   net::AnswerHeaders headers;
   headers.add("content-type", answer.content_type);
   if (answer.status == 405) headers.add("allow", takes_post ? "GET, HEAD, POST" : "GET, HEAD");
+  if (!request_id.empty()) headers.add("x-request-id", request_id);
   add_safety_headers(headers);
   auto sent = co_await exchange.answer(answer.status, headers, answer.body);
   (void)sent;

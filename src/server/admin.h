@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "net/http_server.h"
 #include "observe/registry.h"
 #include "observe/summary.h"
@@ -26,6 +27,7 @@
 namespace holdfast::server {
 
 class Alerts;
+class Auditing;
 class BudgetKeeper;
 class Credentials;
 
@@ -40,6 +42,7 @@ struct AdminState {
   const routing::CapacityTable& capacity;
   FailureLog& failures;
   OperatorState& operators;
+  Auditing& auditing;
   std::string state_dir;
   std::string version;
   std::int64_t started_us = 0;
@@ -63,12 +66,18 @@ struct AdminAnswer {
   std::string body;
 };
 
+// A POST, as the route that takes it sees it.
+struct AdminAct {
+  std::string_view body;   // JSON
+  std::string request_id;  // told in x-request-id, and in the audit log
+};
+
 // One route of the table in routes.cpp.
 struct AdminRoute {
   std::string_view path;
   AdminAnswer (*answer)(AdminState&, const QueryFields&);
   // What a POST of JSON does; null: the path takes none.
-  AdminAnswer (*act)(AdminState&, std::string_view body) = nullptr;
+  AdminAnswer (*act)(AdminState&, const AdminAct& act) = nullptr;
 };
 std::span<const AdminRoute> admin_routes();
 // The description of the interface that the server serves at /openapi.json.
@@ -79,13 +88,15 @@ AdminAnswer admin_problem(int status, std::string_view code, std::string_view me
 
 class AdminHandler final : public net::Handler {
  public:
-  explicit AdminHandler(AdminState& state) : state_(state) {}
+  explicit AdminHandler(AdminState& state) : state_(state), random_(entropy_seed()) {}
   Task<void> handle(net::Exchange& exchange) override;
   std::string problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) override;
 
  private:
-  Task<AdminAnswer> act(const AdminRoute& route, net::Exchange& exchange);
+  Task<AdminAnswer> act(const AdminRoute& route, net::Exchange& exchange,
+                        const std::string& request_id);
   AdminState& state_;
+  Random random_;  // of request ids
 };
 
 }  // namespace holdfast::server

@@ -23,6 +23,7 @@ void FailureLog::notice(gateway::FailureNotice notice) {
 }
 
 void FailureLog::keep(gateway::FailureNotice notice) {
+  if (listener_) listener_(notice);
   Told& told = told_[{notice.provider, notice.failure}];
   if (notice.at_us - told.at_us >= silence_us) {
     log::warning("provider {} failed: {} ({}){}; model {}, request {}", notice.provider,

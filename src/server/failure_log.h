@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -15,6 +16,10 @@ class FailureLog {
  public:
   // `home` is the loop that reads the log; it outlives the log.
   explicit FailureLog(boost::asio::io_context& home) : home_(home) {}
+  // Who hears of every notice too, on the home loop's thread. Before the first notice.
+  void also_tell(std::function<void(const gateway::FailureNotice&)> listener) {
+    listener_ = std::move(listener);
+  }
 
   // Any thread. Beyond 1024 waiting notices more are dropped: the counters have them all.
   void notice(gateway::FailureNotice notice);
@@ -27,6 +32,7 @@ class FailureLog {
   void keep(gateway::FailureNotice notice);
 
   boost::asio::io_context& home_;
+  std::function<void(const gateway::FailureNotice&)> listener_;
   std::atomic<int> waiting_{0};
   std::deque<gateway::FailureNotice> recent_;
   std::map<std::pair<std::string, std::string>, gateway::FailureNotice> last_;

@@ -7,9 +7,11 @@
 #include <charconv>
 #include <set>
 
+#include "audit/reader.h"
 #include "console/status_page.h"
 #include "server/admin.h"
 #include "server/alerts.h"
+#include "server/auditing.h"
 #include "server/budget_keeper.h"
 #include "server/prices.h"
 #include "server/regions.h"
@@ -170,6 +172,41 @@ AdminAnswer answer_prices(AdminState& state, const QueryFields&) {
   return answer_json(to_json(list_prices(state.settings), state.clock.wall_us()));
 }
 
+AdminAnswer answer_audit(AdminState& state, const QueryFields& fields) {
+  constexpr std::int64_t usual = 100, most = 1'000;
+  for (const auto& [name, value] : fields)
+    if (name != "from" && name != "limit")
+      return admin_problem(
+          400, "invalid_query",
+          fmt::format("unknown field '{}'; there are from and limit", name.substr(0, 64)));
+  std::optional<std::int64_t> from, limit;
+  if (!read_number(fields, "from", from)) return bad_field("from", "the index of an entry");
+  if (!read_number(fields, "limit", limit) || limit.value_or(1) < 1 || limit.value_or(1) > most)
+    return bad_field("limit", fmt::format("from 1 to {}", most));
+  const auto unavailable = [](const Error& error) {
+    return admin_problem(503, "audit_unavailable", error.detail);
+  };
+  const auto reader = audit::Reader::open(state.state_dir + "/audit");
+  if (!reader) return unavailable(reader.error());
+  const auto size = reader->size();
+  if (!size) return unavailable(size.error());
+  const auto count = static_cast<std::uint64_t>(limit.value_or(usual));
+  const std::uint64_t last = *size > count ? *size - count : 0;
+  const std::uint64_t first = from ? static_cast<std::uint64_t>(*from) : last;
+  const auto lines = reader->lines(first, count);
+  if (!lines) return unavailable(lines.error());
+  const auto last_signed = reader->last_signed(state.auditing.log().key());
+  if (!last_signed) return unavailable(last_signed.error());
+  const json::object about{
+      {"entries", *size},
+      {"key", state.auditing.log().key().text()},
+      {"checkpoint", *last_signed ? json::value((*last_signed)->note) : json::value()}};
+  std::string body = json::serialize(about);
+  body.back() = ',';  // what was signed for goes out as it was
+  body += fmt::format(R"("data":[{}]}})", fmt::join(*lines, ","));
+  return {200, "application/json", std::move(body)};
+}
+
 // A value as RFC 4180 has it.
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -241,6 +278,7 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/costs", answer_costs},
     {"/api/v1/route/explain", answer_route_explain},
     {"/api/v1/regions", answer_regions},
+    {"/api/v1/audit", answer_audit},
     {"/api/v1/targets", answer_targets, act_on_target},
 };
 

@@ -17,6 +17,7 @@
 #include "routing/pool_judge.h"
 #include "server/admin.h"
 #include "server/alerts.h"
+#include "server/auditing.h"
 #include "server/budget_keeper.h"
 #include "server/credentials.h"
 #include "server/prober.h"
@@ -116,6 +117,10 @@ class Server {
   int run() {
     auto lock = store::StateLock::acquire(options_.state_dir);
     if (!lock) return refuse_start(lock.error());
+    auto audited = audit::Log::open(options_.state_dir + "/audit", settings_.audit, clock_);
+    if (!audited) return refuse_start(audited.error());
+    audit_ = *std::move(audited);
+    auditing_.emplace(*audit_, clock_, registry_);
     auto drain = records::Drain::open(options_.state_dir, settings_.records, clock_);
     if (!drain) return refuse_start(drain.error());
     drain_ = std::move(*drain);
@@ -128,13 +133,19 @@ class Server {
     if (auto free = refuse_taken_port(settings_.administration); !free)
       return refuse_start(free.error());
 
+    if (auto written = auditing_->started(HF_VERSION, settings_.digest); !written)
+      return refuse_start(written.error());
+    failures_.also_tell([this](const gateway::FailureNotice& notice) {
+      if (notice.failure == FailureClass::revoked || notice.failure == FailureClass::unpaid)
+        auditing_->credential_refused(notice.provider, notice.failure);
+    });
     if (auto kept = keep_budgets(); !kept) return refuse_start(kept.error());
     auto snapshot = compile(
         settings_, ++generation_, clock_.wall_us(), registry_, limits_,
         [this](const provider::Settings& one) { return engines_.get(one); }, budget_table_.get());
     admin_.emplace(AdminState{clock_, registry_, *drain_, responses_.get(), health_, load_,
-                              capacity_, failures_, *operators_, options_.state_dir, HF_VERSION,
-                              clock_.wall_us(), snapshot, settings_});
+                              capacity_, failures_, *operators_, *auditing_, options_.state_dir,
+                              HF_VERSION, clock_.wall_us(), snapshot, settings_});
     admin_->budgets = keeper_ ? &*keeper_ : nullptr;
     use_health(*snapshot);
     if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
@@ -263,6 +274,7 @@ class Server {
     using observe::Metric;
     registry_.provide_records(*drain_);
     provide_responses();
+    provide_audit();
     registry_.provide(Metric::snapshot_generation,
                       [this] { return static_cast<double>(generation_); });
     registry_.provide(Metric::cache_size, [this] { return static_cast<double>(cache_.bytes()); });
@@ -296,6 +308,21 @@ class Server {
     provide_engine(Metric::engine_restarts, [](const engine::EngineStatus& status) {
       return status.starts > 0 ? static_cast<double>(status.starts - 1) : 0.0;
     });
+  }
+
+  void provide_audit() {
+    using observe::Metric;
+    const auto of = [this](Metric metric, auto read) {
+      registry_.provide(metric, std::function<double()>([this, read] {
+                          return static_cast<double>(read(audit_->status()));
+                        }));
+    };
+    of(Metric::audit_entries, [](const audit::Status& status) { return status.entries; });
+    of(Metric::audit_signed_entries,
+       [](const audit::Status& status) { return status.signed_entries; });
+    of(Metric::audit_refused, [](const audit::Status& status) { return status.refused; });
+    of(Metric::audit_checkpoint_failures,
+       [](const audit::Status& status) { return status.checkpoint_failures; });
   }
 
   // Left out while responses are not kept.
@@ -374,6 +401,21 @@ class Server {
           loaded.error().begin(), loaded.error().end(),
           [](const config::Problem& one) { return one.severity == config::Severity::error; });
       admin_->reload_problem = config::to_string(*first);
+      auditing_->reload_refused(fmt::format("{}:{}: {}", first->file, first->line, first->key),
+                                loaded.error().size());
+      return;
+    }
+    audit::Event event;
+    event.action = "configuration.reload";
+    event.actor = "operator";
+    event.from = "SIGHUP";
+    event.before = {{"configuration_sha256", settings_.digest}};
+    event.after = {{"configuration_sha256", loaded->digest}};
+    const auto intent = auditing_->begin(event);
+    if (!intent) {
+      ++reload_failures_;
+      admin_->reload_problem = "the audit log cannot be written: " + intent.error().detail;
+      log::error("reload refused: {}", admin_->reload_problem);
       return;
     }
     for (const config::Problem& warning : loaded->warnings)
@@ -399,6 +441,9 @@ class Server {
     settings_.drain_timeout = loaded->drain_timeout;
     cache_.set_max_bytes(loaded->cache_size);
     alerts_->use(loaded->alerts);
+    auditing_->use(loaded->audit);
+    settings_.digest = loaded->digest;
+    auditing_->conclude(*intent, true);
     log::info("configuration reloaded: generation {}", generation_);
   }
 
@@ -418,6 +463,7 @@ class Server {
       for (const auto& worker : workers_) worker->drain(clock_.now());
       return;
     }
+    auditing_->stopping(signal == SIGINT ? "SIGINT" : "SIGTERM");
     log::info("{}: draining for up to {} s", signal == SIGINT ? "SIGINT" : "SIGTERM",
               std::chrono::duration<double>(settings_.drain_timeout).count());
     const net::Deadline deadline = clock_.now() + settings_.drain_timeout;
@@ -437,6 +483,7 @@ class Server {
     prober_.tick(admin_->snapshot);
     engines_.reap();
     alerts_->tick();
+    auditing_->tick();
     rate_timer_.expires_after(rate_interval);
     rate_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) measure_rates();
@@ -463,6 +510,7 @@ class Server {
     const auto drained = drain_->stop();
     if (!drained) log::error("records: {}", drained.error().detail);
     if (keeper_) keeper_->stop();
+    auditing_->stopped();
     log::info("stopped");
     log::flush();
     return exit_ok;
@@ -481,6 +529,8 @@ class Server {
   Engines engines_;
   FailureLog failures_;
   std::optional<OperatorState> operators_;
+  std::unique_ptr<audit::Log> audit_;
+  std::optional<Auditing> auditing_;
   std::unique_ptr<records::Drain> drain_;
   std::unique_ptr<responses::Keeper> responses_;  // null: none are kept
   std::unique_ptr<records::BudgetLedger> budget_ledger_;

@@ -127,6 +127,7 @@ void read_all(Section& top, Settings& into) {
   warn_of_unpriced(top, into);
   records::read_settings(top, into.records);
   responses::read_settings(top, into.responses);
+  audit::read_settings(top, into.audit);
   control::alert::read_settings(top, names_for_alerts(into), into.alerts);
   check_listeners(top, into);
 }
@@ -140,6 +141,7 @@ std::expected<Settings, std::vector<config::Problem>> read_settings(
   std::vector<config::Problem> problems = reader.take_problems();
   if (config::has_error(problems)) return std::unexpected(std::move(problems));
   settings.warnings = std::move(problems);
+  settings.digest = document.digest;
   return settings;
 }
 

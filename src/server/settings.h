@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/settings.h"
 #include "base/limits.h"
 #include "base/overload_limits.h"
 #include "config/problem.h"
@@ -49,6 +50,8 @@ struct Settings {
   records::PriceSettings prices;
   std::vector<routing::Budget> budgets;
   responses::Settings responses;
+  audit::Settings audit;
+  std::string digest;  // of the configuration: config::Document::digest
   control::alert::Settings alerts;
   std::vector<provider::Settings> providers;   // in the file's order
   std::vector<routing::ModelSettings> models;  // in the file's order

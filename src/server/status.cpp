@@ -8,6 +8,7 @@
 
 #include "provider/kind.h"
 #include "server/alerts.h"
+#include "server/auditing.h"
 #include "server/budget_keeper.h"
 #include "server/credentials.h"
 #include "server/regions.h"
@@ -222,6 +223,9 @@ std::vector<std::string> warnings_of(const AdminState& state) {
                   state.reload_problem);
   if (state.alerts != nullptr)
     for (std::string& page : state.alerts->pages()) out.push_back(std::move(page));
+  if (const audit::Status audited = state.auditing.log().status(); !audited.problem.empty())
+    out.push_back(fmt::format(
+        "the audit log cannot be written, changes are refused until it can: {}", audited.problem));
   const records::Totals totals = state.drain.totals();
   if (totals.lossy) out.emplace_back("records cannot be written: is the disk full?");
   if (state.responses != nullptr) {

@@ -8,8 +8,13 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/log.h"
+#include "server/auditing.h"
 #include "server/operator_state.h"
 #include "server/status.h"
+
+namespace holdfast::limits {
+inline constexpr std::size_t operator_reason_bytes = 512;
+}
 
 namespace holdfast::server {
 namespace {
@@ -18,7 +23,7 @@ namespace json = boost::json;
 constexpr std::int64_t longest_s = 2'592'000;  // thirty days
 
 struct Wish {
-  std::string action, target;
+  std::string action, target, reason;
   std::int64_t for_s = 0;  // 0: until restored
 };
 
@@ -32,14 +37,17 @@ std::expected<Wish, std::string> read_wish(std::string_view body) {
       wish.action = field.as_string();
     else if (key == "target" && field.is_string())
       wish.target = field.as_string();
+    else if (key == "reason" && field.is_string() &&
+             field.as_string().size() <= limits::operator_reason_bytes)
+      wish.reason = field.as_string();
     else if (key == "for_s" && field.is_int64() && field.as_int64() >= 1 &&
              field.as_int64() <= longest_s)
       wish.for_s = field.as_int64();
     else
       return std::unexpected(fmt::format(
           "{} is not what is asked for: action (drain, restore, freeze), target (PROVIDER or "
-          "PROVIDER/MODEL), for_s (seconds from 1 to {}, drain only)",
-          std::string_view(key).substr(0, 64), longest_s));
+          "PROVIDER/MODEL), for_s (seconds from 1 to {}, drain only), reason (at most {} bytes)",
+          std::string_view(key).substr(0, 64), longest_s, limits::operator_reason_bytes));
   }
   if (wish.action != "drain" && wish.action != "restore" && wish.action != "freeze")
     return std::unexpected("action must be drain, restore or freeze");
@@ -55,6 +63,32 @@ bool is_known(const AdminState& state, const std::string& target) {
   return false;
 }
 
+json::object entry_json(const OperatorEntry& entry) {
+  return {{"out", entry.out}, {"until_us", entry.until_us}, {"frozen", entry.frozen}};
+}
+
+// What the audit log says of it.
+audit::Event event_of(const AdminState& state, const Wish& wish, const std::string& request_id) {
+  audit::Event event =
+      operator_event("target." + wish.action, wish.target, request_id, wish.reason);
+  const auto said = state.operators.entries().find(wish.target);
+  OperatorEntry after;
+  if (said != state.operators.entries().end()) {
+    event.before = entry_json(said->second);
+    after = said->second;
+  }
+  if (wish.action == "drain") {
+    after.out = true;
+    after.until_us = wish.for_s == 0 ? 0 : state.clock.wall_us() + wish.for_s * 1'000'000;
+  } else if (wish.action == "freeze") {
+    after.frozen = true;
+  } else {
+    after = {};
+  }
+  event.after = entry_json(after);
+  return event;
+}
+
 Result<void> carry_out(AdminState& state, const Wish& wish) {
   const std::int64_t now_us = state.clock.wall_us();
   if (wish.action == "restore") return state.operators.restore(wish.target);
@@ -65,8 +99,8 @@ Result<void> carry_out(AdminState& state, const Wish& wish) {
 
 }  // namespace
 
-AdminAnswer act_on_target(AdminState& state, std::string_view body) {
-  const auto wish = read_wish(body);
+AdminAnswer act_on_target(AdminState& state, const AdminAct& act) {
+  const auto wish = read_wish(act.body);
   if (!wish) return admin_problem(400, "invalid_request", wish.error());
   const auto& entries = state.operators.entries();
   const bool said = entries.contains(wish->target);
@@ -77,8 +111,14 @@ AdminAnswer act_on_target(AdminState& state, std::string_view body) {
                                      wish->target.substr(0, 256)));
   if (!said && entries.size() >= limits::operator_entries)
     return admin_problem(409, "too_many", "too many targets are taken out or frozen; restore some");
-  if (auto done = carry_out(state, *wish); !done)
-    return admin_problem(503, "state_unavailable", done.error().detail);
+  const auto intent = state.auditing.begin(event_of(state, *wish, act.request_id));
+  if (!intent)
+    return admin_problem(503, "audit_unavailable",
+                         fmt::format("nothing was done: the audit log cannot be written: {}",
+                                     intent.error().detail));
+  const auto done = carry_out(state, *wish);
+  state.auditing.conclude(*intent, done.has_value());
+  if (!done) return admin_problem(503, "state_unavailable", done.error().detail);
   state.operators.apply(*state.snapshot, state.health, state.clock);
   log::info("target {}: {} by an operator{}", wish->target, wish->action,
             wish->for_s == 0 ? std::string() : fmt::format(", for {} s", wish->for_s));

@@ -5,6 +5,7 @@
 namespace holdfast::server {
 
 // Does what the JSON of a POST to /api/v1/targets says and answers with all that stands.
-AdminAnswer act_on_target(AdminState& state, std::string_view body);
+//   errors   503 audit_unavailable: it could not be written down, and has not been done
+AdminAnswer act_on_target(AdminState& state, const AdminAct& act);
 
 }  // namespace holdfast::server

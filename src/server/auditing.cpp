@@ -1,0 +1,124 @@
+#include "server/auditing.h"
+
+#include <chrono>
+
+#include "base/log.h"
+
+namespace holdfast::limits {
+inline constexpr std::size_t audit_gathered = 256;  // kinds of events that come by themselves
+}
+
+namespace holdfast::server {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto silence = 60s;  // between two entries of one kind
+
+audit::Event own_event(std::string action, std::string target) {
+  return {.action = std::move(action),
+          .actor = "holdfast",
+          .from = {},
+          .target = std::move(target),
+          .reason = {},
+          .request_id = {},
+          .before = {},
+          .after = {}};
+}
+
+std::uint64_t clients_refused_of(const observe::Registry& registry) {
+  return registry.sum([](const observe::ThreadCounters& thread) {
+    return thread.refusals[static_cast<std::size_t>(observe::Refusal::unauthorized)].value();
+  });
+}
+
+}  // namespace
+
+audit::Event operator_event(std::string action, std::string target, std::string request_id,
+                            std::string reason) {
+  return {.action = std::move(action),
+          .actor = "operator",
+          .from = "administration",
+          .target = std::move(target),
+          .reason = std::move(reason),
+          .request_id = std::move(request_id),
+          .before = {},
+          .after = {}};
+}
+
+Result<void> Auditing::started(std::string_view version, std::string_view configuration) {
+  audit::Event event = own_event("gateway.started", {});
+  event.from = "command line";
+  event.after = {{"version", version}, {"configuration_sha256", configuration}};
+  auto written = log_.append(event);
+  if (!written)
+    return fail(ErrorCode::io,
+                fmt::format("the audit log cannot be written, so nothing is served: {}. Make room, "
+                            "or give it another --state",
+                            written.error().detail));
+  return {};
+}
+
+void Auditing::stopping(std::string_view signal) {
+  audit::Event event = own_event("gateway.stopping", {});
+  event.from = signal;
+  (void)log_.append(event);  // counted and told by the log; a signal is obeyed all the same
+}
+
+void Auditing::stopped() {
+  gather_clients();
+  write_gathered(true);
+  (void)log_.append(own_event("gateway.stopped", {}));
+  if (const auto made = log_.checkpoint(); !made)
+    log::error("audit: the last entries are not signed for: {}", made.error().detail);
+}
+
+void Auditing::reload_refused(std::string_view place, std::size_t problems) {
+  audit::Event event = own_event("configuration.refused", {});
+  event.from = "SIGHUP";
+  event.after = {{"first_problem_at", place}, {"problems", problems}};
+  (void)log_.append(event);  // nothing has changed: there is nothing to refuse
+}
+
+void Auditing::request_refused(std::string_view code) {
+  gather("administration.refused", std::string(code), 1);
+  write_gathered();
+}
+
+void Auditing::credential_refused(const std::string& provider, FailureClass failure) {
+  gather("credential.refused", fmt::format("{}: {}", provider, to_string(failure)), 1);
+  write_gathered();
+}
+
+void Auditing::gather(const std::string& action, const std::string& target, std::uint64_t count) {
+  const auto key = std::make_pair(action, target);
+  if (gathered_.size() >= limits::audit_gathered && !gathered_.contains(key))
+    gathered_[{action, "others"}].count += count;
+  else
+    gathered_[key].count += count;
+}
+
+void Auditing::write_gathered(bool all) {
+  const MonoTime now = clock_.now();
+  for (auto& [key, one] : gathered_) {
+    if (one.count == 0 || (!all && now < one.silent_until)) continue;
+    audit::Event event = own_event(key.first, key.second);
+    event.after = {{"count", one.count}};
+    one.silent_until = now + silence;
+    if (log_.append(event)) one.count = 0;
+  }
+}
+
+void Auditing::gather_clients() {
+  const std::uint64_t refused = clients_refused_of(registry_);
+  if (refused > clients_refused_)
+    gather("client.refused", "no valid key", refused - clients_refused_);
+  clients_refused_ = refused;
+}
+
+void Auditing::tick() {
+  gather_clients();
+  write_gathered();
+  log_.tick();
+}
+
+}  // namespace holdfast::server

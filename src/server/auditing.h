@@ -1,0 +1,68 @@
+// What the running process writes into the audit log, and in which words. The main thread's:
+// nothing of it is on a request's way.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "audit/log.h"
+#include "base/failure.h"
+#include "observe/registry.h"
+
+namespace holdfast::server {
+
+class Auditing {
+ public:
+  Auditing(audit::Log& log, const Clock& clock, const observe::Registry& registry)
+      : log_(log), clock_(clock), registry_(registry) {}
+
+  // Before anything is served.   errors   io: then nothing is
+  Result<void> started(std::string_view version, std::string_view configuration);
+  void stopping(std::string_view signal);
+  // The last entry, and a checkpoint over all.
+  void stopped();
+
+  // An operator's act, or a new configuration: written down before it is done.
+  //   errors   io: then it is not done
+  Result<std::uint64_t> begin(const audit::Event& event) { return log_.begin(event); }
+  void conclude(std::uint64_t intent, bool done) {
+    log_.conclude(intent, done ? audit::Outcome::done : audit::Outcome::failed);
+  }
+  // A configuration that was not taken over; `place`: of its first problem.
+  void reload_refused(std::string_view place, std::size_t problems);
+
+  // What others bring about, as often as they like: the first is written down at once, then one
+  // entry a minute says how many there were.
+  void request_refused(std::string_view code);  // at the administration
+  void credential_refused(const std::string& provider, FailureClass failure);
+
+  // Once a second: clients that were refused, what has come together, checkpoints.
+  void tick();
+  void use(const audit::Settings& settings) { log_.use(settings); }
+
+  const audit::Log& log() const { return log_; }
+
+ private:
+  struct Gathered {
+    std::uint64_t count = 0;  // not written down yet
+    MonoTime silent_until{};
+  };
+  void gather(const std::string& action, const std::string& target, std::uint64_t count);
+  void gather_clients();
+  void write_gathered(bool all = false);  // all: also of what should be silent for a while
+
+  audit::Log& log_;
+  const Clock& clock_;
+  const observe::Registry& registry_;
+  std::map<std::pair<std::string, std::string>, Gathered> gathered_;  // by action and target
+  std::uint64_t clients_refused_ = 0;                                 // so many are accounted for
+};
+
+// What an operator is about to do over the administration; `before` and `after` are to be filled
+// in.
+audit::Event operator_event(std::string action, std::string target, std::string request_id,
+                            std::string reason);
+
+}  // namespace holdfast::server
