@@ -2,6 +2,7 @@
 // set have their default here.
 #pragma once
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace holdfast::limits {
@@ -13,5 +14,11 @@ inline constexpr std::chrono::seconds queue_timeout = 10s;    // 503 beyond; ser
 inline constexpr std::int64_t small_request_bytes = 131'072;  // fits until memory_limit is reached
 inline constexpr std::int64_t request_overhead_bytes = 32'768;  // of memory, beside its bodies
 inline constexpr std::int64_t body_copies = 3;  // received, read, and written for a target
+// Copies for targets on trial, of each thread: what goes beyond is dropped and counted.
+inline constexpr std::size_t shadows_per_thread = 32;                // under way at once
+inline constexpr std::int64_t shadow_bytes_per_thread = 64LL << 20;  // that they hold
+inline constexpr std::size_t shadow_answer_bytes = 2U << 20U;        // of an answer, at one time
+inline constexpr std::size_t shadow_answer_most_bytes = 16U
+                                                        << 20U;  // of an answer; then it is left
 
 }  // namespace holdfast::limits

@@ -142,7 +142,11 @@ Outcome explain_route(const RouteArguments& arguments, bool json, std::size_t co
     targets.emplace_back(target.provider, target.model);
   }
   const routing::Route route = routing::make_route(*model, indices);
-  const server::Candidates candidates{model->name, route, std::move(targets)};
+  server::Candidates candidates{model->name, route, std::move(targets)};
+  const std::vector<routing::ShadowRule> rules = routing::shadow_rules(*model);
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    candidates.shadows.push_back(
+        {model->shadows[i].target.provider, model->shadows[i].target.model, rules[i], {}});
   Supposed world;
   const MonoTime now = system_clock().now();
   if (std::string wrong = read_health(arguments.health_path, candidates, now, world);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "cli/check.h"
@@ -84,6 +85,26 @@ simulation::Stage make_stage(const server::Settings& settings, const std::string
     if (identity::may_use(&one, model)) stage.named_keys[one.name] = one.key.reveal();
   for (const routing::ModelSettings& one : settings.models) stage.regions[one.name] = one.regions;
   return stage;
+}
+
+// Takes the shadows out whose copies no simulation can tell from other requests of their provider,
+// and warns of them; empty: there are none.
+std::string take_shadows_out(server::Settings& settings, std::size_t columns) {
+  std::string out;
+  for (routing::ModelSettings& model : settings.models) {
+    std::set<std::string> busy;
+    for (const routing::TargetSettings& target : model.targets) busy.insert(target.provider);
+    std::erase_if(model.shadows, [&](const routing::ShadowSettings& one) {
+      if (busy.insert(one.target.provider).second) return false;
+      out += wrap(fmt::format("holdfast simulate: warning: the shadow {}/{} of {} is left out: its "
+                              "provider has other requests",
+                              one.target.provider, one.target.model, model.name),
+                  columns) +
+             "\n";
+      return true;
+    });
+  }
+  return out;
 }
 
 // Warns of the parts of the configuration that no simulation performs; empty: there are none.
@@ -192,11 +213,15 @@ Outcome simulate(const SimulateOptions& options, bool json, std::size_t columns)
   if (!scenario) return scenario.error();
   if (settings->models.empty()) return refused("the configuration has no models");
   move_into_the_virtual_network(*settings);
+  const std::string warnings = take_shadows_out(*settings, columns);
   log::set_level(log::Level::off);
-  if (!scenario->traffic.recorded.empty())
-    return simulate_recorded(options, *settings, *std::move(scenario), json, columns);
-  if (scenario->model.empty()) scenario->model = settings->models.front().name;
-  return simulate_model(options, *settings, *std::move(scenario), json, columns);
+  const bool recorded = !scenario->traffic.recorded.empty();
+  if (!recorded && scenario->model.empty()) scenario->model = settings->models.front().name;
+  Outcome outcome = recorded
+                        ? simulate_recorded(options, *settings, *std::move(scenario), json, columns)
+                        : simulate_model(options, *settings, *std::move(scenario), json, columns);
+  outcome.error.insert(0, warnings);
+  return outcome;
 }
 
 }  // namespace holdfast::cli

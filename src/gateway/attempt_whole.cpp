@@ -23,18 +23,17 @@ Task<void> Attempt::read_whole() {
       co_return;
     }
     if (piece->empty()) break;
-    const bool fits = piece->size() <= state_.snapshot->response_buffer;
+    const bool fits = piece->size() <= state_.answer_most;
     if (gathered.empty() && call_->body_done() && fits) {  // it came in one piece: no copy
       body = *piece;
       break;
     }
     if (gathered.empty())
-      gathered.reserve(
-          std::min<std::size_t>(announced_.value_or(0), state_.snapshot->response_buffer));
+      gathered.reserve(std::min<std::size_t>(announced_.value_or(0), state_.answer_most));
     gathered.append(*piece);
     state_.memory.grow(static_cast<std::int64_t>(piece->size()));
     body = gathered;
-    if (body.size() > state_.snapshot->response_buffer) {
+    if (body.size() > state_.answer_most) {
       if (!may_answer_whole() || !candidate_.passes) {
         fail(FailureClass::malformed_body, may_answer_whole()
                                                ? "larger than server.response_buffer"

@@ -12,6 +12,7 @@
 #include "gateway/facts.h"
 #include "gateway/hedge.h"
 #include "gateway/key_choice.h"
+#include "gateway/shadows.h"
 #include "gateway/target_permit.h"
 #include "net/signal.h"
 
@@ -50,6 +51,7 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
     parts_.counters.refused(observe::Refusal::no_target);
     co_return no_target_permitted(state_.model->name);
   }
+  if (state_.shadows != nullptr) std::exchange(state_.shadows, nullptr)->offer(state_);
   parts_.retries.request();
   state_.may_continue = may_continue(*state_.model, state_.incoming, fitting);
   Candidate* candidate = co_await next_candidate(plan, fitting);

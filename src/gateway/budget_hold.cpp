@@ -142,7 +142,8 @@ Task<std::expected<void, std::string>> BudgetHold::take(const routing::Budget& b
       std::min(state_.deadline, state_.parts.clock.now() + limits::budget_wait);
   Verdict verdict = cell.reserve(period, reserved_.value);
   while (verdict == Verdict::wait || verdict == Verdict::unknown) {
-    if (state_.parts.clock.now() >= patience || state_.exchange.client_left()) break;
+    if (state_.parts.clock.now() >= patience || state_.exchange.client_left() || state_.stopping)
+      break;
     table.ask_for_slices();
     net::Signal nobody(state_.parts.loop, state_.parts.watchdog);
     const net::Deadline again = state_.parts.clock.now() + slice_poll;

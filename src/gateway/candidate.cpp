@@ -213,45 +213,39 @@ bool tell_whole(Candidate& candidate, const routing::Model& model, Incoming& inc
   return true;
 }
 
+std::expected<Candidate, Refusal> candidate_of(const routing::Target& target, std::uint16_t index,
+                                               std::size_t position, bool lossy,
+                                               Incoming& incoming) {
+  Candidate one{&target, index, position, passes(target, incoming), {}, {}, nullptr, 0};
+  if (one.passes) return one;
+  if (!translatable(incoming)) return std::unexpected(cannot_serve(incoming, target));
+  const auto read = read_canonical_form(incoming);
+  if (!read) return std::unexpected(refuse(read.error()));
+  auto refusal = kept_elsewhere(incoming.canonical.get(), target);
+  if (!refusal) refusal = only_anthropic_has(incoming, target);
+  if (refusal) return std::unexpected(std::move(*refusal));
+  auto written = write_for(target, incoming, one.losses);
+  const auto graver = std::ranges::find(one.losses, false, &Loss::harmless);
+  // What would be lost comes first: it may be all that was said.
+  if (graver != one.losses.end() && !lossy)
+    return std::unexpected(cannot_say(graver->field, graver->reason, target));
+  if (!written) return std::unexpected(cannot_write(written.error(), incoming, target));
+  one.written = std::move(*written);
+  return one;
+}
+
 std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,
                                                           Incoming& incoming) {
   std::vector<Candidate> out;
   out.reserve(model.targets.size());
   std::optional<Refusal> refused;
   for (std::size_t i = 0; i < model.targets.size(); ++i) {
-    const routing::Target& target = model.targets[i];
-    if (!same_space(model, target, incoming)) continue;
-    Candidate one{&target, model.indices[i], i, passes(target, incoming), {}, {}, nullptr, 0};
-    if (!one.passes) {
-      if (!translatable(incoming)) {
-        if (!refused) refused = cannot_serve(incoming, target);
-        continue;
-      }
-      const auto read = read_canonical_form(incoming);
-      if (!read) {
-        if (!refused) refused = refuse(read.error());
-        continue;
-      }
-      auto refusal = kept_elsewhere(incoming.canonical.get(), target);
-      if (!refusal) refusal = only_anthropic_has(incoming, target);
-      if (refusal) {
-        if (!refused) refused = std::move(refusal);
-        continue;
-      }
-      auto written = write_for(target, incoming, one.losses);
-      const auto graver = std::ranges::find(one.losses, false, &Loss::harmless);
-      // What would be lost comes first: it may be all that was said.
-      if (graver != one.losses.end() && !model.lossy) {
-        if (!refused) refused = cannot_say(graver->field, graver->reason, target);
-        continue;
-      }
-      if (!written) {
-        if (!refused) refused = cannot_write(written.error(), incoming, target);
-        continue;
-      }
-      one.written = std::move(*written);
-    }
-    out.push_back(std::move(one));
+    if (!same_space(model, model.targets[i], incoming)) continue;
+    auto one = candidate_of(model.targets[i], model.indices[i], i, model.lossy, incoming);
+    if (one)
+      out.push_back(std::move(*one));
+    else if (!refused)
+      refused = std::move(one).error();
   }
   if (out.empty() && refused) return std::unexpected(std::move(*refused));
   return out;

@@ -25,6 +25,13 @@ struct Candidate {
   std::string dropped(std::string_view of_answer) const;
 };
 
+// `target` in the form in which it would be asked.
+//   lossy    what it cannot express may be dropped
+//   errors   it cannot serve the request: a refusal that names the field and the target
+std::expected<Candidate, Refusal> candidate_of(const routing::Target& target, std::uint16_t index,
+                                               std::size_t position, bool lossy,
+                                               Incoming& incoming);
+
 // The targets of `model` that can serve the request, in the order of the configuration.
 //   errors   none can: a refusal that names the field and the target
 std::expected<std::vector<Candidate>, Refusal> candidates(const routing::Model& model,

@@ -62,24 +62,28 @@ void read_request(RequestState& state, std::uint32_t needs, routing::Facts& fact
 }  // namespace
 
 routing::Facts facts_of(RequestState& state) {
+  return facts_of(state, state.key, state.model->route.needs);
+}
+
+routing::Facts facts_of(RequestState& state, const identity::KeySettings* key,
+                        std::uint32_t needs) {
   routing::Facts facts;
   facts.request_id = state.request_id;
   facts.model = state.model->name;
-  if (state.key != nullptr) {
-    facts.key = state.key->name;
-    facts.team = state.key->team;
-    facts.service = state.key->service;
-    facts.service_class = state.key->service_class;
-    facts.sensitivity = state.key->sensitivity;
-    facts.region = state.key->region;
-    facts.regions = state.key->regions;
+  if (key != nullptr) {
+    facts.key = key->name;
+    facts.team = key->team;
+    facts.service = key->service;
+    facts.service_class = key->service_class;
+    facts.sensitivity = key->sensitivity;
+    facts.region = key->region;
+    facts.regions = key->regions;
   }
   facts.endpoint = state.incoming.front.endpoint;
   facts.features = state.incoming.features;
   facts.stream = state.incoming.stream;
   facts.wall_us = state.parts.clock.wall_us();
   facts.headers = &state.exchange.head().headers;
-  const std::uint32_t needs = state.model->route.needs;
   if (needs != 0) read_request(state, needs, facts);
   return facts;
 }

@@ -24,6 +24,7 @@
 namespace holdfast::gateway {
 
 class AnswerCache;
+class Shadows;
 class WaitingRoom;
 
 // A failed attempt, as told to whoever watches (the status page, the log). Posted, never awaited.
@@ -71,7 +72,7 @@ class Gateway final : public net::Handler {
   std::string problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) override;
 
   // The configuration for the requests that come from now on.
-  void use(std::shared_ptr<const routing::Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+  void use(std::shared_ptr<const routing::Snapshot> snapshot);
   // The credential of `provider` from now on; null: it has none any more.
   void use_credential(const std::string& provider,
                       std::shared_ptr<const vault::Credential> credential);
@@ -80,11 +81,16 @@ class Gateway final : public net::Handler {
   void keep_house(const net::HttpServer& server);
   // Ends every request under way with an error in its client's dialect: the process is stopping.
   void cut_all();
+  // Ends the copies for targets on trial and makes no more: nobody waits for them. What they leave
+  // is on file once shadows_under_way() is false, a few turns of the loop later.
+  void stop_shadows();
+  bool shadows_under_way() const;
 
  private:
   LoopParts parts_;
   JournalTurn turn_;
   std::unique_ptr<WaitingRoom> waiting_;
+  std::unique_ptr<Shadows> shadows_;  // null: no model has had any so far
   std::shared_ptr<const routing::Snapshot> snapshot_;
   std::list<std::function<void()>> under_way_;  // each ends one request
 };

@@ -30,6 +30,7 @@
 #include "gateway/gateway.h"
 #include "gateway/kept.h"
 #include "gateway/model_list.h"
+#include "gateway/shadows.h"
 #include "gateway/shedding.h"
 #include "gateway/waiting_room.h"
 #include "net/sigv4.h"
@@ -110,7 +111,7 @@ observe::Refusal refusal_reason(int status) {
 // One request on its way. Lives in Gateway::handle.
 class Pipeline {
  public:
-  Pipeline(LoopParts& parts, JournalTurn& turn, WaitingRoom& waiting,
+  Pipeline(LoopParts& parts, JournalTurn& turn, WaitingRoom& waiting, Shadows* shadows,
            std::shared_ptr<const routing::Snapshot> snapshot, net::Exchange& exchange)
       : parts_(parts),
         state_{.exchange = exchange,
@@ -136,6 +137,8 @@ class Pipeline {
                .broken = false,
                .limits = {},
                .budget_warning = {},
+               .shadows = shadows,
+               .answer_most = state_.snapshot->response_buffer,
                .degraded = {}} {}
 
   Task<void> run() {
@@ -323,6 +326,7 @@ class Pipeline {
     state_.memory = {};
     state_.memory = parts_.memory.take(bytes, state_.service_class, state_.snapshot->memory_limit);
     if (state_.memory.held()) return std::nullopt;
+    if (state_.shadows != nullptr) state_.shadows->cut_all();  // the first to go
     return shed(parts_.counters, state_.service_class, observe::Shed::memory,
                 "too much is under way for the memory of this server (server.memory_limit)");
   }
@@ -554,13 +558,14 @@ Gateway::Gateway(LoopParts parts, std::shared_ptr<const routing::Snapshot> snaps
     : parts_(std::move(parts)),
       turn_(parts_.loop, parts_.journal),
       waiting_(std::make_unique<WaitingRoom>(parts_.loop, parts_.watchdog, parts_.capacity,
-                                             parts_.counters)),
-      snapshot_(std::move(snapshot)) {}
+                                             parts_.counters)) {
+  use(std::move(snapshot));
+}
 
 Gateway::~Gateway() = default;
 
 Task<void> Gateway::handle(net::Exchange& exchange) {
-  Pipeline pipeline(parts_, turn_, *waiting_, snapshot_, exchange);
+  Pipeline pipeline(parts_, turn_, *waiting_, shadows_.get(), snapshot_, exchange);
   struct Entry {  // leaves the list however the request ends
     std::list<std::function<void()>>& list;
     std::list<std::function<void()>>::iterator place;
@@ -569,8 +574,17 @@ Task<void> Gateway::handle(net::Exchange& exchange) {
   co_await pipeline.run();
 }
 
+void Gateway::use(std::shared_ptr<const routing::Snapshot> snapshot) {
+  snapshot_ = std::move(snapshot);
+  const auto has_shadows = [](const auto& one) { return !one.second.shadows.empty(); };
+  if (!shadows_ && std::ranges::any_of(snapshot_->models, has_shadows))
+    shadows_ = std::make_unique<Shadows>(parts_, turn_, *waiting_);
+  if (shadows_) shadows_->use(*snapshot_);
+}
+
 void Gateway::use_credential(const std::string& provider,
                              std::shared_ptr<const vault::Credential> credential) {
+  if (shadows_) shadows_->use_credential(provider, credential);
   if (!credential) {
     parts_.credentials.erase(provider);
     return;
@@ -586,11 +600,18 @@ void Gateway::keep_house(const net::HttpServer& server) {
   observe::ThreadCounters& counters = parts_.counters;
   counters.client_connections.set(static_cast<std::int64_t>(server.connections()));
   counters.client_connections_opened.set(server.accepted());
-  counters.bugs.set(server.internal_errors());
+  counters.bugs.set(server.internal_errors() + (shadows_ ? shadows_->bugs() : 0));
   counters.journal_flushes.set(parts_.journal.flushes());
   if (parts_.journal.pending()) turn_.schedule();
   parts_.pool.evict();
+  if (shadows_) shadows_->keep_house();
 }
+
+void Gateway::stop_shadows() {
+  if (shadows_) shadows_->stop();
+}
+
+bool Gateway::shadows_under_way() const { return shadows_ && shadows_->under_way(); }
 
 void Gateway::cut_all() {
   for (const auto& cut : under_way_) cut();

@@ -16,6 +16,7 @@
 
 namespace holdfast::gateway {
 
+class Shadows;
 class WaitingRoom;
 
 // A target that had no room for one more request.
@@ -55,10 +56,12 @@ struct RequestState {
   std::optional<net::Deadline> waited_until = {};  // of all its waiting together
   routing::MemoryAccount::Charge memory = {};      // what it holds
   std::string budget_warning = {};                 // of nearly used up budgets; empty: none is
-  Contest contest = {};                            // of the attempts under way
-  bool hedged = false;                             // a second target was asked beside a late one
-  std::string degraded = {};  // "chat -> cheap: budget NAME"; empty: it was not
-  bool may_continue = false;  // a stream that breaks may be gone on with elsewhere
+  Shadows* shadows = nullptr;   // who copies it for targets on trial; null: nobody, or done
+  std::size_t answer_most = 0;  // bytes of a whole answer that are gathered
+  Contest contest = {};         // of the attempts under way
+  bool hedged = false;          // a second target was asked beside a late one
+  std::string degraded = {};    // "chat -> cheap: budget NAME"; empty: it was not
+  bool may_continue = false;    // a stream that breaks may be gone on with elsewhere
   // How a stream broke whose content the client has: what follows goes on with it.
   std::optional<FailureClass> broke_off = {};
 

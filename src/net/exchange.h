@@ -17,6 +17,7 @@
 
 namespace holdfast::net {
 
+class DiscardedExchange;
 class HttpServer;
 
 // What the exchanges of one server share.
@@ -86,6 +87,7 @@ class Exchange {
 
  private:
   friend class HttpServer;
+  friend class DiscardedExchange;
   Exchange(ServerShared& shared, ClientConnection& connection, RequestHead head);
   std::unexpected<Error> lose_client();
   Result<void> send_now(std::string_view& bytes);

@@ -29,6 +29,8 @@ class ConnectionPool {
   // Closes all idle connections.
   void clear();
   std::size_t idle_connections() const;
+  // Who makes its connections: another pool over the same shares none of them.
+  Connector& connector() const { return connector_; }
 
  private:
   friend class UpstreamCall;

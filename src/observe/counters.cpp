@@ -35,8 +35,14 @@ constexpr std::array<std::string_view, cache_use_count> cache_use_names = {"hit"
                                                                            "stored"};
 constexpr std::array<std::string_view, shed_count> shed_names = {
     "queue_full", "displaced", "queue_timeout", "stopping", "memory"};
+constexpr std::array<std::string_view, shadow_drop_count> shadow_drop_names = {
+    "region", "condition", "kept",   "unfit",    "out",     "no_room",
+    "budget", "full",      "memory", "overload", "stopping"};
 }  // namespace
 
+std::string_view to_string(ShadowDrop why) {
+  return shadow_drop_names[static_cast<std::size_t>(why)];
+}
 std::string_view to_string(CacheUse use) { return cache_use_names[static_cast<std::size_t>(use)]; }
 std::string_view to_string(Shed why) { return shed_names[static_cast<std::size_t>(why)]; }
 std::string_view to_string(RequestEnd end) {

@@ -117,6 +117,23 @@ enum class Shed : std::uint8_t {
 inline constexpr std::size_t shed_count = 5;
 std::string_view to_string(Shed why);
 
+// Why a request that fell into a shadow's share was not copied to it, as the label `reason`.
+enum class ShadowDrop : std::uint8_t {
+  region,     // not in the regions that the key allows
+  condition,  // its `when` does not hold
+  kept,       // the request acts, or goes on from or leaves behind what a provider keeps
+  unfit,      // the target cannot express what is asked, or cannot serve it
+  out,        // the target is known to be out
+  no_room,    // half of what its provider allows is in use
+  budget,     // a budget has no room
+  full,       // as many copies as there may be are under way
+  memory,     // they or the requests hold much
+  overload,   // requests wait for room
+  stopping,   // the process ends
+};
+inline constexpr std::size_t shadow_drop_count = 11;
+std::string_view to_string(ShadowDrop why);
+
 struct TargetCounters {
   std::array<Count, failure_class_count> attempts;   // by how they ended
   std::array<Count, failure_class_count> failovers;  // away from this target, by why
@@ -124,6 +141,9 @@ struct TargetCounters {
   Count cost_nano_usd, unknown_costs;
   Count hedges, hedges_won;  // it was asked beside another; it had content first
   Histogram time_to_first_content, attempt_duration;
+  std::array<Count, failure_class_count> shadows;        // copies, by how they ended
+  std::array<Count, shadow_drop_count> shadows_dropped;  // copies that were not made, by why
+  Histogram shadow_first_content, shadow_duration;
 };
 
 // What became of requests that may be answered from memory, as the label `result`.
@@ -219,7 +239,7 @@ class ThreadCounters {
   std::array<std::array<Count, shed_count>, service_class_count> sheds;
   Histogram queue_wait;
   Level requests_waiting;
-  Level requests_in_flight, client_connections, streams;
+  Level requests_in_flight, client_connections, streams, shadows_in_flight;
   Count client_connections_opened, upstream_connections_opened;
   Count client_received_bytes, client_sent_bytes, upstream_received_bytes, upstream_sent_bytes;
   Count cut_streams, continuations, retries_refused, hedges_refused, error_events, keepalives;

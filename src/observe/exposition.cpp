@@ -107,6 +107,7 @@ void add_plain(const Registry& registry, Page& page) {
   });
   level(Metric::client_connections, &ThreadCounters::client_connections);
   level(Metric::streams, &ThreadCounters::streams);
+  level(Metric::shadows_in_flight, &ThreadCounters::shadows_in_flight);
   count(Metric::client_connections_opened, &ThreadCounters::client_connections_opened);
   count(Metric::client_received, &ThreadCounters::client_received_bytes);
   count(Metric::client_sent, &ThreadCounters::client_sent_bytes);
@@ -227,6 +228,15 @@ void add_target(const Registry& registry, std::size_t index, const TargetName& n
           index, [&](const TargetCounters& target) { return read(target.*histogram_of); });
     });
   };
+  by_failure(Metric::shadows, &TargetCounters::shadows);
+  for (std::size_t why = 0; why < shadow_drop_count; ++why) {
+    const std::uint64_t count = registry.sum_target(
+        index, [&](const TargetCounters& target) { return target.shadows_dropped[why].value(); });
+    const std::string label(to_string(static_cast<ShadowDrop>(why)));
+    if (count > 0) page.add(Metric::shadows_dropped, {name.provider, name.model, label}, count);
+  }
+  histogram(Metric::shadow_duration, &TargetCounters::shadow_duration);
+  histogram(Metric::shadow_first_content, &TargetCounters::shadow_first_content);
   histogram(Metric::attempt_duration, &TargetCounters::attempt_duration);
   histogram(Metric::time_to_first_content, &TargetCounters::time_to_first_content);
 }

@@ -35,7 +35,7 @@ constexpr std::array<Description, metric_count> table = {{
      "Open connections of applications."},
     {client_connections_opened, "holdfast_client_connections_opened_total", counter, "",
      "Connections of applications that were accepted."},
-    {streams, "holdfast_streams", gauge, "", "Streamed answers under way."},
+    {streams, "holdfast_streams", gauge, "", "Streamed answers under way, those to copies too."},
     {client_received, "holdfast_client_received_bytes_total", counter, "",
      "Bytes read from applications."},
     {client_sent, "holdfast_client_sent_bytes_total", counter, "",
@@ -55,14 +55,24 @@ constexpr std::array<Description, metric_count> table = {{
     {hedges_won, "holdfast_hedges_won_total", counter, "provider,model",
      "Those that had content first and answered; the other is an attempt that ended in "
      "hedge_lost."},
+    {shadows, "holdfast_shadows_total", counter, "provider,model,failure",
+     "Copies of requests that were sent to a target on trial, by failure class."},
+    {shadows_dropped, "holdfast_shadows_dropped_total", counter, "provider,model,reason",
+     "Copies that fell into the share of a target on trial and were not sent."},
+    {shadow_duration, "holdfast_shadow_duration_seconds", histogram, "provider,model",
+     "From the start of a copy to its end."},
+    {shadow_first_content, "holdfast_shadow_time_to_first_content_seconds", histogram,
+     "provider,model", "From the start of a copy to the first content of its answer."},
+    {shadows_in_flight, "holdfast_shadows_in_flight", gauge, "", "Copies under way."},
     {tokens, "holdfast_tokens_total", counter, "provider,model,kind",
      "Tokens as the provider counted them; cached is part of in, reasoning of out."},
     {cost, "holdfast_cost_usd_total", counter, "provider,model",
-     "What attempts have cost by the price of the target; those whose cost is not known are left "
-     "out."},
+     "What attempts and copies have cost by the price of the target; those whose cost is not known "
+     "are left out."},
     {unknown_costs, "holdfast_unknown_costs_total", counter, "provider,model",
-     "Attempts whose cost is not known: the target has no price, or the provider did not say what "
-     "it has counted."},
+     "Attempts and copies whose cost is not known: the target has no price, or the provider did "
+     "not "
+     "say what it has counted."},
     {upstream_connections_opened, "holdfast_upstream_connections_opened_total", counter, "",
      "Connections that were opened to providers."},
     {upstream_received, "holdfast_upstream_received_bytes_total", counter, "",
@@ -232,6 +242,9 @@ std::string metrics_reference() {
   page += fmt::format(
       "- `reason` of `holdfast_requests_shed_total`: {}\n",
       listed(shed_count, [](std::size_t i) { return to_string(static_cast<Shed>(i)); }));
+  page += fmt::format("- `reason` of `holdfast_shadows_dropped_total`: {}\n",
+                      listed(shadow_drop_count,
+                             [](std::size_t i) { return to_string(static_cast<ShadowDrop>(i)); }));
   page += fmt::format("- `class`: {}\n", listed(service_class_count, [](std::size_t i) {
                         return to_string(static_cast<ServiceClass>(i));
                       }));

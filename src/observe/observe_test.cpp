@@ -37,6 +37,10 @@ void fill(Registry& registry) {
   target.failovers[1].add();
   target.hedges.add();
   target.hedges_won.add();
+  target.shadows[0].add();
+  target.shadows_dropped[0].add();
+  target.shadow_duration.observe_us(5);
+  target.shadow_first_content.observe_us(5);
   target.tokens[0].add(5);
   target.cost_nano_usd.add(5);
   target.unknown_costs.add();

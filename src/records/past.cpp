@@ -12,6 +12,7 @@
 
 #include "base/replay_limits.h"
 #include "records/schema.h"
+#include "records/shadow_attempt.h"
 #include "store/database.h"
 
 namespace holdfast::records {
@@ -93,6 +94,12 @@ class Gatherer {
       if (row.attempt == 1) ++out_.left_out.at(static_cast<std::size_t>(row.endpoint));
       return;
     }
+    const bool stream = (row.features & bit(Feature::stream)) != 0;
+    const bool tells_pace = row.succeeded && stream && row.first_content_us >= 0;
+    if (row.attempt == shadow_attempt) {  // a copy is no part of its request
+      if (tells_pace) note_pace(row);
+      return;
+    }
     if (row.attempt == 1) begin(row);
     const auto found = last_.find(row.request_id);
     if (found == last_.end()) return;  // its first attempt was before the time that is asked for
@@ -102,8 +109,7 @@ class Gatherer {
       request.tokens_in = *row.tokens_in;
     if (row.tokens_out && (row.committed || request.tokens_out < 0))
       request.tokens_out = *row.tokens_out;
-    const bool stream = (row.features & bit(Feature::stream)) != 0;
-    if (row.succeeded && stream && row.first_content_us >= 0) note_pace(row);
+    if (tells_pace) note_pace(row);
   }
 
   PastTraffic take_all() {

@@ -107,6 +107,23 @@ TEST_F(PastTest, TheRequestsOfADatabaseAndOfItsPagesAreTheSame) {
   expect_both(read_past(write(attempts), {}, {}));
 }
 
+TEST_F(PastTest, OfCopiesOnlyHowFastTheirTargetWas) {
+  record("a", shadow_attempt, minute_us + 1, FailureClass::none, 99, 98, "trial");
+  record("d", 1, 4 * minute_us, FailureClass::server_error, {}, {});
+  record("d", shadow_attempt, 4 * minute_us + 1, FailureClass::none, 99, 98, "trial");
+  ASSERT_TRUE(journal_->flush());
+  ASSERT_TRUE(drain_->wait_until_drained());
+  for (const std::string& file : {database(), write(pages())}) {
+    const auto read = read_past(file, {}, {});
+    ASSERT_TRUE(read) << read.error().detail;
+    ASSERT_EQ(read->requests.size(), 3U);
+    EXPECT_EQ(read->requests[0].tokens_in, 11);
+    EXPECT_EQ(read->requests[2].tokens_in, -1) << "nobody got that answer";
+    ASSERT_TRUE(read->paces.contains("trial"));
+    EXPECT_EQ(read->paces.at("trial").streams, 1U);
+  }
+}
+
 TEST_F(PastTest, ATimeHoldsWhatBeganInIt) {
   for (const std::string& file : {database(), write(pages())}) {
     const auto second = read_past(file, minute_us + 1, 3 * minute_us);

@@ -64,6 +64,8 @@ Conditions conditions_of(const Query& query) {
   conditions.number("status=?", as_integer(query.status));
   conditions.number("(state=1 AND flags&1)=?", as_integer(query.client_left));
   conditions.number("(state=2)=?", as_integer(query.unsettled));
+  static_assert(shadow_attempt == 0);
+  conditions.number("(attempt=0)=?", as_integer(query.shadow));
   return conditions;
 }
 

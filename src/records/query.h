@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "records/attempt.h"
 #include "records/schema.h"
+#include "records/shadow_attempt.h"
 #include "records/spending.h"
 #include "store/database.h"
 
@@ -26,6 +27,7 @@ struct Query {
   std::optional<int> status;                       // the upstream's
   std::optional<bool> client_left;
   std::optional<bool> unsettled;
+  std::optional<bool> shadow;      // copies for targets on trial; false: none of them
   int limit = page_limit_default;  // 1..page_limit_max
   std::string cursor;              // Page::next_cursor of the page before; empty: the first
 };
@@ -36,7 +38,8 @@ struct Attempt {
   State state = State::open;
   std::string unsettled_reason;  // "process_ended"; empty unless unsettled
   std::string request_id;
-  int attempt = 1;
+  int attempt = 1;  // shadow_attempt: a copy for a target on trial
+  bool shadow() const { return attempt == shadow_attempt; }
   std::int64_t started_us = 0;
   std::string logical_model, provider, model, key_name, team, service;
   std::int64_t reserved_nano_usd = 0;

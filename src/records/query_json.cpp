@@ -32,6 +32,7 @@ json::array features_of(std::uint32_t features) {
 json::value to_json(const Attempt& attempt) {
   json::object object = {{"request_id", attempt.request_id},
                          {"attempt", attempt.attempt},
+                         {"shadow", attempt.shadow()},
                          {"state", to_string(attempt.state)},
                          {"unsettled_reason", or_null(attempt.unsettled_reason)},
                          {"started_us", attempt.started_us},

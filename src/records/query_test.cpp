@@ -207,6 +207,39 @@ TEST_F(QueryTest, TellsFailoversFromRetries) {
   EXPECT_FALSE(archive_->recent_failovers(0));
 }
 
+// A copy stands beside the attempts of its request, and is none of them.
+TEST_F(QueryTest, TellsCopiesFromAttempts) {
+  std::int64_t at_us = 100;
+  const auto attempt = [&](std::uint16_t number, const char* provider, FailureClass failure) {
+    AttemptStart start = start_of("moved", at_us++);
+    start.attempt = number;
+    start.provider = provider;
+    AttemptEnd end = end_of(0);
+    end.failure = failure;
+    record(start, end);
+  };
+  attempt(1, "first", FailureClass::revoked);
+  attempt(shadow_attempt, "trial", FailureClass::server_error);
+  attempt(2, "second", FailureClass::none);
+  store();
+  Query query;
+  query.shadow = true;
+  const auto copies = archive_->requests(query);
+  ASSERT_TRUE(copies) << copies.error().detail;
+  ASSERT_EQ(copies->attempts.size(), 1U);
+  EXPECT_TRUE(copies->attempts[0].shadow());
+  EXPECT_EQ(copies->attempts[0].provider, "trial");
+  query.shadow = false;
+  const auto attempts = archive_->requests(query);
+  ASSERT_TRUE(attempts) << attempts.error().detail;
+  EXPECT_EQ(attempts->attempts.size(), 2U);
+  const auto failovers = archive_->recent_failovers(10);
+  ASSERT_TRUE(failovers) << failovers.error().detail;
+  ASSERT_EQ(failovers->size(), 1U);
+  EXPECT_EQ(failovers->front().from_provider, "first");
+  EXPECT_EQ(failovers->front().to_provider, "second");
+}
+
 TEST_F(QueryTest, IsReadableAsJson) {
   AttemptStart start = start_of("a", 10);
   start.features |= 1U << 31U;  // of a version to come
@@ -218,7 +251,8 @@ TEST_F(QueryTest, IsReadableAsJson) {
   ASSERT_TRUE(page);
   EXPECT_EQ(
       boost::json::serialize(to_json(*page)),
-      R"({"data":[{"request_id":"a","attempt":1,"state":"settled","unsettled_reason":null,)"
+      R"({"data":[{"request_id":"a","attempt":1,"shadow":false,"state":"settled",)"
+      R"("unsettled_reason":null,)"
       R"("started_us":10,"logical_model":"chat","provider":"openai","model":"gpt-4o-mini",)"
       R"("endpoint":"chat_completions","key_name":null,"team":null,)"
       R"("service":null,"reserved_nano_usd":0,"features":["stream","tools"],)"
@@ -227,7 +261,8 @@ TEST_F(QueryTest, IsReadableAsJson) {
       R"("first_content_us":120000,"total_us":1000000,"bytes_sent":300,"bytes_received":900,)"
       R"("client_left":false,"committed":true,"continuation":true,"upstream_request_id":"up-1",)"
       R"("cost_nano_usd":null,"charged_nano_usd":0,"price_version":null},)"
-      R"({"request_id":"a","attempt":1,"state":"open","unsettled_reason":null,"started_us":9,)"
+      R"({"request_id":"a","attempt":1,"shadow":false,"state":"open",)"
+      R"("unsettled_reason":null,"started_us":9,)"
       R"("logical_model":"chat","provider":"openai","model":"gpt-4o-mini",)"
       R"("endpoint":"chat_completions","key_name":null,"team":null,)"
       R"("service":null,"reserved_nano_usd":0,"features":["stream","tools"]}],)"

@@ -34,25 +34,6 @@ constexpr std::array<config::Choice<On>, 5> ons = {{{"request", On::request},
 bool weighs(Policy policy) { return policy == Policy::weighted || policy == Policy::sticky; }
 bool sticks(Policy policy) { return policy == Policy::sticky || policy == Policy::split; }
 
-// "12", "0.5", "99.95": hundredths of a percent; nothing for anything else.
-std::optional<std::uint32_t> parse_percent(std::string_view text) {
-  std::uint32_t whole = 0;
-  std::uint32_t parts = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole);
-  if (error != std::errc() || whole > 100) return std::nullopt;
-  std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  if (rest.empty()) return whole * 100;
-  rest.remove_prefix(1);
-  if (*end != '.' || rest.empty() || rest.size() > 2) return std::nullopt;
-  for (const char c : rest) {
-    if (c < '0' || c > '9') return std::nullopt;
-    parts = parts * 10 + static_cast<std::uint32_t>(c - '0');
-  }
-  if (rest.size() == 1) parts *= 10;
-  const std::uint32_t value = whole * 100 + parts;
-  return value <= hundred_percent ? std::optional(value) : std::nullopt;
-}
-
 class PolicyReader {
  public:
   PolicyReader(const ReadTarget& read_target, ModelSettings& model)
@@ -175,18 +156,11 @@ class PolicyReader {
     });
     if (policy == Policy::split)
       inner.require("percent", "give every entry of a split its share, as in percent: 5");
-    std::string when;
     inner.when(policy == Policy::conditional, "policy: conditional", [&] {
-      if (!inner.text("when", when,
-                      "tried only if this holds, as in team == \"support\" and tokens > 8000; "
-                      "none: always"))
-        return;
-      auto compiled = Expression::compile(when);
-      if (compiled)
-        node.when = std::move(*compiled);
-      else
-        inner.problem("when", std::move(compiled.error().what), std::move(compiled.error().remedy),
-                      std::move(compiled.error().allowed));
+      read_when(inner,
+                "tried only if this holds, as in team == \"support\" and tokens > 8000; "
+                "none: always",
+                node.when);
     });
   }
 
@@ -220,6 +194,35 @@ class PolicyReader {
 };
 
 }  // namespace
+
+std::optional<std::uint32_t> parse_percent(std::string_view text) {
+  std::uint32_t whole = 0;
+  std::uint32_t parts = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole);
+  if (error != std::errc() || whole > 100) return std::nullopt;
+  std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (rest.empty()) return whole * 100;
+  rest.remove_prefix(1);
+  if (*end != '.' || rest.empty() || rest.size() > 2) return std::nullopt;
+  for (const char c : rest) {
+    if (c < '0' || c > '9') return std::nullopt;
+    parts = parts * 10 + static_cast<std::uint32_t>(c - '0');
+  }
+  if (rest.size() == 1) parts *= 10;
+  const std::uint32_t value = whole * 100 + parts;
+  return value <= hundred_percent ? std::optional(value) : std::nullopt;
+}
+
+void read_when(Section& section, std::string_view about, std::optional<Expression>& into) {
+  std::string when;
+  if (!section.text("when", when, about)) return;
+  auto compiled = Expression::compile(when);
+  if (compiled)
+    into = std::move(*compiled);
+  else
+    section.problem("when", std::move(compiled.error().what), std::move(compiled.error().remedy),
+                    std::move(compiled.error().allowed));
+}
 
 void read_policies(Section& section, const ReadTarget& read_target, ModelSettings& model) {
   PolicyReader(read_target, model).read_root(section);

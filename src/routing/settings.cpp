@@ -13,6 +13,7 @@
 #include "dialect/canonical.h"
 #include "records/price_settings.h"
 #include "routing/policy_settings.h"
+#include "routing/shadow.h"
 
 namespace holdfast::routing {
 namespace {
@@ -47,7 +48,9 @@ void read_overrides(Section& section, Overrides& overrides) {
   });
 }
 
-void read_target(Section& section, const Providers& providers, TargetSettings& target) {
+//   serves   it answers clients; else it only gets copies
+void read_target(Section& section, const Providers& providers, TargetSettings& target,
+                 bool serves) {
   const bool given = section.word("provider", target.provider, "a name under providers");
   section.require("provider", "name one of providers");
   const auto found = providers.find(target.provider);
@@ -63,13 +66,15 @@ void read_target(Section& section, const Providers& providers, TargetSettings& t
   }
   section.word("model", target.model, "what the provider calls the model");
   section.require("model", "say what the provider calls it, as in model: gpt-4o-mini");
-  section.word("vector_space", target.vector_space,
-               "embeddings fail over only between targets that name the same one");
-  int window = 0;
-  section.integer("context_window", window, 0, most_tokens,
-                  "tokens that question and answer may have; what is too long for one target goes "
-                  "to those that declare more; 0: not said");
-  target.context_window = window;
+  if (serves) {
+    section.word("vector_space", target.vector_space,
+                 "embeddings fail over only between targets that name the same one");
+    int window = 0;
+    section.integer("context_window", window, 0, most_tokens,
+                    "tokens that question and answer may have; what is too long for one target "
+                    "goes to those that declare more; 0: not said");
+    target.context_window = window;
+  }
   read_overrides(section, target.overrides);
   target.price =
       records::read_price(section, "price", "what it costs here; before all of `prices`");
@@ -97,10 +102,62 @@ void read_hedge(Section& section, ModelSettings& model) {
                     "add a second one that may be asked, or leave hedge out");
 }
 
+// One entry of `shadow`.
+void read_shadow(Section& inner, const Providers& providers, ModelSettings& model,
+                 std::size_t& targets_total) {
+  ShadowSettings shadow;
+  read_target(inner, providers, shadow.target, false);
+  std::string share;
+  if (inner.word("share", share, "of the requests, in percent, as in 5 or 0.5")) {
+    if (const auto value = parse_percent(share); value && *value > 0)
+      shadow.share = *value;
+    else
+      inner.problem("share", "not a share", "write it as in 5 or 0.5, above 0 and up to 100");
+  }
+  inner.require("share", "say how much of the requests it gets copies of, as in share: 5");
+  read_when(inner,
+            "copies only requests for which this holds, as in sensitivity != \"restricted\"; none: "
+            "all",
+            shadow.when);
+  const auto same = [&](const TargetSettings& other) {
+    return other.provider == shadow.target.provider && other.model == shadow.target.model;
+  };
+  const std::string name = fmt::format("{}/{}", shadow.target.provider, shadow.target.model);
+  if (shadow.target.provider.empty()) return;  // told already
+  if (std::ranges::any_of(model.targets, same))
+    inner.problem("", fmt::format("{} is a target of this model, which serves", name),
+                  "name one that is not among its targets, or leave it out");
+  else if (std::ranges::any_of(model.shadows, same, &ShadowSettings::target))
+    inner.problem("", fmt::format("{} is listed twice", name), "list it once");
+  if (++targets_total == limits::targets_total + 1)
+    inner.problem("", fmt::format("more than {} targets in all", limits::targets_total));
+  if (model.shadows.size() == limits::shadows_per_model) {
+    inner.problem("", fmt::format("more than {} shadows", limits::shadows_per_model));
+    return;
+  }
+  model.shadows.push_back(std::move(shadow));
+}
+
+void read_shadows(Section& section, const Providers& providers, ModelSettings& model,
+                  std::size_t& targets_total) {
+  const bool listed = section.items(
+      "shadow",
+      "targets on trial: each gets copies of a share of the requests, and its answers are recorded "
+      "and thrown away; an entry is a target, as in {provider: ..., model: ..., share: 5}",
+      [&](Section& inner) { read_shadow(inner, providers, model, targets_total); });
+  if (listed && section.has("shadow") && model.shadows.empty())
+    section.problem("shadow", "empty",
+                    "list a target, as in {provider: ..., model: ..., share: 5}");
+  for (std::size_t i = 0; i < model.shadows.size(); ++i)
+    if (!in_regions(model.shadows[i].target.region, model.regions))
+      section.problem(fmt::format("shadow[{}]", i), "not in the regions of the model",
+                      "a copy would never be sent: name a provider in them, or leave it out");
+}
+
 void read_model(Section& section, const Providers& providers, ModelSettings& model,
                 std::size_t& targets_total) {
   const auto read_one = [&](Section& inner, TargetSettings& target) {
-    read_target(inner, providers, target);
+    read_target(inner, providers, target, true);
     if (++targets_total == limits::targets_total + 1)
       inner.problem("", fmt::format("more than {} targets in all", limits::targets_total));
     if (model.targets.size() < limits::targets_per_model) return true;
@@ -143,6 +200,7 @@ void read_model(Section& section, const Providers& providers, ModelSettings& mod
                                "larger ones are not kept");
                   });
   read_hedge(section, model);
+  read_shadows(section, providers, model, targets_total);
   section.duration("hold_keepalive", model.hold_keepalive, 1ms, 24h,
                    "without content for so long, a stream's head and comments go out");
   config::read_limits(section, model.limits, "how much may be asked of it by all together");

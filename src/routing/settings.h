@@ -34,6 +34,13 @@ struct TargetSettings {
   std::optional<records::Price> price;  // before every other; nothing: as `prices` says
 };
 
+// A target that gets copies of some requests, and whose answers nobody gets.
+struct ShadowSettings {
+  TargetSettings target;
+  std::uint32_t share = 0;         // of the requests, in hundredths of a percent
+  std::optional<Expression> when;  // only those for which it holds; nothing: all
+};
+
 // When a second target is asked beside one that is late.
 struct HedgeSettings {
   int percentile = 0;                       // of its times to first content; 0: never
@@ -51,6 +58,7 @@ struct ModelSettings {
   std::chrono::milliseconds deadline{600'000};       // of a request, over all its attempts
   std::chrono::milliseconds hold_keepalive{15'000};  // then the head and comments go out
   HedgeSettings hedge;
+  std::vector<ShadowSettings> shadows;
   bool cache = false;  // answers are kept, and given again
   std::chrono::milliseconds cache_ttl{600'000};
   std::uint64_t cache_max_answer = 1U << 20U;  // bytes; larger ones are not kept

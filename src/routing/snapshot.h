@@ -18,6 +18,7 @@
 #include "routing/health.h"
 #include "routing/limits.h"
 #include "routing/settings.h"
+#include "routing/shadow.h"
 
 namespace holdfast::routing {
 
@@ -55,6 +56,13 @@ struct Target {
   std::shared_ptr<const records::PriceList> prices;  // of its tokens, by date
 };
 
+// A target that gets copies of some requests of its model.
+struct Shadow {
+  Target target;
+  std::uint16_t index = 0;  // in the tables and in the metrics
+  ShadowRule rule;
+};
+
 struct Model {
   std::string name;
   std::vector<Target> targets;
@@ -63,6 +71,7 @@ struct Model {
   std::chrono::milliseconds deadline{};
   std::chrono::milliseconds hold_keepalive{};
   HedgeSettings hedge;
+  std::vector<Shadow> shadows;
   bool cache = false;  // answers are kept, and given again
   std::chrono::milliseconds cache_ttl{};
   std::size_t cache_max_answer = 0;  // bytes

@@ -69,9 +69,13 @@ records::PriceList price_list(const Settings& settings, const routing::TargetSet
 
 std::vector<TargetPrices> list_prices(const Settings& settings) {
   std::vector<TargetPrices> out;
-  for (const routing::ModelSettings& model : settings.models)
-    for (const routing::TargetSettings& target : model.targets)
+  for (const routing::ModelSettings& model : settings.models) {
+    const auto list = [&](const routing::TargetSettings& target) {
       out.push_back({model.name, target.provider, target.model, price_list(settings, target)});
+    };
+    for (const routing::TargetSettings& target : model.targets) list(target);
+    for (const routing::ShadowSettings& shadow : model.shadows) list(shadow.target);
+  }
   return out;
 }
 

@@ -47,6 +47,40 @@ std::string_view about(PassedOver reason) {
   return {};
 }
 
+// Whether a target on trial would get a copy: empty; else why not, as PassedOver has it, or
+// "share".
+std::string_view shadow_reason(const Candidates::OnTrial& one, const routing::Facts& facts,
+                               const routing::HealthTable& health, MonoTime now) {
+  const PassedOver forbidden = routing::forbids(one.rule, facts);
+  if (forbidden != PassedOver::no) return routing::to_string(forbidden);
+  if (!facts.request_id.empty() && !routing::in_share(one.rule, facts.request_id)) return "share";
+  if (!one.index) return {};
+  switch (health.view(*one.index, now).state) {
+    case routing::BreakerState::open:
+      return routing::to_string(PassedOver::open);
+    case routing::BreakerState::cooling:
+      return routing::to_string(PassedOver::cooling);
+    case routing::BreakerState::maintenance:
+      return routing::to_string(PassedOver::maintenance);
+    case routing::BreakerState::closed:
+    case routing::BreakerState::half_open:
+      break;
+  }
+  return {};
+}
+
+std::string about_shadow(std::string_view reason, double share, bool drawn) {
+  if (reason.empty())
+    return drawn ? std::string("would get a copy")
+                 : fmt::format("would get a copy of {:g} requests in 100", share);
+  if (reason == "share") return fmt::format("not among the {:g} in 100 that are copied", share);
+  if (reason == "region") return "not in the regions that the model or the key allows: no copy";
+  if (reason == "condition") return "its condition does not hold: no copy";
+  if (reason == "open") return "its breaker is open: no copy";
+  if (reason == "cooling") return "waits out the time that its provider asked for: no copy";
+  return "an operator has taken it out: no copy";
+}
+
 // What the facts view lives here.
 class Question {
  public:
@@ -271,10 +305,22 @@ std::expected<json::value, std::string> explain_route(const Candidates& candidat
         json::object{{"group", routing::path_of(candidates.route, decision.node, candidates.model)},
                      {"policy", routing::to_string(candidates.route.nodes[decision.node].policy)},
                      {"why", decision.why}});
+  json::array shadows;
+  for (const Candidates::OnTrial& one : candidates.shadows) {
+    const std::string_view reason = shadow_reason(one, question.facts(), health, now);
+    const double share = one.rule.share / 100.0;
+    shadows.push_back(
+        json::object{{"provider", one.provider},
+                     {"model", one.model},
+                     {"share", share},
+                     {"reason", reason.empty() ? json::value() : json::value(reason)},
+                     {"about", about_shadow(reason, share, !question.facts().request_id.empty())}});
+  }
   return json::object{{"model", candidates.model},
                       {"order", std::move(order)},
                       {"passed_over", std::move(passed_over)},
-                      {"decisions", std::move(decisions)}};
+                      {"decisions", std::move(decisions)},
+                      {"shadows", std::move(shadows)}};
 }
 
 std::string describe_route(const json::value& explanation, std::size_t columns) {
@@ -301,6 +347,12 @@ std::string describe_route(const json::value& explanation, std::size_t columns) 
                   fmt::format("{} ({}): {}", std::string(one.at("group").as_string()),
                               std::string(one.at("policy").as_string()),
                               std::string(one.at("why").as_string())),
+                  columns);
+  const json::array& shadows = explanation.at("shadows").as_array();
+  if (!shadows.empty()) out += "on trial\n";
+  for (const json::value& one : shadows)
+    out += folded("   -  ",
+                  fmt::format("{}: {}", name_of(one), std::string(one.at("about").as_string())),
                   columns);
   return out;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "routing/explain.h"
+#include "routing/shadow.h"
 #include "server/settings.h"
 
 namespace holdfast::server {
@@ -34,6 +35,12 @@ struct Candidates {
   std::string model;
   const routing::Route& route;
   std::vector<std::pair<std::string, std::string>> targets;  // provider and model, by position
+  struct OnTrial {
+    std::string provider, model;
+    routing::ShadowRule rule;
+    std::optional<std::uint16_t> index;  // in the table of health; nothing: taken for well
+  };
+  std::vector<OnTrial> shadows = {};
 };
 
 // Finds the facts and explains.

@@ -98,8 +98,8 @@ AdminAnswer bad_field(std::string_view name, std::string_view allowed) {
 
 AdminAnswer answer_requests(AdminState& state, const QueryFields& fields) {
   static const std::set<std::string, std::less<>> known = {
-      "since_us", "until_us", "model",       "target_model", "provider", "key",   "request_id",
-      "failure",  "status",   "client_left", "unsettled",    "limit",    "cursor"};
+      "since_us", "until_us", "model",       "target_model", "provider", "key",    "request_id",
+      "failure",  "status",   "client_left", "unsettled",    "limit",    "cursor", "shadow"};
   for (const auto& [name, value] : fields)
     if (!known.contains(name)) {
       std::string all;
@@ -129,8 +129,9 @@ AdminAnswer answer_requests(AdminState& state, const QueryFields& fields) {
       limit.value_or(1) > records::page_limit_max)
     return bad_field("limit", fmt::format("from 1 to {}", records::page_limit_max));
   if (!read_flag(fields, "client_left", query.client_left) ||
-      !read_flag(fields, "unsettled", query.unsettled))
-    return bad_field("client_left and unsettled", "true or false");
+      !read_flag(fields, "unsettled", query.unsettled) ||
+      !read_flag(fields, "shadow", query.shadow))
+    return bad_field("client_left, unsettled and shadow", "true or false");
   if (status) query.status = static_cast<int>(*status);
   if (limit) query.limit = static_cast<int>(*limit);
   if (const std::string failure = text("failure"); !failure.empty()) {
@@ -157,6 +158,9 @@ AdminAnswer answer_route_explain(AdminState& state, const QueryFields& fields) {
   Candidates candidates{model.name, model.route, {}};
   for (const routing::Target& target : model.targets)
     candidates.targets.emplace_back(target.provider->name, target.model);
+  for (const routing::Shadow& shadow : model.shadows)
+    candidates.shadows.push_back(
+        {shadow.target.provider->name, shadow.target.model, shadow.rule, shadow.index});
   const auto explained = explain_route(candidates, fields, state.settings.keys, state.health,
                                        state.load, state.clock.now(), state.clock.wall_us());
   if (!explained) return admin_problem(400, "invalid_query", explained.error());

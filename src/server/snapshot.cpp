@@ -122,12 +122,25 @@ std::shared_ptr<const routing::Snapshot> compile(const Settings& settings, std::
     model.lossy = one.lossy;
     model.pad_streams = one.pad_streams;
     model.limit = compile_limit(routing::LimitScope::model, one.name, one.limits, limits);
+    const auto compile_target = [&](const routing::TargetSettings& target) {
+      return routing::Target{by_name.at(target.provider),
+                             target.model,
+                             target.vector_space,
+                             target.timeouts,
+                             target.overrides,
+                             std::make_shared<records::PriceList>(price_list(settings, target))};
+    };
+    const auto number = [&](const routing::TargetSettings& target) {
+      return static_cast<std::uint16_t>(registry.target_index(target.provider, target.model));
+    };
     for (const routing::TargetSettings& target : one.targets) {
-      model.targets.push_back({by_name.at(target.provider), target.model, target.vector_space,
-                               target.timeouts, target.overrides,
-                               std::make_shared<records::PriceList>(price_list(settings, target))});
-      model.indices.push_back(
-          static_cast<std::uint16_t>(registry.target_index(target.provider, target.model)));
+      model.targets.push_back(compile_target(target));
+      model.indices.push_back(number(target));
+    }
+    const std::vector<routing::ShadowRule> rules = routing::shadow_rules(one);
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      const routing::TargetSettings& target = one.shadows[i].target;
+      model.shadows.push_back({compile_target(target), number(target), rules[i]});
     }
     model.route = routing::make_route(one, model.indices);
     for (std::size_t i = 0; i < model.targets.size(); ++i)

@@ -96,6 +96,7 @@ Task<void> Worker::housekeeping() {
 Task<void> Worker::wind_down(net::Deadline deadline) {
   net::Signal pause(loop_, watchdog_);  // nobody ends it before its time
   http_->stop_accepting();
+  gateway_.stop_shadows();
   bool cut = false;
   const MonoTime patient_until = clock_.now() + first_request_grace;
   while (http_->connections() > 0) {
@@ -112,6 +113,9 @@ Task<void> Worker::wind_down(net::Deadline deadline) {
     const net::Deadline next = clock_.now() + drain_poll;
     co_await pause.wait(next);
   }
+  const net::Deadline shadows_by = clock_.now() + after_cut;
+  while (gateway_.shadows_under_way() && clock_.now() < shadows_by)  // they were ended above
+    co_await pause.wait(clock_.now() + drain_poll);
   pool_.clear();
   drained_.notify();
   const auto flushed = journal_->flush();

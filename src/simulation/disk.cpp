@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "records/shadow_attempt.h"
+
 namespace holdfast::simulation {
 
 int Disk::create(const std::string& path) {
@@ -37,7 +39,8 @@ void Disk::take(File& file, std::string_view bytes) {
       open_[begun->serial] = attempts_.size();
       attempts_.push_back({std::string(start.request_id), std::string(start.provider),
                            std::string(start.model), start.attempt});
-      ++starts_[attempts_.back().request_id];
+      const bool copy = start.attempt == records::shadow_attempt;
+      ++(copy ? copies_ : starts_)[attempts_.back().request_id];
       continue;
     }
     const auto& end = std::get<records::AttemptEnd>(*record);
@@ -57,9 +60,10 @@ void Disk::take(File& file, std::string_view bytes) {
   damaged_ = damaged_ || reader.tail() != records::Tail::clean;
 }
 
-std::size_t Disk::starts_of(std::string_view request_id) const {
-  const auto found = starts_.find(request_id);
-  return found == starts_.end() ? 0 : found->second;
+std::size_t Disk::starts_of(std::string_view request_id, bool copies) const {
+  const auto& all = copies ? copies_ : starts_;
+  const auto found = all.find(request_id);
+  return found == all.end() ? 0 : found->second;
 }
 
 }  // namespace holdfast::simulation

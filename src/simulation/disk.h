@@ -30,7 +30,8 @@ class Disk final : public records::JournalDisk {
 
   void set_full(bool full) { full_ = full; }
   // Starts on disk of the attempts of `request_id`.
-  std::size_t starts_of(std::string_view request_id) const;
+  //   copies   of its copies instead
+  std::size_t starts_of(std::string_view request_id, bool copies) const;
   // All attempts whose start was written, in that order.
   const std::vector<RecordedAttempt>& attempts() const { return attempts_; }
   bool damaged() const { return damaged_; }  // something was written that is no record
@@ -45,7 +46,7 @@ class Disk final : public records::JournalDisk {
 
   std::vector<File> files_;                    // by descriptor
   std::map<std::uint64_t, std::size_t> open_;  // attempts without an end, by serial
-  std::map<std::string, std::size_t, std::less<>> starts_;
+  std::map<std::string, std::size_t, std::less<>> starts_, copies_;
   std::vector<RecordedAttempt> attempts_;
   bool full_ = false, damaged_ = false;
   std::uint64_t writes_ = 0;

@@ -29,6 +29,7 @@ struct Fate {  // of one request
       ended{};  // first_content: of an answer that is not streamed, its end
   Ending ending = Ending::pending;
   int arrivals = 0;      // at virtual upstreams
+  int copies = 0;        // that arrived at providers on trial
   int endings = 0;       // how often it ended: once
   int status = 0;        // 0: no head came
   int attempts = 0;      // as the answer says
@@ -53,6 +54,7 @@ struct Arrival {
 struct History {
   std::vector<Fate> fates;  // by number of the request
   std::vector<Arrival> arrivals;
+  std::vector<Arrival> copies;  // those at providers on trial, which answer nobody
   std::uint64_t hash = 14'695'981'039'346'656'037ULL;  // of everything, in order (FNV-1a)
 
   // Takes up something that happened.

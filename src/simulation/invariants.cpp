@@ -1,6 +1,7 @@
 #include "simulation/invariants.h"
 
 #include <algorithm>
+#include <set>
 
 #include "simulation/meter_rules.h"
 #include "simulation/pool_rules.h"
@@ -18,6 +19,7 @@ class RequestCheck {
   void check() {
     check_fates();
     check_arrivals();
+    check_copies();
     check_errors();
   }
 
@@ -64,6 +66,23 @@ class RequestCheck {
       else if (!has(course_.permitted.at(one.request).may, one.provider))
         broken_("request {} reached {}, which its regions or conditions forbid", one.request,
                 name_of(one.provider));
+    }
+  }
+
+  // No copy without a record, none that its regions or its condition forbid, no second one.
+  void check_copies() {
+    std::set<std::pair<std::uint32_t, int>> seen;
+    for (const Arrival& one : course_.history.copies) {
+      const std::string& name = name_of(one.provider);
+      const auto at_trial = std::ranges::find(course_.trial_providers, one.provider);
+      const auto shadow = static_cast<unsigned>(at_trial - course_.trial_providers.begin());
+      if (!one.on_file && !disk_full_about(one.at))
+        broken_("a copy of request {} reached {} without being on file", one.request, name);
+      if ((course_.copies_permitted.at(one.request) & (1U << shadow)) == 0)
+        broken_("a copy of request {} reached {}, which its regions or condition forbid",
+                one.request, name);
+      if (!seen.emplace(one.request, one.provider).second)
+        broken_("request {} was copied twice to {}", one.request, name);
     }
   }
 

@@ -17,6 +17,9 @@ inline constexpr Duration recovery_time = std::chrono::seconds(65);
 //   - nothing is sent that the journal does not have on file, unless its disk is full
 //   - nothing is sent after the request's deadline, to a provider that is no target, or to one that
 //     the regions or the conditions of the configuration forbid
+//   - a copy for a target on trial is made once, is on file, and goes nowhere that the regions or
+//   its
+//     condition forbid; copies are counted as they are recorded and as they arrived
 //   - no client sees an error before its deadline while a target that may answer is well, but for
 //     answers that break after they began
 //   - what is tried again while all targets are known to be away is a fifth of the traffic, beside

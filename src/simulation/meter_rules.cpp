@@ -30,6 +30,7 @@ class MeterCheck {
   void check() {
     check_journal();
     check_sums();
+    check_copies();
     if (meters_.records_lost == 0) check_each();
   }
 
@@ -49,6 +50,20 @@ class MeterCheck {
     if (meters_.tokens_out_counted != meters_.tokens_out_recorded)
       broken_("{} tokens are counted and {} recorded", meters_.tokens_out_counted,
               meters_.tokens_out_recorded);
+  }
+
+  void check_copies() {
+    if (meters_.records_lost > 0) return;
+    if (meters_.copies_counted != meters_.copies_recorded ||
+        meters_.copies_ended != meters_.copies_recorded)
+      broken_("{} copies are counted, {} recorded and {} of them ended", meters_.copies_counted,
+              meters_.copies_recorded, meters_.copies_ended);
+    if (course_.history.copies.size() > meters_.copies_counted)
+      broken_("{} copies are counted and {} arrived", meters_.copies_counted,
+              course_.history.copies.size());
+    if (course_.scenario.faults.empty() && course_.history.copies.size() != meters_.copies_counted)
+      broken_("{} copies are counted and {} arrived", meters_.copies_counted,
+              course_.history.copies.size());
   }
 
   void check_sums() {
@@ -131,9 +146,10 @@ void check_left(const Course& course, Broken& broken) {
   const Left& left = course.left;
   if (left.anything())
     broken(
-        "left at the end: {} requests, {} streams, {} attempts, {} client connections, {} upstream "
-        "connections, {} bytes of memory, timers: {}, exceptions: {}",
-        left.requests, left.streams, left.attempts, left.client_connections,
+        "left at the end: {} requests, {} streams, {} attempts, {} copies, {} client connections, "
+        "{} "
+        "upstream connections, {} bytes of memory, timers: {}, exceptions: {}",
+        left.requests, left.streams, left.attempts, left.copies, left.client_connections,
         left.upstream_connections, left.memory, left.timers, left.bugs);
 }
 

@@ -50,14 +50,32 @@ std::uint32_t open_positions(const routing::Route& route, std::size_t at,
   }
   return bits;
 }
+bool may_go_to(std::string_view region, const Asker& asker) {
+  const bool by_key = asker.key == nullptr || lies_in(region, asker.key->regions);
+  return by_key && lies_in(region, asker.regions);
+}
 }  // namespace
+
+std::uint32_t permitted_copies(const routing::Model& model, const Asker& asker,
+                               std::int64_t wall_us) {
+  routing::Facts now = facts_of(model, asker);
+  now.wall_us = wall_us;
+  routing::Facts soon = now;
+  soon.wall_us += second_us;
+  std::uint32_t bits = 0;
+  for (std::size_t i = 0; i < model.shadows.size(); ++i) {
+    const routing::ShadowRule& rule = model.shadows[i].rule;
+    const bool holds =
+        !rule.when || !is_known(*rule.when) || rule.when->holds(now) || rule.when->holds(soon);
+    if (holds && may_go_to(rule.region, asker)) bits |= 1U << i;
+  }
+  return bits;
+}
 
 Permitted permitted_targets(const routing::Model& model, const Asker& asker, std::int64_t wall_us) {
   std::uint32_t here = 0;
   for (std::size_t i = 0; i < model.route.leaves.size(); ++i) {
-    const std::string& region = model.route.leaves[i].region;
-    const bool by_key = asker.key == nullptr || lies_in(region, asker.key->regions);
-    if (by_key && lies_in(region, asker.regions)) here |= 1U << i;
+    if (may_go_to(model.route.leaves[i].region, asker)) here |= 1U << i;
   }
   routing::Facts now = facts_of(model, asker);
   now.wall_us = wall_us;

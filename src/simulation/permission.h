@@ -30,4 +30,8 @@ struct Asker {
 // the request makes use of: then none must.
 Permitted permitted_targets(const routing::Model& model, const Asker& asker, std::int64_t wall_us);
 
+// The same for copies: bits of the model's shadows, what is not known taken for yes.
+std::uint32_t permitted_copies(const routing::Model& model, const Asker& asker,
+                               std::int64_t wall_us);
+
 }  // namespace holdfast::simulation

@@ -4,6 +4,7 @@
 
 #include "gateway/gateway.h"
 #include "provider/kind.h"
+#include "records/shadow_attempt.h"
 #include "routing/pool_judge.h"
 #include "simulation/clients.h"
 
@@ -134,7 +135,9 @@ class Simulation {
       upstreams_.push_back(std::make_unique<Upstream>(
           Upstream::Parts{time_, course_.history, disk_}, static_cast<int>(i),
           *providers[i]->adapter, course_.scenario.service,
-          pace_of(course_.scenario, providers[i]->name), Random(random_.next())));
+          pace_of(course_.scenario, providers[i]->name), Random(random_.next()),
+          std::ranges::find(course_.trial_providers, static_cast<int>(i)) !=
+              course_.trial_providers.end()));
       network_.listen(place_of(*providers[i]), Link{.latency = course_.scenario.service.latency},
                       [upstream = upstreams_.back().get()](std::unique_ptr<net::Stream> stream) {
                         upstream->accept(std::move(stream));
@@ -196,6 +199,7 @@ class Simulation {
 
   void say_goodbye() {
     clients_.hang_up();
+    gateway_.stop_shadows();
     pool_.clear();
     // Providers may still think about what nobody waits for.
     const MonoTime latest = time_.now() + goodbye_time;
@@ -227,6 +231,9 @@ class Simulation {
       if (target == nullptr) continue;
       for (const observe::Count& count : target->attempts) meters.attempts_counted += count.value();
       for (const observe::Count& count : target->failovers) meters.failovers += count.value();
+      for (const observe::Count& count : target->shadows) meters.copies_counted += count.value();
+      for (const observe::Count& count : target->shadows_dropped)
+        meters.copies_dropped += count.value();
       meters.hedges += target->hedges.value();
       meters.hedges_won += target->hedges_won.value();
       meters.tokens_out_counted +=
@@ -238,6 +245,12 @@ class Simulation {
       meters.requests_counted += counters_.answers(observe::Route::chat_completions, status);
     course_.attempts.resize(course_.history.fates.size());
     for (const RecordedAttempt& attempt : disk_.attempts()) {
+      if (attempt.attempt == records::shadow_attempt) {
+        ++meters.copies_recorded;
+        if (attempt.ended) ++meters.copies_ended;
+        continue;
+      }
+      course_.recorded.push_back(attempt);
       ++meters.attempts_recorded;
       if (const auto request = request_of(attempt.request_id)) ++course_.attempts.at(*request);
       if (attempt.ended) ++meters.attempts_ended;
@@ -246,7 +259,6 @@ class Simulation {
       if (attempt.tokens_out > 0)
         meters.tokens_out_recorded += static_cast<std::uint64_t>(attempt.tokens_out);
     }
-    course_.recorded = disk_.attempts();
     meters.records_lost = journal_.lost();
     meters.journal_damaged = disk_.damaged();
   }
@@ -265,12 +277,14 @@ class Simulation {
       const auto sent =
           std::chrono::duration_cast<std::chrono::microseconds>(fate.sent.time_since_epoch());
       course_.permitted.push_back(permitted_targets(model_, asker, began_us + sent.count()));
+      course_.copies_permitted.push_back(permitted_copies(model_, asker, began_us + sent.count()));
     }
   }
 
   void look_what_is_left() {
     course_.left.requests = counters_.requests_in_flight.value();
     course_.left.streams = counters_.streams.value();
+    course_.left.copies = counters_.shadows_in_flight.value();
     course_.left.memory = memory_.held();
     course_.left.timers = !time_.quiet();
     course_.left.bugs = server_.internal_errors();
@@ -334,6 +348,21 @@ Result<const routing::Model*> prepare(const Stage& stage, Course& course) {
     course.targets.push_back(target.provider->name + "/" + target.model);
     const auto at = std::ranges::find(course.providers, target.provider->name);
     course.target_providers.push_back(static_cast<int>(at - course.providers.begin()));
+  }
+  for (const routing::Shadow& shadow : model.shadows) {
+    const std::string& provider = shadow.target.provider->name;
+    if (shadow.target.provider->adapter->codec().dialect() == dialect::Dialect::cohere)
+      return fail(ErrorCode::configuration,
+                  fmt::format("the provider {} cannot be simulated: it does not chat", provider));
+    const auto at = std::ranges::find(course.providers, provider) - course.providers.begin();
+    const auto number = static_cast<int>(at);
+    if (std::ranges::find(course.target_providers, number) != course.target_providers.end() ||
+        std::ranges::find(course.trial_providers, number) != course.trial_providers.end())
+      return fail(
+          ErrorCode::configuration,
+          fmt::format("the shadow {}/{} cannot be simulated: its provider has other requests",
+                      provider, shadow.target.model));
+    course.trial_providers.push_back(number);
   }
   course.deadline = model.deadline;
   for (const routing::Target& target : model.targets)

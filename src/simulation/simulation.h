@@ -31,6 +31,7 @@ struct Meters {
   std::uint64_t tokens_out_counted = 0, tokens_out_recorded = 0, tokens_in_recorded = 0;
   std::uint64_t requests_counted = 0, failovers = 0;
   std::uint64_t hedges = 0, hedges_won = 0, hedges_refused = 0;
+  std::uint64_t copies_counted = 0, copies_recorded = 0, copies_ended = 0, copies_dropped = 0;
   std::uint64_t records_lost = 0;
   bool journal_damaged = false;
 };
@@ -38,13 +39,13 @@ struct Meters {
 // What is left when all requests have ended and everybody has hung up: nothing.
 struct Left {
   // That the gateway takes for being under way.
-  std::int64_t requests = 0, streams = 0, attempts = 0;
+  std::int64_t requests = 0, streams = 0, attempts = 0, copies = 0;
   std::size_t client_connections = 0, upstream_connections = 0;
   std::int64_t memory = 0;  // that requests are charged with
   bool timers = false;
   std::uint64_t bugs = 0;  // exceptions within the gateway
   bool anything() const {
-    return memory != 0 || requests != 0 || streams != 0 || attempts != 0 ||
+    return memory != 0 || requests != 0 || streams != 0 || attempts != 0 || copies != 0 ||
            client_connections != 0 || upstream_connections != 0 || timers || bugs != 0;
   }
 };
@@ -62,15 +63,17 @@ struct Course {
   Scenario scenario;
   std::vector<std::string> targets;   // of the model: "provider/model"
   std::vector<int> target_providers;  // their providers' numbers
+  std::vector<int> trial_providers;   // the numbers of its shadows' providers
   std::vector<std::string> providers;
   std::vector<Windows> windows;  // by provider
   Duration deadline{};           // of a request
   bool in_order = true;          // the first target is asked first, the others after it
   History history;
-  std::vector<BreakerTurn> breakers;    // looked at every 10 ms
-  std::vector<std::uint16_t> attempts;  // that the journal has of each request
-  std::vector<RecordedAttempt> recorded;
+  std::vector<BreakerTurn> breakers;                   // looked at every 10 ms
+  std::vector<std::uint16_t> attempts;                 // that the journal has of each request
+  std::vector<RecordedAttempt> recorded;               // without the copies
   std::vector<Permitted> permitted;                    // by request
+  std::vector<std::uint32_t> copies_permitted;         // likewise: bits of the model's shadows
   std::vector<std::chrono::milliseconds> slow_starts;  // of the targets, as configured
   // That requests are charged with, each and all together: the most of looks every 10 ms.
   std::int64_t most_memory_each = 0, most_memory = 0;

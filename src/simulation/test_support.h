@@ -45,6 +45,7 @@ inline std::shared_ptr<const routing::Provider> make_provider(const std::string&
 // A model "chat" and its client.
 struct Shape {
   std::size_t targets = 3;
+  std::size_t idle = 0;        // providers behind those of the targets
   std::size_t first_kind = 0;  // turns the kinds round
   std::string chat;            // `models.chat` as its operator would write it
   std::chrono::milliseconds deadline = 60s;
@@ -66,6 +67,13 @@ inline std::string plain_list(std::size_t targets, std::string_view policy) {
 inline std::string hedged(std::string chat) {
   chat.pop_back();
   return chat + ", hedge: {after: p95}}";
+}
+
+// The model `chat` with copies of `share` in 100 requests for the provider of that number.
+inline std::string on_trial(std::string chat, std::size_t provider, std::uint64_t share) {
+  chat.pop_back();
+  return chat +
+         fmt::format(", shadow: [{{provider: p{}, model: m, share: {}}}]}}", provider, share);
 }
 
 // A tree of policies in policies, with weights, percentages and conditions, and regions of the
@@ -169,22 +177,35 @@ inline Stage make_stage(const Shape& shape) {
   timeouts.first_content = 8s;
   timeouts.idle = 4s;
   timeouts.total = 40s;
-  for (std::size_t i = 0; i < shape.targets; ++i) {
-    const std::string name = fmt::format("p{}", i);
-    const auto provider = make_provider(name, kinds[(shape.first_kind + i) % std::size(kinds)]);
-    snapshot->providers.push_back(provider);
+  const auto target_at = [&](std::size_t i) {
     routing::Target target;
-    target.provider = provider;
+    target.provider = snapshot->providers.at(i);
     target.model = "m";
     target.timeouts = timeouts;
-    model.targets.push_back(std::move(target));
-    model.indices.push_back(static_cast<std::uint16_t>(i));
+    return target;
+  };
+  for (std::size_t i = 0; i < shape.targets + shape.idle; ++i) {
+    const std::string name = fmt::format("p{}", i);
+    snapshot->providers.push_back(
+        make_provider(name, kinds[(shape.first_kind + i) % std::size(kinds)]));
     stage.providers.push_back({name, i < 2 ? "one-owner" : "another", i % 2 == 0 ? "even" : "odd",
-                               std::string(regions.at(i)), i > 1 ? "shared" : name});
+                               std::string(regions.at(i % regions.size())),
+                               i > 1 ? "shared" : name});
+    if (i >= shape.targets) continue;
+    model.targets.push_back(target_at(i));
+    model.indices.push_back(static_cast<std::uint16_t>(i));
   }
   const routing::ModelSettings settings = read_chat(shape.chat, stage.providers);
   model.route = routing::make_route(settings, model.indices);
   model.hedge = settings.hedge;
+  const std::vector<routing::ShadowRule> rules = routing::shadow_rules(settings);
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const auto at = static_cast<std::size_t>(std::ranges::find(stage.providers,
+                                                               settings.shadows[i].target.provider,
+                                                               &ProviderFacts::name) -
+                                             stage.providers.begin());
+    model.shadows.push_back({target_at(at), static_cast<std::uint16_t>(at), rules[i]});
+  }
   stage.regions["chat"] = settings.regions;
   snapshot->models.emplace("chat", std::move(model));
   if (shape.with_key) {
@@ -205,7 +226,7 @@ inline Stage make_stage(std::size_t targets, std::size_t first_kind = 0,
 }
 
 // Half of them plain lists, half trees; some keys may be answered in some regions only, some
-// deadlines are short, half of those with several targets hedge.
+// deadlines are short, half of those with several targets hedge, some have another on trial.
 inline Stage random_stage(std::uint64_t seed) {
   Random random(~seed);
   Shape shape;
@@ -219,6 +240,9 @@ inline Stage random_stage(std::uint64_t seed) {
   constexpr std::array<std::chrono::seconds, 4> deadlines = {60s, 60s, 20s, 5s};
   shape.deadline = deadlines.at(random.below(deadlines.size()));
   if (shape.targets > 1 && random.below(2) == 0) shape.chat = hedged(std::move(shape.chat));
+  if (random.below(3) == 0 && shape.chat.find("regions: ") == std::string::npos)
+    shape.chat = on_trial(std::move(shape.chat), shape.targets, 1 + random.below(100));
+  if (shape.chat.find("shadow: ") != std::string::npos) shape.idle = 1;
   return make_stage(shape);
 }
 

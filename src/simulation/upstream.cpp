@@ -45,13 +45,16 @@ std::optional<std::uint32_t> request_of(std::string_view id) {
 }
 
 Upstream::Upstream(Parts parts, int number, const provider::Adapter& adapter,
-                   const Service& service, const records::PastPace* pace, Random random)
+                   const Service& service, const records::PastPace* pace, Random random,
+                   bool on_trial)
     : parts_(parts),
       number_(number),
       adapter_(adapter),
       service_(service),
       pace_(pace),
       random_(random),
+      on_trial_(on_trial),
+      arrivals_(on_trial ? parts.history.copies : parts.history.arrivals),
       server_(parts.time.loop(), parts.time.watchdog(), parts.time.clock(), *this) {}
 
 std::string Upstream::problem_answer(const net::HeadProblem& problem, net::AnswerHeaders&) {
@@ -59,7 +62,7 @@ std::string Upstream::problem_answer(const net::HeadProblem& problem, net::Answe
 }
 
 const Asked& Upstream::asked(std::size_t arrival) const {
-  return parts_.history.fates[parts_.history.arrivals[arrival].request].asked;
+  return parts_.history.fates[arrivals_[arrival].request].asked;
 }
 
 // As on record, where the way there and back is counted in. Else half to one and a half times the
@@ -99,17 +102,18 @@ Task<void> Upstream::handle(net::Exchange& exchange) {
   const std::string path(head.path());
   auto body = co_await exchange.read_body(limits::request_body_bytes);
   if (!body || !request) co_return;
-  const std::size_t arrival = parts_.history.arrivals.size();
-  const auto before = static_cast<std::size_t>(parts_.history.fates.at(*request).arrivals++);
-  parts_.history.arrivals.push_back({.request = *request,
-                                     .provider = number_,
-                                     .at = parts_.time.now(),
-                                     .on_file = parts_.disk.starts_of(id_of(*request)) > before});
+  const std::size_t arrival = arrivals_.size();
+  Fate& fate = parts_.history.fates.at(*request);
+  const auto before = static_cast<std::size_t>(on_trial_ ? fate.copies++ : fate.arrivals++);
+  arrivals_.push_back({.request = *request,
+                       .provider = number_,
+                       .at = parts_.time.now(),
+                       .on_file = parts_.disk.starts_of(id_of(*request), on_trial_) > before});
   parts_.history.note(1, parts_.time.since_start().count(), number_, *request, body->size());
   co_await serve(exchange, arrival, asks_stream(path, *body));
-  parts_.history.arrivals[arrival].ended = parts_.time.now();
+  arrivals_[arrival].ended = parts_.time.now();
   parts_.history.note(2, parts_.time.since_start().count(), number_, *request,
-                      parts_.history.arrivals[arrival].answered);
+                      arrivals_[arrival].answered);
 }
 
 Task<void> Upstream::serve(net::Exchange& exchange, std::size_t arrival, bool stream) {
@@ -131,7 +135,7 @@ Task<void> Upstream::serve(net::Exchange& exchange, std::size_t arrival, bool st
   }
   const MonoTime written = parts_.time.now() + now.factor * writing_time(asked(arrival));
   co_await parts_.time.sleep_until(written);
-  const std::uint32_t request = parts_.history.arrivals[arrival].request;
+  const std::uint32_t request = arrivals_[arrival].request;
   const Asked what = asked(arrival);  // kept: others arrive meanwhile
   std::string text;
   for (int i = 0; i < what.pieces; ++i) text += token(request, i);
@@ -155,7 +159,7 @@ Task<void> Upstream::serve(net::Exchange& exchange, std::size_t arrival, bool st
     co_return;  // without its end: the connection closes
   }
   auto sent = co_await exchange.answer(200, headers, body);
-  Arrival& done = parts_.history.arrivals[arrival];
+  Arrival& done = arrivals_[arrival];
   done.status = 200;
   done.answered = sent.has_value();
   done.tokens_told = what.tokens_out;
@@ -172,14 +176,14 @@ Task<void> Upstream::answer_stream(net::Exchange& exchange, std::size_t arrival,
   net::AnswerHeaders headers;
   headers.add("content-type", adapter_.codec().stream_content_type(context));
   exchange.begin(200, headers);
-  parts_.history.arrivals[arrival].status = 200;
+  arrivals_[arrival].status = 200;
   std::string out;
   dialect::StreamEvent start = event_of(EventKind::start);
   start.id = "answer";
   start.name = "simulated";
   writer->write(start, out);
   writer->write(event_of(EventKind::block_start), out);
-  const std::uint32_t request = parts_.history.arrivals[arrival].request;
+  const std::uint32_t request = arrivals_[arrival].request;
   const Asked what = asked(arrival);  // kept: others arrive meanwhile
   const Duration between = now.factor * writing_time(what) / what.pieces;
   for (int i = 0; i < what.pieces; ++i) {
@@ -207,7 +211,7 @@ Task<void> Upstream::answer_stream(net::Exchange& exchange, std::size_t arrival,
   writer->write(usage, out);
   writer->write(event_of(EventKind::end), out);
   auto sent = co_await exchange.end(out);
-  Arrival& done = parts_.history.arrivals[arrival];
+  Arrival& done = arrivals_[arrival];
   done.answered = sent.has_value();
   done.tokens_told = what.tokens_out;
 }
@@ -224,9 +228,9 @@ Task<void> Upstream::answer_error(net::Exchange& exchange, std::size_t arrival,
   report.status = now.status;
   report.message = "simulated";
   const std::string body = adapter_.codec().write_error(report);
-  parts_.history.arrivals[arrival].status = now.status;
+  arrivals_[arrival].status = now.status;
   auto sent = co_await exchange.answer(now.status, headers, body);
-  parts_.history.arrivals[arrival].answered = sent.has_value();
+  arrivals_[arrival].answered = sent.has_value();
 }
 
 Task<void> Upstream::wait_for_goodbye(net::Exchange& exchange) {

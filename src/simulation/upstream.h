@@ -37,8 +37,9 @@ class Upstream final : net::Handler {
   //   number    names it in the history
   //   adapter   of the provider that it stands for: whose dialect it speaks
   //   pace      that it had on record; null: `service` says it
+  //   on_trial  what it gets are copies, and goes into History::copies
   Upstream(Parts parts, int number, const provider::Adapter& adapter, const Service& service,
-           const records::PastPace* pace, Random random);
+           const records::PastPace* pace, Random random, bool on_trial);
 
   void accept(std::unique_ptr<net::Stream> stream) { server_.adopt(std::move(stream)); }
   void set(const Condition& condition) { condition_ = condition; }
@@ -67,6 +68,8 @@ class Upstream final : net::Handler {
   const Service service_;
   const records::PastPace* const pace_;
   Random random_;
+  const bool on_trial_;
+  std::vector<Arrival>& arrivals_;
   Condition condition_;
   net::HttpServer server_;
 };

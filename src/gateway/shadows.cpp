@@ -1,0 +1,130 @@
+#include "gateway/shadows.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
+
+#include "base/log.h"
+#include "base/overload_limits.h"
+#include "gateway/shadow_copy.h"
+
+namespace holdfast::gateway {
+
+using observe::ShadowDrop;
+
+Shadows::Shadows(LoopParts& parts, JournalTurn& turn, WaitingRoom& waiting)
+    : loop_parts_(parts),
+      turn_(turn),
+      waiting_(waiting),
+      pool_(parts.pool.connector(), parts.clock),
+      health_(std::make_unique<routing::HealthTable>()),
+      parts_{.loop = parts.loop,
+             .clock = parts.clock,
+             .watchdog = parts.watchdog,
+             .pool = pool_,
+             .journal = parts.journal,
+             .counters = parts.counters,
+             .health = *health_,
+             .load = parts.load,
+             .capacity = parts.capacity,
+             .memory = parts.memory,
+             .random = Random(1),  // of paddings that nobody sees
+             .on_failure = [](const FailureNotice&) {},
+             .on_refused = parts.on_refused,
+             .credentials = parts.credentials} {}
+
+Shadows::~Shadows() = default;
+
+void Shadows::use(const routing::Snapshot& snapshot) {
+  for (const auto& [name, model] : snapshot.models)
+    for (const routing::Shadow& shadow : model.shadows) {
+      const routing::Provider& provider = *shadow.target.provider;
+      health_->configure(shadow.index, provider.health);
+      for (const routing::Credential& key : provider.credentials)
+        health_->configure(key.index, provider.health);
+    }
+}
+
+void Shadows::use_credential(const std::string& provider,
+                             std::shared_ptr<const vault::Credential> credential) {
+  if (credential)
+    parts_.credentials[provider] = std::move(credential);
+  else
+    parts_.credentials.erase(provider);
+}
+
+void Shadows::offer(const RequestState& state) {
+  for (const routing::Shadow& shadow : state.model->shadows)
+    if (routing::in_share(shadow.rule, state.request_id)) copy(state, shadow);
+}
+
+std::int64_t Shadows::bytes_of(const RequestState& state) const {
+  return limits::request_overhead_bytes +
+         limits::body_copies * static_cast<std::int64_t>(state.incoming.body.size()) +
+         static_cast<std::int64_t>(limits::shadow_answer_bytes);
+}
+
+// Why no copy is made, as far as that can be told without reading the request.
+std::optional<ShadowDrop> Shadows::refuses(const RequestState& state, const routing::Shadow& shadow,
+                                           std::int64_t bytes) const {
+  if (stopping_ || state.stopping) return ShadowDrop::stopping;
+  const auto regions = state.key == nullptr ? std::span<const std::string>()
+                                            : std::span<const std::string>(state.key->regions);
+  if (!routing::in_regions_of(shadow.rule, regions)) return ShadowDrop::region;
+  switch (loop_parts_.health.view(shadow.index, loop_parts_.clock.now()).state) {
+    case routing::BreakerState::open:
+    case routing::BreakerState::cooling:
+    case routing::BreakerState::maintenance:
+      return ShadowDrop::out;
+    case routing::BreakerState::closed:
+    case routing::BreakerState::half_open:
+      break;
+  }
+  if (loop_parts_.counters.requests_waiting.value() > 0) return ShadowDrop::overload;
+  if (copies_.size() >= limits::shadows_per_thread) return ShadowDrop::full;
+  if (held_ + bytes > limits::shadow_bytes_per_thread) return ShadowDrop::memory;
+  const std::int64_t most = state.snapshot->memory_limit;
+  if (most > 0 && loop_parts_.memory.held() + held_ + bytes > most / 2) return ShadowDrop::memory;
+  return std::nullopt;
+}
+
+void Shadows::copy(const RequestState& state, const routing::Shadow& shadow) {
+  const std::int64_t bytes = bytes_of(state);
+  observe::TargetCounters& counts = parts_.counters.target(shadow.index);
+  const auto drop = [&counts](ShadowDrop why) {
+    counts.shadows_dropped[static_cast<std::size_t>(why)].add();
+  };
+  if (const auto why = refuses(state, shadow, bytes)) return drop(*why);
+  auto nobody = net::DiscardedExchange::of(state.exchange.head(), limits::shadow_answer_most_bytes,
+                                           parts_.watchdog, parts_.clock);
+  if (!nobody) return drop(ShadowDrop::unfit);
+  held_ += bytes;
+  const auto place = copies_.insert(
+      copies_.end(), std::make_unique<ShadowCopy>(ShadowCopy::Of{parts_, turn_, waiting_, shadow},
+                                                  state, std::move(*nobody)));
+  parts_.counters.shadows_in_flight.up();
+  boost::asio::co_spawn(parts_.loop, (*place)->run(),
+                        [this, place, bytes](const std::exception_ptr& bug) {
+                          if (bug) {
+                            ++bugs_;
+                            log::error("a copy for a target on trial has ended in an exception");
+                          }
+                          parts_.counters.shadows_in_flight.down();
+                          held_ -= bytes;
+                          copies_.erase(place);
+                        });
+}
+
+void Shadows::keep_house() { pool_.evict(); }
+
+void Shadows::cut_all() {
+  for (const auto& copy : copies_) copy->cut();
+}
+
+void Shadows::stop() {
+  stopping_ = true;
+  cut_all();
+  pool_.clear();
+}
+
+}  // namespace holdfast::gateway
