@@ -10,6 +10,7 @@
 #include "config/document.h"
 #include "server/prices.h"
 #include "server/settings.h"
+#include "vault/sealed/lookup.h"
 
 namespace holdfast::cli {
 namespace {
@@ -37,9 +38,13 @@ std::string path_to_read(const std::string& asked) {
   return std::filesystem::exists(usual_file, error) ? usual_file : ".";
 }
 
-Outcome check_config(const std::string& path, bool json, std::size_t columns) {
+Outcome check_config(const std::string& path, const std::string& state_dir, bool json,
+                     std::size_t columns) {
   const std::string read = path_to_read(path);
-  const auto settings = server::read_settings(config::load(read));
+  config::Document document = config::load(read);
+  if (!state_dir.empty())
+    document.vault = vault::sealed::lookup_in(state_dir, document.environment, system_clock());
+  const auto settings = server::read_settings(document);
   const std::vector<config::Problem>& problems = settings ? settings->warnings : settings.error();
   const auto errors = static_cast<std::size_t>(std::ranges::count(
       problems, config::Severity::error, [](const auto& problem) { return problem.severity; }));
@@ -69,7 +74,7 @@ Outcome check_config(const std::string& path, bool json, std::size_t columns) {
 
 Outcome check_prices(const std::string& path, bool json, std::size_t columns) {
   const auto settings = server::read_settings(config::load(path_to_read(path)));
-  if (!settings) return check_config(path, json, columns);
+  if (!settings) return check_config(path, {}, json, columns);
   const auto targets = server::list_prices(*settings);
   const std::int64_t now_us = system_clock().wall_us();
   std::size_t unknown = 0;

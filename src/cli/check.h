@@ -8,7 +8,9 @@ namespace holdfast::cli {
 
 // Reads the configuration at `path`; when that is empty holdfast.yaml of the current folder, or all
 // *.yaml of it.   columns   width to which problems are wrapped; 0: one line each
-Outcome check_config(const std::string& path, bool json, std::size_t columns);
+//   state_dir   where the vault is, for vault: references; empty: they are not looked up
+Outcome check_config(const std::string& path, const std::string& state_dir, bool json,
+                     std::size_t columns);
 
 // The same for the prices of its targets: exit code 1 when one has none.
 Outcome check_prices(const std::string& path, bool json, std::size_t columns);

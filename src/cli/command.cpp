@@ -11,6 +11,7 @@
 #include "cli/completion.h"
 #include "cli/route.h"
 #include "cli/target.h"
+#include "cli/vault.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "config/nearest.h"
@@ -86,7 +87,7 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   const std::string path = path_of(chosen(app));
   if (path == "holdfast serve") return {server::serve(arguments.serve), {}, {}};
   if (path == "holdfast config check")
-    return check_config(arguments.check_path, arguments.json, columns);
+    return check_config(arguments.check_path, arguments.check_state, arguments.json, columns);
   if (path == "holdfast prices check")
     return check_prices(arguments.check_path, arguments.json, columns);
   if (path == "holdfast config reference") return {0, server::settings_reference(), {}};
@@ -99,6 +100,8 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path.starts_with("holdfast audit "))
     return audit_verb(path.substr(path.rfind(' ') + 1), arguments.audit, arguments.json);
   if (path == "holdfast simulate") return simulate(arguments.simulate, arguments.json, columns);
+  if (path.starts_with("holdfast vault "))
+    return run_vault(path.substr(path.rfind(' ') + 1), arguments.vault, arguments.json);
   if (path == "holdfast version") return {0, version_text(arguments.json), {}};
   if (path == "holdfast completion")
     return {0, completion_script(arguments.shell, list_verbs()), {}};

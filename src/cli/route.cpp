@@ -125,7 +125,7 @@ std::string unknown_model(const std::string& name,
 
 Outcome explain_route(const RouteArguments& arguments, bool json, std::size_t columns) {
   const auto settings = server::read_settings(config::load(arguments.config_path));
-  if (!settings) return check_config(arguments.config_path, json, columns);
+  if (!settings) return check_config(arguments.config_path, {}, json, columns);
   const auto request = read_json(arguments.request_path);
   if (!request) return refuse(request.error());
   const auto supposed = server::read_supposed(*request);

@@ -44,6 +44,8 @@ void add_config(CLI::App& app, Arguments& into) {
                              "holdfast config check holdfast.yaml");
   check->add_option("PATH", into.check_path, "file or folder; none: the current one")
       ->type_name("");
+  check->add_option("--state", into.check_state, "where the vault is; none: it is not looked into")
+      ->type_name("DIR");
   check->add_flag("--json", into.json, "print the result as JSON");
   add_verb(*config, "reference", "Print what every key means, in Markdown",
            "holdfast config reference > configuration.md");
@@ -178,6 +180,82 @@ void add_simulate(CLI::App& app, Arguments& into) {
   simulate->add_flag("--json", into.json, "print the figures as JSON");
 }
 
+// A verb of the vault, with what opens it.
+CLI::App* add_vault_verb(CLI::App& vault, Arguments& into, const char* name, const char* about,
+                         const std::string& example) {
+  CLI::App* verb = add_verb(vault, name, about, example);
+  verb->add_option("--state", into.vault.state_dir, "the state directory, where the vault is")
+      ->type_name("DIR");
+  CLI::Option* key = verb->add_option("--key-file", into.vault.secret.key_file, "what opens it");
+  key->type_name("FILE");
+  verb->add_option("--passphrase-file", into.vault.secret.passphrase_file,
+                   "or its passphrase, in a file; -: stdin")
+      ->type_name("FILE")
+      ->excludes(key);
+  return verb;
+}
+
+CLI::Option* add_vault_path(CLI::App& verb, Arguments& into, const char* about) {
+  return verb.add_option("SECRET", into.vault.path, about)->type_name("")->required();
+}
+
+void add_vault_secrets(CLI::App& vault, Arguments& into) {
+  CLI::App* put = add_vault_verb(vault, into, "put", "Store a secret, or a new version of one",
+                                 "holdfast vault put openai/prod < openai.key");
+  add_vault_path(*put, into, "its path, as in openai/prod");
+  put->add_option("--file", into.vault.file, "where the secret is read from; none: stdin")
+      ->type_name("FILE");
+  put->add_option("--owner", into.vault.metadata.owner, "whom to ask about it")->type_name("NAME");
+  put->add_option("--provider", into.vault.metadata.provider, "whose credential it is")
+      ->type_name("NAME");
+  put->add_option("--rotate-by", into.vault.metadata.rotate_by, "the day, as in 2027-03-01")
+      ->type_name("DATE");
+  CLI::App* list = add_vault_verb(vault, into, "list", "Name the secrets, without showing them",
+                                  "holdfast vault list");
+  list->add_flag("--json", into.json, "print the list as JSON");
+  CLI::App* get = add_vault_verb(vault, into, "get-metadata",
+                                 "Show what is known about a secret, not the secret",
+                                 "holdfast vault get-metadata openai/prod");
+  add_vault_path(*get, into, "its path");
+  get->add_flag("--json", into.json, "print it as JSON");
+}
+
+void add_vault(CLI::App& app, Arguments& into) {
+  CLI::App* vault = add_verb(app, "vault", "Keep secrets encrypted, and manage their keys",
+                             "holdfast vault put openai/prod < openai.key");
+  vault->require_subcommand(1);
+  into.vault.state_dir = default_state_dir();
+  add_vault_verb(*vault, into, "init", "Make a vault, and its key file if it is not there",
+                 "holdfast vault init --key-file /etc/holdfast/vault.key");
+  add_vault_secrets(*vault, into);
+  add_vault_verb(*vault, into, "rotate", "Make a new data key, and seal every secret with it",
+                 "holdfast vault rotate --root")
+      ->add_flag("--root", into.vault.root, "make a new root key too");
+  CLI::App* rekey = add_vault_verb(*vault, into, "rekey", "Change what opens the vault",
+                                   "holdfast vault rekey --new-key-file /etc/holdfast/next.key");
+  CLI::Option* key = rekey->add_option("--new-key-file", into.vault.fresh.key_file,
+                                       "from now on; made if it is not there");
+  key->type_name("FILE");
+  rekey
+      ->add_option("--new-passphrase-file", into.vault.fresh.passphrase_file,
+                   "or this passphrase, in a file; -: stdin")
+      ->type_name("FILE")
+      ->excludes(key);
+  const auto with_file = [&](const char* name, const char* about, const std::string& example,
+                             const char* file) {
+    add_vault_verb(*vault, into, name, about, example)
+        ->add_option("FILE", into.vault.file, file)
+        ->type_name("")
+        ->required();
+  };
+  with_file("backup", "Write all of it, encrypted, into a new file",
+            "holdfast vault backup vault-2026-11-27.backup", "made; it must not be there");
+  with_file("restore", "Make a vault out of a backup",
+            "holdfast vault restore vault-2026-11-27.backup", "the backup");
+  add_vault_verb(*vault, into, "accept-rollback", "Go on with an older vault.db, put back by hand",
+                 "holdfast vault accept-rollback --key-file /etc/holdfast/vault.key");
+}
+
 void add_help(CLI::App& app, Arguments& into) {
   CLI::App* help = add_verb(app, "help", "Explain a verb", "holdfast help config check");
   help->add_option("VERB", into.help_verbs, "the verb's words; none: all verbs")->type_name("VERB");
@@ -227,6 +305,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   add_target(*app, into);
   add_audit(*app, into);
   add_simulate(*app, into);
+  add_vault(*app, into);
   add_verb(*app, "version", "Print the version", "holdfast version --json")
       ->add_flag("--json", into.json, "print it as JSON");
   add_verb(*app, "completion", "Print the completion script of a shell",

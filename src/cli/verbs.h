@@ -8,17 +8,20 @@
 #include "cli/audit.h"
 #include "cli/route.h"
 #include "cli/simulate.h"
+#include "cli/vault.h"
 #include "server/serve.h"
 
 namespace holdfast::cli {
 
 struct Arguments {  // what the command line sets
   server::ServeOptions serve;
-  std::string check_path;  // empty: the current folder
+  std::string check_path;   // empty: the current folder
+  std::string check_state;  // empty: vault: references are not looked up
   RouteArguments route;
   std::string alerts_path;  // likewise
   AuditArguments audit;
   SimulateOptions simulate;
+  VaultArguments vault;
   bool json = false;
   std::string shell;
   std::string admin = "http://127.0.0.1:8081";  // a running gateway's administration

@@ -7,6 +7,7 @@
 
 #include "config/environment.h"
 #include "config/problem.h"
+#include "config/secrets.h"
 #include "config/tree.h"
 
 namespace holdfast::config {
@@ -15,10 +16,11 @@ struct Document {
   NodePtr root;                    // nullptr: it could not be read, and `problems` says why
   std::vector<std::string> files;  // as messages name them; Place::file is an index
   // SHA-256 over the files' names and bytes, in hexadecimal: tells one configuration from another.
-  // What their references (env:, file:) stand for is not in it.
+  // What their references (env:, file:, vault:) stand for is not in it.
   std::string digest;
   std::filesystem::path folder;  // what relative paths in it are relative to
   Environment environment;
+  SecretLookup vault;             // for vault: references; none until the owner sets it
   std::vector<Problem> problems;  // of the YAML itself: duplicate keys, variables not set
 };
 

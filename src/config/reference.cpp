@@ -16,7 +16,9 @@ Holdfast reads one YAML file, or all `*.yaml` of a folder in the order of their 
 - **Durations** are a whole number and a unit: `500ms`, `15s`, `2m`, `1h`, `30d`.
 - **Sizes** likewise: `512B`, `64KiB`, `32MiB`, `1GiB` (powers of 1024), `1MB`, `1GB` (powers of 1000).
 - **Secrets** are named, never written: `env:NAME` is an environment variable, `file:PATH` a file
-  (one line end at its end is dropped). A secret in the configuration itself is refused.
+  (one line end at its end is dropped), `vault:PATH` the newest version of a secret in the vault and
+  `vault:PATH@2` its second ([how](../howto/keep-secrets-in-the-vault.md)). A secret in the
+  configuration itself is refused.
 - **`${NAME}`** in a value becomes the environment variable NAME, `${NAME:-default}` a default when it is
   unset or empty, `$$` a dollar sign. What is put in is a value and never read as YAML again. Inside
   `{...}` YAML wants quotes around it: `{model: "${NAME}"}`.

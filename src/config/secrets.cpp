@@ -30,13 +30,8 @@ struct Descriptor {
 // Takes `value` over when it can stand in a header.   where   begins the message
 Result<ResolvedSecret> checked(std::string value, const std::string& where) {
   ResolvedSecret secret{Secret(std::move(value)), {}};
-  const std::string_view text = secret.value.reveal();
-  if (text.empty()) return fail(ErrorCode::configuration, where + " is empty");
-  if (text.size() > secret_bytes)
-    return fail(ErrorCode::configuration, where + " is longer than 8 KiB");
-  if (!std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; }))
-    return fail(ErrorCode::configuration,
-                where + " has a space, a line break or a character that is not ASCII in it");
+  auto right = check_secret(secret.value.reveal(), where);
+  if (!right) return std::unexpected(std::move(right).error());
   return secret;
 }
 
@@ -75,18 +70,47 @@ Result<ResolvedSecret> from_file(std::string_view name, const std::filesystem::p
     secret->warning = where + " can be read by every user of this machine; chmod 600 it";
   return secret;
 }
+
+Result<ResolvedSecret> from_vault(std::string_view name, const SecretLookup& vault) {
+  const auto reference = parse_vault_reference(name);
+  if (!reference)
+    return fail(ErrorCode::configuration,
+                "vault: must be followed by a path, as in vault:openai/prod, or by one and a "
+                "version, as in vault:openai/prod@2");
+  if (!vault) {
+    std::string itself = "vault:";
+    itself += name;
+    std::string warning = itself + " was not looked up: --state says where its vault is";
+    return ResolvedSecret{Secret(std::move(itself)), std::move(warning)};
+  }
+  auto secret = vault(*reference);
+  if (!secret) return secret;
+  auto right = check_secret(secret->value.reveal(), "vault:" + reference->path);
+  if (!right) return std::unexpected(std::move(right).error());
+  return secret;
+}
 }  // namespace
+
+Result<void> check_secret(std::string_view text, const std::string& where) {
+  if (text.empty()) return fail(ErrorCode::configuration, where + " is empty");
+  if (text.size() > secret_bytes)
+    return fail(ErrorCode::configuration, where + " is longer than 8 KiB");
+  if (!std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; }))
+    return fail(ErrorCode::configuration,
+                where + " has a space, a line break or a character that is not ASCII in it");
+  return {};
+}
 
 Result<ResolvedSecret> resolve_secret(std::string_view reference,
                                       const std::filesystem::path& folder,
-                                      const Environment& environment) {
+                                      const Environment& environment, const SecretLookup& vault) {
   constexpr std::string_view env = "env:";
   constexpr std::string_view file = "file:";
   if (reference.starts_with(env))
     return from_environment(reference.substr(env.size()), environment);
   if (reference.starts_with(file)) return from_file(reference.substr(file.size()), folder);
-  if (reference.starts_with("vault:"))
-    return fail(ErrorCode::configuration, "vault: is not available in this version");
+  constexpr std::string_view from = "vault:";
+  if (reference.starts_with(from)) return from_vault(reference.substr(from.size()), vault);
   return fail(ErrorCode::configuration,
               "a secret is never written here, only where it is kept; if this was one, replace it");
 }

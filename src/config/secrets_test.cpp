@@ -1,5 +1,6 @@
 #include "config/secrets.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -28,10 +29,12 @@ class ResolveSecret : public testing::Test {
                           environment_of({{"API_KEY", "sk-value"},
                                           {"EMPTY", ""},
                                           {"SPACED", "sk value"},
-                                          {"LONG", std::string(9000, 'k')}}));
+                                          {"LONG", std::string(9000, 'k')}}),
+                          vault_);
   }
 
   fs::path folder_;
+  SecretLookup vault_;
 };
 
 TEST_F(ResolveSecret, ReadsVariablesAndFiles) {
@@ -63,6 +66,9 @@ TEST_F(ResolveSecret, SaysWhatIsWrongAndNeverTheValue) {
   const std::string in = "the file " + folder_.string();
   constexpr const char* named =
       "env: must be followed by the name of a variable, as in env:OPENAI_API_KEY";
+  constexpr const char* vault =
+      "vault: must be followed by a path, as in vault:openai/prod, or by one and a version, as in "
+      "vault:openai/prod@2";
   struct Case {
     const char* rule;
     const char* reference;
@@ -71,7 +77,11 @@ TEST_F(ResolveSecret, SaysWhatIsWrongAndNeverTheValue) {
   const Case cases[] = {
       {"a plain secret", "sk-value",
        "a secret is never written here, only where it is kept; if this was one, replace it"},
-      {"a vault", "vault:openai/prod", "vault: is not available in this version"},
+      {"no path of the vault", "vault:", vault},
+      {"a path that leads elsewhere", "vault:../openai", vault},
+      {"no version", "vault:openai/prod@", vault},
+      {"a version that is none", "vault:openai/prod@0", vault},
+      {"another spelling of a version", "vault:openai/prod@01", vault},
       {"a variable that is not set", "env:OTHER_KEY",
        "the environment variable OTHER_KEY is not set"},
       {"an empty variable", "env:EMPTY", "the environment variable EMPTY is empty"},
@@ -96,6 +106,32 @@ TEST_F(ResolveSecret, SaysWhatIsWrongAndNeverTheValue) {
     EXPECT_EQ(got.error().detail, c.want) << c.rule;
     EXPECT_EQ(got.error().detail.find("sk"), std::string::npos) << c.rule;
   }
+}
+
+TEST_F(ResolveSecret, AsksTheVault) {
+  std::vector<std::string> asked;
+  vault_ = [&](const VaultReference& reference) -> Result<ResolvedSecret> {
+    asked.push_back(fmt::format("{}#{}", reference.path, reference.version.value_or(0)));
+    if (reference.path == "none") return fail(ErrorCode::configuration, "the vault has no none");
+    return ResolvedSecret{Secret(reference.path == "odd" ? "a b" : "sk-vault"), "old"};
+  };
+  const auto newest = resolve("vault:openai/prod");
+  ASSERT_TRUE(newest) << newest.error().detail;
+  EXPECT_EQ(newest->value.reveal(), "sk-vault");
+  EXPECT_EQ(newest->warning, "old");
+  EXPECT_TRUE(resolve("vault:openai/prod@12"));
+  EXPECT_EQ(resolve("vault:none").error().detail, "the vault has no none");
+  EXPECT_EQ(resolve("vault:odd").error().detail,
+            "vault:odd has a space, a line break or a character that is not ASCII in it");
+  EXPECT_EQ(asked,
+            (std::vector<std::string>{"openai/prod#0", "openai/prod#12", "none#0", "odd#0"}));
+}
+
+TEST_F(ResolveSecret, WithoutAVaultAReferenceToItStandsForItself) {
+  const auto got = resolve("vault:openai/prod");
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->value.reveal(), "vault:openai/prod");
+  EXPECT_EQ(got->warning, "vault:openai/prod was not looked up: --state says where its vault is");
 }
 
 TEST_F(ResolveSecret, WarnsOfAFileThatEveryoneMayRead) {

@@ -27,7 +27,7 @@ struct Choice {
 
 // A secret with the reference that named it, which may be shown.
 struct NamedSecret {
-  std::string reference;  // env:NAME, file:PATH
+  std::string reference;  // env:NAME, file:PATH, vault:PATH
   Secret value;
 };
 
@@ -109,7 +109,7 @@ class Section {
     return picked < names.size();
   }
   bool listen(std::string_view key, ListenAddress& into, std::string_view about);
-  // env:NAME or file:PATH, resolved; blocks on the disk.
+  // env:NAME, file:PATH or vault:PATH, resolved; blocks on the disk.
   bool secret(std::string_view key, Secret& into, std::string_view about);
   // A list of them, each named once.
   bool secrets(std::string_view key, std::vector<NamedSecret>& into, std::string_view about);

@@ -165,12 +165,12 @@ bool Section::listen(std::string_view key, ListenAddress& into, std::string_view
 }
 
 bool Section::secret(std::string_view key, Secret& into, std::string_view about) {
-  const Node* node = take_text(key, "secret: env:NAME or file:PATH", {}, about);
+  const Node* node = take_text(key, "secret: env:NAME, file:PATH or vault:PATH", {}, about);
   if (node == nullptr) return false;
   Result<ResolvedSecret> value =
-      resolve_secret(node->text, document()->folder, document()->environment);
+      resolve_secret(node->text, document()->folder, document()->environment, document()->vault);
   if (!value) {
-    wrong(*node, key, std::move(value.error().detail), {}, "env:NAME, file:PATH");
+    wrong(*node, key, std::move(value.error().detail), {}, "env:NAME, file:PATH, vault:PATH");
     return false;
   }
   if (!value->warning.empty()) warn(key, std::move(value->warning));
@@ -180,7 +180,7 @@ bool Section::secret(std::string_view key, Secret& into, std::string_view about)
 
 bool Section::secrets(std::string_view key, std::vector<NamedSecret>& into,
                       std::string_view about) {
-  const Entry* entry = take(key, "list of secrets: env:NAME or file:PATH", {}, about);
+  const Entry* entry = take(key, "list of secrets: env:NAME, file:PATH or vault:PATH", {}, about);
   if (entry == nullptr || entry->value->type == Node::Type::null) return false;
   if (entry->value->type != Node::Type::list) {
     wrong(*entry->value, key, "must be a list", "write it as in [env:FIRST, env:SECOND]");
@@ -193,16 +193,16 @@ bool Section::secrets(std::string_view key, std::vector<NamedSecret>& into,
     if (item.type == Node::Type::broken) continue;
     const std::string at = fmt::format("{}[{}]", key, i);
     if (item.type != Node::Type::text) {
-      wrong(item, at, "must be text", {}, "env:NAME, file:PATH");
+      wrong(item, at, "must be text", {}, "env:NAME, file:PATH, vault:PATH");
       right = false;
       continue;
     }
     Result<ResolvedSecret> value =
-        resolve_secret(item.text, document()->folder, document()->environment);
+        resolve_secret(item.text, document()->folder, document()->environment, document()->vault);
     const bool twice = std::ranges::find(into, item.text, &NamedSecret::reference) != into.end();
     if (!value || twice) {
       wrong(item, at, twice ? "is named twice" : std::move(value.error().detail), {},
-            twice ? "" : "env:NAME, file:PATH");
+            twice ? "" : "env:NAME, file:PATH, vault:PATH");
       right = false;
       continue;
     }

@@ -24,6 +24,7 @@
 #include "server/snapshot.h"
 #include "server/worker.h"
 #include "store/state_lock.h"
+#include "vault/sealed/lookup.h"
 
 namespace holdfast::server {
 namespace {
@@ -40,8 +41,12 @@ int refuse_start(const Error& error) {
   return error.code == ErrorCode::configuration ? exit_configuration : exit_infrastructure;
 }
 
-std::expected<Settings, std::vector<config::Problem>> load(const std::string& path) {
-  return read_settings(config::load(path));
+// The vault is open while the configuration is read, and no longer.
+std::expected<Settings, std::vector<config::Problem>> load(const ServeOptions& options) {
+  config::Document document = config::load(options.config_path);
+  document.vault =
+      vault::sealed::lookup_in(options.state_dir, document.environment, system_clock());
+  return read_settings(document);
 }
 
 // Each connection needs a descriptor, and each stream two.
@@ -392,7 +397,7 @@ class Server {
   }
 
   void reload() {
-    auto loaded = load(options_.config_path);
+    auto loaded = load(options_);
     if (!loaded) {
       ++reload_failures_;
       for (const config::Problem& problem : loaded.error())
@@ -558,7 +563,7 @@ int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is a full disk, not the end
   raise_descriptor_limit();
-  auto settings = load(options.config_path);
+  auto settings = load(options);
   if (!settings) {
     for (const config::Problem& problem : settings.error())
       std::fprintf(stderr, "%s\n", config::to_string(problem).c_str());

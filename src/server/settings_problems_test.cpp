@@ -153,15 +153,16 @@ TEST(ReadSettings, RulesOfKeys) {
       {"a secret in the file, which is not shown",
        "keys: { app: { key: sk-value } }",
        {"t.yaml:1:21: keys.app.key: a secret is never written here, only where it is kept; if this "
-        "was one, replace it; allowed: env:NAME, file:PATH"}},
-      {"a secret of a vault",
-       "keys: { app: { key: vault:app } }",
-       {"t.yaml:1:21: keys.app.key: vault: is not available in this version; allowed: env:NAME, "
-        "file:PATH"}},
+        "was one, replace it; allowed: env:NAME, file:PATH, vault:PATH"}},
+      {"no path of the vault",
+       "keys: { app: { key: vault:../app } }",
+       {"t.yaml:1:21: keys.app.key: vault: must be followed by a path, as in vault:openai/prod, or "
+        "by one and a version, as in vault:openai/prod@2; allowed: env:NAME, file:PATH, "
+        "vault:PATH"}},
       {"a variable that is not set",
        "keys: { app: { key: env:NO_KEY } }",
        {"t.yaml:1:21: keys.app.key: the environment variable NO_KEY is not set; allowed: env:NAME, "
-        "file:PATH"}},
+        "file:PATH, vault:PATH"}},
       {"two clients with one secret",
        "keys: { a: { key: env:APP_KEY }, b: { key: env:SAME_KEY } }",
        {"t.yaml:1:39: keys.b.key: the same secret as keys.a; give each key its own"}},
@@ -412,7 +413,7 @@ providers:
 t.yaml:1:28: server.listen: key given twice; the first is on line 1
 t.yaml:3:24: models.chat.targets[0].provider: not the name of a provider; did you mean "openai"? allowed: openai
 t.yaml:3:48: models.chat.targets[0].model: the environment variable NO is not set; set it, or give a default as in ${NAME:-default}
-t.yaml:5:32: providers.openai.key: a secret is never written here, only where it is kept; if this was one, replace it; allowed: env:NAME, file:PATH
+t.yaml:5:32: providers.openai.key: a secret is never written here, only where it is kept; if this was one, replace it; allowed: env:NAME, file:PATH, vault:PATH
 t.yaml:5:58: providers.openai.timeouts.idle: a duration needs a unit, as in 15s; allowed: 1ms to 1d
 )");
 }

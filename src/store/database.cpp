@@ -63,6 +63,10 @@ void Statement::bind(int index, std::optional<std::int64_t> value) {
   else
     sqlite3_bind_null(statement_.get(), index);
 }
+void Statement::bind_bytes(int index, std::string_view value) {
+  sqlite3_bind_blob(statement_.get(), index, value.empty() ? "" : value.data(),
+                    static_cast<int>(value.size()), SQLITE_STATIC);
+}
 void Statement::bind_all(std::span<const Value> values) {
   int index = 0;
   for (const Value& value : values) {
@@ -99,6 +103,11 @@ std::string_view Statement::text(int column) const {
   const auto* text = sqlite3_column_text(statement_.get(), column);
   const int bytes = sqlite3_column_bytes(statement_.get(), column);
   return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(bytes)};
+}
+std::string_view Statement::bytes(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_.get(), column);
+  const int count = sqlite3_column_bytes(statement_.get(), column);
+  return {static_cast<const char*>(bytes), static_cast<std::size_t>(count)};
 }
 
 // The handle, and what SQLite calls back with: its address must not move.

@@ -30,6 +30,8 @@ class Statement {
   void bind(int index, std::int64_t value);
   void bind(int index, std::string_view text);
   void bind(int index, std::optional<std::int64_t> value);  // nothing: NULL
+  // Any bytes, as a BLOB; they must stay as text must.
+  void bind_bytes(int index, std::string_view value);
   // Binds all of them, the first as parameter 1.
   void bind_all(std::span<const Value> values);
   // Whether there is a (further) row.
@@ -40,7 +42,8 @@ class Statement {
   void reset();
   std::int64_t integer(int column) const;
   std::optional<std::int64_t> optional_integer(int column) const;
-  std::string_view text(int column) const;  // until the next step or reset
+  std::string_view text(int column) const;   // until the next step or reset
+  std::string_view bytes(int column) const;  // of a BLOB; likewise
 
  private:
   friend class Database;

@@ -119,6 +119,15 @@ TEST_F(Store, BindsEveryKindOfValue) {
   EXPECT_EQ(statement->text(2), "");
   EXPECT_EQ(statement->optional_integer(2), 0);  // '' and not NULL
   EXPECT_EQ(statement->optional_integer(3), std::nullopt);
+  auto bytes = database->prepare("SELECT ?, ?, typeof(?1), typeof(?2)");
+  constexpr std::string_view any("\0\xff\0", 3);
+  bytes->bind_bytes(1, any);
+  bytes->bind_bytes(2, {});
+  ASSERT_TRUE(*bytes->step());
+  EXPECT_EQ(bytes->bytes(0), any);
+  EXPECT_EQ(bytes->bytes(1), "");
+  EXPECT_EQ(bytes->text(2), "blob");
+  EXPECT_EQ(bytes->text(3), "blob");  // X'' and not NULL
 }
 
 // Three rows of a number, a text and nothing; the text lies where the next row overwrites it.

@@ -117,7 +117,8 @@ TEST(ReadAuth, SaysWhatIsWrong) {
        "  source: entra_client_secret\n  tenant: t\n  client_id: c\n  client_secret: "
        "s3cr3t-value\n",
        {"h.yaml:5:18: auth.client_secret: a secret is never written here, only where it is kept; "
-        "if this was one, replace it; allowed: env:NAME, file:PATH"}},
+        "if this was one, replace it; allowed: env:NAME, file:PATH, "
+        "vault:PATH"}},
       {"what a source needs",
        "  source: entra_federated\n",
        {"h.yaml:1:1: auth.client_id: missing; write the application's id, as in client_id: "

@@ -98,11 +98,13 @@ def test_every_holdfast_verb_shown_exists(binary, page):
     listed = subprocess.run(
         [str(binary), "help", "--markdown"], capture_output=True, text=True, check=True
     ).stdout
-    verbs = set(re.findall(r"^## holdfast ([a-z ]+)$", listed, re.M))
+    verbs = set(re.findall(r"^## holdfast ([a-z -]+)$", listed, re.M))
     shown = set()
     for text in blocks(page, "sh", "bash", ""):
         for line in text.splitlines():
-            if found := re.match(r"holdfast ((?:[a-z]+ ?)+)(?= |$)", line.split("#")[0].strip()):
+            if found := re.match(
+                r"holdfast ((?:[a-z][a-z-]* ?)+)(?= |$)", line.split("#")[0].strip()
+            ):
                 shown.add(found[1].strip())
     wrong = [words for words in shown if not any(f"{words} ".startswith(f"{v} ") for v in verbs)]
     assert not wrong, f"{name_of(page)}: {wrong}; there are {sorted(verbs)}"

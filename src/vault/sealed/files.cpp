@@ -1,0 +1,133 @@
+#include "vault/sealed/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+namespace holdfast::vault::sealed {
+namespace {
+using namespace std::chrono_literals;
+constexpr auto lock_patience = 5s;
+constexpr auto lock_interval = 10ms;
+constexpr std::size_t read_piece = 16'384;
+
+std::unexpected<Error> io_failure(std::string_view what, const std::string& path) {
+  return fail(ErrorCode::io, fmt::format("{} {}: {}", what, path, std::strerror(errno)));
+}
+
+Result<void> write_all(int descriptor, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return io_failure("cannot write", path);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(descriptor) != 0) return io_failure("cannot write", path);
+  return {};
+}
+
+Result<void> sync_folder_of(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string folder = parent.empty() ? "." : parent.string();
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.number() < 0 || ::fsync(opened.number()) != 0)
+    return io_failure("cannot write", folder);
+  return {};
+}
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (number_ >= 0) ::close(number_);
+}
+
+Result<LockedBytes> read_locked(int descriptor, std::size_t most) {
+  LockedBytes bytes(most + 1);
+  std::size_t size = 0;
+  while (size <= most) {
+    const ssize_t got = ::read(descriptor, bytes.data() + size, most + 1 - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      return fail(ErrorCode::io, fmt::format("cannot be read: {}", std::strerror(errno)));
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  if (size > most)
+    return fail(ErrorCode::configuration, fmt::format("is longer than {} bytes", most));
+  bytes.shrink(size);
+  return bytes;
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t most) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.number() < 0)
+    return fail(ErrorCode::configuration,
+                fmt::format("{} cannot be opened: {}", path, std::strerror(errno)));
+  std::string bytes;
+  while (true) {
+    const std::size_t size = bytes.size();
+    bytes.resize(size + read_piece);
+    const ssize_t got = ::read(file.number(), bytes.data() + size, read_piece);
+    bytes.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("cannot read", path);
+    if (bytes.size() > most)
+      return fail(ErrorCode::configuration, fmt::format("{} is longer than {} bytes", path, most));
+    if (got == 0) return bytes;
+  }
+}
+
+Result<void> write_new_file(const std::string& path, std::string_view bytes) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file.number() < 0 && errno == EEXIST)
+    return fail(ErrorCode::configuration,
+                path + " is there already; it is not overwritten: choose another name");
+  if (file.number() < 0) return io_failure("cannot make", path);
+  auto written = write_all(file.number(), bytes, path);
+  if (!written) {
+    ::unlink(path.c_str());  // half a file helps nobody
+    return written;
+  }
+  return sync_folder_of(path);
+}
+
+Result<void> replace_file(const std::string& path, std::string_view bytes) {
+  const std::string next = path + ".next";
+  {
+    const Descriptor file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (file.number() < 0) return io_failure("cannot make", next);
+    auto written = write_all(file.number(), bytes, next);
+    if (!written) return written;
+  }
+  return rename_file(next, path);
+}
+
+Result<void> rename_file(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0) return io_failure("cannot write", to);
+  return sync_folder_of(to);
+}
+
+Result<VaultLock> VaultLock::acquire(const std::string& directory, Sharing sharing) {
+  const std::string path = directory + "/vault.lock";
+  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (file.number() < 0) return io_failure("cannot open", path);
+  const int how = (sharing == Sharing::alone ? LOCK_EX : LOCK_SH) | LOCK_NB;
+  const auto give_up = std::chrono::steady_clock::now() + lock_patience;
+  while (::flock(file.number(), how) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return io_failure("cannot lock", path);
+    if (std::chrono::steady_clock::now() >= give_up)
+      return fail(ErrorCode::io, fmt::format("the vault in {} is in use by another \"holdfast\" "
+                                             "(fuser {} names it): try again when it is done",
+                                             directory, path));
+    std::this_thread::sleep_for(lock_interval);
+  }
+  return VaultLock(std::move(file));
+}
+}  // namespace holdfast::vault::sealed
