@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "config/document.h"
+#include "server/price_hints.h"
 #include "server/prices.h"
 #include "server/settings.h"
 #include "vault/sealed/lookup.h"
@@ -77,11 +78,28 @@ Outcome check_prices(const std::string& path, bool json, std::size_t columns) {
   if (!settings) return check_config(path, {}, json, columns);
   const auto targets = server::list_prices(*settings);
   const std::int64_t now_us = system_clock().wall_us();
-  std::size_t unknown = 0;
-  std::string text = server::describe(targets, now_us, unknown);
-  text += fmt::format("{}, {} without a price\n", counted(targets.size(), "target"), unknown);
+  auto [text, unknown, assumed] = server::describe(targets, now_us);
+  text += fmt::format("{}, {} without a price", counted(targets.size(), "target"), unknown);
+  if (assumed > 0)
+    text += fmt::format(
+        ", {} with an assumed one: holdfast prices hints prints what to write under prices.list",
+        assumed);
+  text += '\n';
   if (json) text = boost::json::serialize(server::to_json(targets, now_us)) + "\n";
   return {unknown == 0 ? 0 : 1, std::move(text), {}};
+}
+
+Outcome hint_prices(const std::string& path, const std::string& kind, std::size_t columns) {
+  if (!kind.empty()) {
+    auto known = server::price_hints(kind);
+    if (known) return {0, *std::move(known), {}};
+    return {1, {}, wrap(known.error().detail, columns) + "\n"};
+  }
+  const auto settings = server::read_settings(config::load(path_to_read(path)));
+  if (!settings) return check_config(path, false, columns);
+  std::string known = server::price_hints(server::list_prices(*settings), system_clock().wall_us());
+  if (!known.empty()) return {0, std::move(known), {}};
+  return {1, {}, "no target has an assumed price: holdfast prices check lists them\n"};
 }
 
 std::string wrap(const std::string& line, std::size_t columns) {

@@ -1,4 +1,4 @@
-// `holdfast config check` and `holdfast prices check`.
+// `holdfast config check`, `holdfast prices check` and `holdfast prices hints`.
 #pragma once
 #include <string>
 
@@ -14,6 +14,9 @@ Outcome check_config(const std::string& path, const std::string& state_dir, bool
 
 // The same for the prices of its targets: exit code 1 when one has none.
 Outcome check_prices(const std::string& path, bool json, std::size_t columns);
+// The prices that are assumed of its targets, or, unless it is empty, all of `kind`, as a section
+// of the configuration. Exit code 1: there is none.
+Outcome hint_prices(const std::string& path, const std::string& kind, std::size_t columns);
 // Where an offline verb reads: `asked`, or when that is empty holdfast.yaml of the current folder,
 // or else the folder.
 std::string path_to_read(const std::string& asked);

@@ -297,5 +297,60 @@ TEST(Completion, WorksInBash) {
       {"fixed words", "holdfast completion \"\"", 2, "--help bash zsh fish "}};
   for (const Case& c : cases) EXPECT_EQ(bash_offers(script, c.words, c.at), c.want) << c.rule;
 }
+constexpr std::string_view one_target =
+    "providers:\n  openai: { kind: openai, key: env:HOLDFAST_CLI_TEST_KEY }\n"
+    "models:\n  chat:\n    targets:\n      - { provider: openai, model: gpt-5.4 }\n";
+
+// What is assumed is printed so that it can be written into the configuration, and charges the same
+// once it is agreed.
+TEST(Prices, WhatIsAssumedCanBeAgreedTo) {
+  ::setenv("HOLDFAST_CLI_TEST_KEY", "sk-test", 1);
+  const Folder folder;
+  const std::string assuming = folder.write("a.yaml", std::string(one_target));
+  const Outcome before = execute({"prices", "check", assuming}, 0);
+  EXPECT_EQ(before.exit_code, 0);
+  EXPECT_NE(before.out.find("(assumed: list prices as of 2026-11"), std::string::npos)
+      << before.out;
+  EXPECT_NE(before.out.find("0 without a price, 1 with an assumed one: holdfast prices hints"),
+            std::string::npos)
+      << before.out;
+  const Outcome hints = execute({"prices", "hints", assuming}, 0);
+  EXPECT_EQ(hints.exit_code, 0) << hints.error;
+  EXPECT_NE(hints.out.find("above: [{tokens: 272000, input: 5, output: 22.5, cached: 0.5}]"),
+            std::string::npos)
+      << hints.out;
+  const std::string agreed = folder.write("b.yaml", std::string(one_target) + hints.out);
+  const Outcome after = execute({"prices", "check", agreed}, 0);
+  EXPECT_EQ(after.exit_code, 0) << after.out;
+  EXPECT_EQ(after.out.find("assumed"), std::string::npos) << after.out;
+  const auto prices_of = [](const std::string& path) {
+    const Outcome told = execute({"prices", "check", path, "--json"}, 0);
+    return boost::json::parse(told.out).at("data").at(0).at("prices").at(0);
+  };
+  EXPECT_EQ(prices_of(agreed).at("version"), prices_of(assuming).at("version"));
+  EXPECT_EQ(prices_of(assuming).at("assumed"), true);
+  EXPECT_EQ(prices_of(agreed).at("assumed"), false);
+  const Outcome nothing = execute({"prices", "hints", agreed}, 0);
+  EXPECT_EQ(nothing.exit_code, 1);
+  EXPECT_EQ(nothing.error, "no target has an assumed price: holdfast prices check lists them\n");
+  // All of a kind at once, for a provider of its name.
+  const Outcome all = execute({"prices", "hints", "--kind", "openai"}, 0);
+  const std::string full = folder.write("c.yaml", std::string(one_target) + all.out);
+  EXPECT_EQ(execute({"config", "check", full}, 0).out, full + ": no problems\n");
+}
+
+TEST(Prices, WhoseListsAreNotKnown) {
+  const Outcome own = execute({"prices", "hints", "--kind", "vllm"}, 0);
+  EXPECT_EQ(own.exit_code, 1);
+  EXPECT_EQ(own.error,
+            "no list prices are known of vllm: write down what you pay, or what the machine costs, "
+            "under prices.list\n");
+  const Outcome typo = execute({"prices", "hints", "--kind", "togehter"}, 0);
+  EXPECT_EQ(typo.exit_code, 1);
+  EXPECT_NE(typo.error.find("no kind of providers is called togehter; did you mean \"together\""),
+            std::string::npos)
+      << typo.error;
+}
+
 }  // namespace
 }  // namespace holdfast::cli

@@ -90,6 +90,8 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
     return check_config(arguments.check_path, arguments.check_state, arguments.json, columns);
   if (path == "holdfast prices check")
     return check_prices(arguments.check_path, arguments.json, columns);
+  if (path == "holdfast prices hints")
+    return hint_prices(arguments.check_path, arguments.kind, columns);
   if (path == "holdfast config reference") return {0, server::settings_reference(), {}};
   if (path == "holdfast route explain")
     return explain_route(arguments.route, arguments.json, columns);

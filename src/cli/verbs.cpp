@@ -83,6 +83,13 @@ void add_prices(CLI::App& app, Arguments& into) {
   check->add_option("PATH", into.check_path, "file or folder; none: the current one")
       ->type_name("");
   check->add_flag("--json", into.json, "print the list as JSON");
+  CLI::App* hints =
+      add_verb(*prices, "hints", "Print list prices that are assumed, to be agreed to",
+               "holdfast prices hints holdfast.yaml");
+  hints->add_option("PATH", into.check_path, "file or folder; none: the current one")
+      ->type_name("");
+  hints->add_option("--kind", into.kind, "all that is known of a kind of providers")
+      ->type_name("KIND");
 }
 
 void add_alerts(CLI::App& app, Arguments& into) {

@@ -17,6 +17,7 @@ struct Arguments {  // what the command line sets
   server::ServeOptions serve;
   std::string check_path;   // empty: the current folder
   std::string check_state;  // empty: vault: references are not looked up
+  std::string kind;         // of holdfast prices hints; empty: those of the configuration
   RouteArguments route;
   std::string alerts_path;  // likewise
   AuditArguments audit;

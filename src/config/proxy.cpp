@@ -12,6 +12,8 @@
 #include <charconv>
 #include <initializer_list>
 
+#include "config/section.h"
+
 namespace holdfast::config {
 namespace {
 namespace ip = boost::asio::ip;
@@ -131,4 +133,13 @@ Result<std::optional<net::Proxy>> proxy_for(const net::Origin& origin,
   if (!proxy) return std::unexpected(std::move(proxy.error()));
   return std::optional<net::Proxy>(*std::move(proxy));
 }
+void set_proxy(Section& section, std::string_view key, net::Origin& origin) {
+  if (section.document() == nullptr) return;
+  auto proxy = proxy_for(origin, section.document()->environment);
+  if (proxy)
+    origin.proxy = *std::move(proxy);
+  else
+    section.problem(key, std::move(proxy.error().detail));
+}
+
 }  // namespace holdfast::config

@@ -73,12 +73,7 @@ void check_origin(Section& section, Settings& settings) {
       section.problem("base_url", std::string(why),
                       why.ends_with("range") ? "write network: private if it is meant" : "");
   }
-  if (section.document() == nullptr) return;
-  auto proxy = config::proxy_for(origin, section.document()->environment);
-  if (proxy)
-    origin.proxy = *std::move(proxy);
-  else
-    section.problem("base_url", std::move(proxy.error().detail));
+  config::set_proxy(section, "base_url", origin);
 }
 
 void read_base_url(Section& section, Settings& settings, bool kind_known) {

@@ -39,7 +39,8 @@ struct Price {
   // Wall time, microseconds: holds for attempts that start from `from_us` on, before `until_us`.
   std::int64_t from_us = std::numeric_limits<std::int64_t>::min();
   std::int64_t until_us = std::numeric_limits<std::int64_t>::max();
-  std::string source;  // who says so, for people
+  std::string source;    // who says so, for people
+  bool assumed = false;  // it is of a list that this program brings along: nobody has agreed to it
   // The most tokens of one request, for worst cases; 0: not known.
   std::int64_t most_tokens_in = 0, most_tokens_out = 0;
 

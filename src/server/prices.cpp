@@ -13,12 +13,6 @@ namespace holdfast::server {
 namespace {
 namespace json = boost::json;
 constexpr std::int64_t pico_per_usd_per_million = 1'000'000;
-
-// "2.5" for 2'500'000 pico-USD a token: USD per million tokens.
-std::string per_million(PicoUsdPerToken rate) {
-  constexpr std::int64_t nano_per_pico_per_million = 1'000;
-  return format_usd({rate.value * nano_per_pico_per_million});
-}
 static_assert(pico_per_usd_per_million * 1'000 == 1'000'000'000);
 
 json::object rates_json(const records::Rates& rates) {
@@ -52,6 +46,7 @@ json::object price_json(const records::Price& price, bool in_force) {
           {"from", day_or_null(price.from_us)},
           {"until", day_or_null(price.until_us)},
           {"in_force", in_force},
+          {"assumed", price.assumed},
           {"pico_usd_per_token", rates_json(price.rates)},
           {"above", std::move(above)}};
 }
@@ -95,26 +90,32 @@ json::value to_json(const std::vector<TargetPrices>& targets, std::int64_t now_u
   return json::object{{"data", std::move(out)}};
 }
 
-std::string describe(const std::vector<TargetPrices>& targets, std::int64_t now_us,
-                     std::size_t& unknown) {
-  std::string out;
-  unknown = 0;
+PriceReport describe(const std::vector<TargetPrices>& targets, std::int64_t now_us) {
+  PriceReport report;
+  std::string& out = report.text;
   for (const TargetPrices& target : targets) {
     const records::Price* price = target.prices.at(now_us);
     out += fmt::format("{}: {}/{}: ", target.logical_model, target.provider, target.model);
     if (price == nullptr) {
-      ++unknown;
+      ++report.unknown;
       out += "no price; write one under prices.list, or price: on the target\n";
       continue;
     }
+    report.assumed += price->assumed ? 1U : 0U;
     constexpr records::Metered thousand = {.in = 1'000, .out = 1'000};
     const auto sum = records::sum_cost(*price, thousand);
     const auto cost = sum ? sum->rounded() : std::unexpected(sum.error());
-    out += fmt::format("{} in, {} out, USD per million tokens; 1000 and 1000 cost {} ({})\n",
-                       per_million(price->rates.input), per_million(price->rates.output),
-                       cost ? format_usd(*cost) : cost.error().detail, price->source);
+    out += fmt::format("{} in, {} out, USD per million tokens; 1000 and 1000 cost {} ({}{})\n",
+                       usd_per_million(price->rates.input), usd_per_million(price->rates.output),
+                       cost ? format_usd(*cost) : cost.error().detail,
+                       price->assumed ? "assumed: " : "", price->source);
   }
-  return out;
+  return report;
+}
+
+std::string usd_per_million(PicoUsdPerToken rate) {
+  constexpr std::int64_t nano_per_pico_per_million = 1'000;
+  return format_usd({rate.value * nano_per_pico_per_million});
 }
 
 }  // namespace holdfast::server

@@ -58,13 +58,7 @@ void read_webhook(Section& section, WebhookSettings& hook) {
       if (!origin.tls && !origin.private_allowed)
         section.problem("url", "http:// sends alerts in the clear",
                         "write https://, or network: private if no stranger can listen there");
-      if (section.document() != nullptr) {
-        auto proxy = config::proxy_for(origin, section.document()->environment);
-        if (proxy)
-          origin.proxy = *std::move(proxy);
-        else
-          section.problem("url", std::move(proxy.error().detail));
-      }
+      config::set_proxy(section, "url", origin);
     }
   }
   section.require("url", "say where alerts go, as in url: https://hooks.example.com/holdfast");
