@@ -1,6 +1,6 @@
 // The members of one of Google's objects in a client's request: each is taken in camelCase or in
-// snake_case, since its SDKs send either; both at once are refused. Snake_case is looked for only in
-// objects that have some, which few do.
+// snake_case, since its SDKs send either; both at once are refused. Snake_case is looked for only
+// in objects that have some, which few do.
 #pragma once
 #include <string>
 #include <type_traits>
