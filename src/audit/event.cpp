@@ -130,7 +130,7 @@ std::string clean(std::string_view text) {
     rest.remove_prefix(good);
     if (rest.empty()) break;
     const bool control = static_cast<unsigned char>(rest.front()) < 0x20;  // JSON can say it
-    out += control ? std::string_view(rest.data(), 1) : std::string_view("\xef\xbf\xbd");
+    out += control ? rest.substr(0, 1) : std::string_view("\xef\xbf\xbd");
     rest.remove_prefix(1);
   }
   if (text.size() <= limits::audit_text_bytes) return out;

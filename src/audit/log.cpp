@@ -53,7 +53,7 @@ void Log::conclude(std::uint64_t intent, Outcome outcome) {
   if (found == open_intents_.end()) return;
   owed_.push_back({std::move(*found), outcome});
   open_intents_.erase(found);
-  (void)settle_owed();  // counted; it goes before the next entry
+  [[maybe_unused]] const auto settled = settle_owed();  // else it goes before the next entry
 }
 
 Result<void> Log::settle_owed() {
@@ -69,7 +69,8 @@ Result<void> Log::settle_owed() {
     owed_.erase(owed_.begin());
   }
   const auto fresh = static_cast<std::uint64_t>(settings_.checkpoint_entries);
-  if (frontier_.size() >= status_.signed_entries + fresh) (void)sign();  // counted
+  if (frontier_.size() >= status_.signed_entries + fresh) [[maybe_unused]]
+    const auto made = sign();  // counted, and tried again
   return {};
 }
 
@@ -83,7 +84,8 @@ Result<std::uint64_t> Log::write(Entry entry) {
     ++status_.refused;
     return index;
   }
-  (void)settle_owed();  // nothing is owed: signs when enough has come together
+  // Nothing is owed: this signs when enough has come together.
+  [[maybe_unused]] const auto settled = settle_owed();
   return index;
 }
 
@@ -109,9 +111,10 @@ Result<std::uint64_t> Log::write_whole_entry(Entry entry) {
   if (done) done = files_->entries->sync();
   if (!done) {
     // What is not whole goes at once if the disk lets it, else before the next entry.
-    (void)files_->entries->truncate(bytes_);
-    (void)files_->ends->truncate(frontier_.size() * end_size);
-    (void)files_->nodes->truncate(nodes_of(frontier_.size()) * node_size);
+    [[maybe_unused]] const auto entries = files_->entries->truncate(bytes_);
+    [[maybe_unused]] const auto ends = files_->ends->truncate(frontier_.size() * end_size);
+    [[maybe_unused]] const auto nodes =
+        files_->nodes->truncate(nodes_of(frontier_.size()) * node_size);
     files_.reset();
     note_failure(done.error());
     return std::unexpected(std::move(done).error());
@@ -147,7 +150,8 @@ void Log::tick() {
   }
   const bool due = frontier_.size() > status_.signed_entries &&
                    clock_.now() - unsigned_since_ >= settings_.checkpoint_interval;
-  if (due) (void)sign();  // counted, and tried again
+  if (due) [[maybe_unused]]
+    const auto made = sign();  // counted, and tried again
 }
 
 Result<void> Log::checkpoint() {
@@ -166,13 +170,14 @@ Result<void> Log::sign() {
     before = files_->checkpoints->size();
     done = files_->nodes->sync();  // what is signed for is not made anew after a loss of power
     if (done) done = files_->ends->sync();
-    auto note = signer_.sign(frontier_.size(), frontier_.root());
-    if (done && !note) done = std::unexpected(std::move(note).error());
+    const auto note = signer_.sign(frontier_.size(), frontier_.root());
+    if (done && !note) done = std::unexpected(note.error());
     if (done) done = files_->checkpoints->append(*note + "\n");
     if (done) done = files_->checkpoints->sync();
   }
   if (!done) {
-    if (files_) (void)files_->checkpoints->truncate(before);
+    if (files_) [[maybe_unused]]
+      const auto cut = files_->checkpoints->truncate(before);
     files_.reset();
     ++status_.checkpoint_failures;
     note_failure(done.error());

@@ -161,11 +161,6 @@ TEST_F(AuditLog, MakesNodesAndEndsAnewFromTheEntries) {
 
 // ---- what somebody has changed is seen at the start, and named
 
-struct Attack {
-  const char* name;
-  void (*change)(const AuditFolder& log, const std::string& folder);
-};
-
 class AuditAttack : public AuditFolder {
  protected:
   // Why it does not start.
@@ -203,7 +198,6 @@ TEST_F(AuditAttack, AnEditIsFoundWhenTheNodesAreMadeToFit) {
   auto all = lines();
   all[4].replace(all[4].find("one/m1"), 6, "two/m1");
   write_lines(all);
-  std::string nodes;
   Frontier edge;
   std::vector<Hash> whole;
   for (const std::string& line : all) edge.add(leaf_hash(line), &whole);
@@ -261,7 +255,8 @@ class FailingFile final : public AppendFile {
       : file_(std::move(file)), disk_(disk) {}
   Result<void> append(std::string_view bytes) override {
     if (!disk_.broken()) return file_->append(bytes);
-    if (disk_.torn) (void)file_->append(bytes.substr(0, bytes.size() / 2));
+    if (disk_.torn) [[maybe_unused]]
+      const auto half = file_->append(bytes.substr(0, bytes.size() / 2));
     return fail(ErrorCode::io, "no space");
   }
   Result<void> sync() override {
@@ -305,7 +300,7 @@ TEST_F(AuditLog, WhereverTheDiskFailsNothingIsTornAndNothingIsLost) {
         } else {
           ++refused;
         }
-        (void)(*log)->checkpoint();
+        [[maybe_unused]] const auto made = (*log)->checkpoint();
       }
       disk.at = 1 << 30;  // mended
       (*log)->tick();

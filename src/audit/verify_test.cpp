@@ -22,8 +22,8 @@ class AuditVerify : public AuditFolder {
     std::filesystem::create_directories(other);
     std::filesystem::copy_file(folder_ + "/key", other + "/key");
     auto log = Log::open(other, {}, clock_);
-    for (int i = 0; i < 15; ++i) (void)(*log)->append(event_of("target.freeze"));
-    (void)(*log)->checkpoint();
+    for (int i = 0; i < 15; ++i) EXPECT_TRUE((*log)->append(event_of("target.freeze")));
+    EXPECT_TRUE((*log)->checkpoint());
     return other;
   }
 };

@@ -61,13 +61,14 @@ Result<void> Auditing::started(std::string_view version, std::string_view config
 void Auditing::stopping(std::string_view signal) {
   audit::Event event = own_event("gateway.stopping", {});
   event.from = signal;
-  (void)log_.append(event);  // counted and told by the log; a signal is obeyed all the same
+  // Counted and told by the log if it fails; a signal is obeyed all the same.
+  [[maybe_unused]] const auto written = log_.append(event);
 }
 
 void Auditing::stopped() {
   gather_clients();
   write_gathered(true);
-  (void)log_.append(own_event("gateway.stopped", {}));
+  [[maybe_unused]] const auto written = log_.append(own_event("gateway.stopped", {}));
   if (const auto made = log_.checkpoint(); !made)
     log::error("audit: the last entries are not signed for: {}", made.error().detail);
 }
@@ -76,7 +77,8 @@ void Auditing::reload_refused(std::string_view place, std::size_t problems) {
   audit::Event event = own_event("configuration.refused", {});
   event.from = "SIGHUP";
   event.after = {{"first_problem_at", place}, {"problems", problems}};
-  (void)log_.append(event);  // nothing has changed: there is nothing to refuse
+  // Nothing has changed: there is nothing to refuse.
+  [[maybe_unused]] const auto written = log_.append(event);
 }
 
 void Auditing::request_refused(std::string_view code) {

@@ -42,6 +42,13 @@ Result<void> sync_folder_of(const std::string& path) {
     return io_failure("cannot write", folder);
   return {};
 }
+
+// The whole of a file that is to take another's name; what a crash has left of one is overwritten.
+Result<void> write_beside(const std::string& next, std::string_view bytes) {
+  const Descriptor file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (file.number() < 0) return io_failure("cannot make", next);
+  return write_all(file.number(), bytes, next);
+}
 }  // namespace
 
 Descriptor::~Descriptor() {
@@ -85,27 +92,29 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
 }
 
 Result<void> write_new_file(const std::string& path, std::string_view bytes) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.number() < 0 && errno == EEXIST)
+  const std::string next = path + ".next";
+  auto written = write_beside(next, bytes);
+  if (!written) return written;
+  int moved = ::renameat2(AT_FDCWD, next.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+  if (moved != 0 && errno == EINVAL) {  // a file system that cannot: then nearly as well
+    const bool taken = ::access(path.c_str(), F_OK) == 0;
+    moved = taken ? -1 : std::rename(next.c_str(), path.c_str());
+    if (taken) errno = EEXIST;
+  }
+  if (moved == 0) return sync_folder_of(path);
+  const int why = errno;
+  ::unlink(next.c_str());
+  if (why == EEXIST)
     return fail(ErrorCode::configuration,
                 path + " is there already; it is not overwritten: choose another name");
-  if (file.number() < 0) return io_failure("cannot make", path);
-  auto written = write_all(file.number(), bytes, path);
-  if (!written) {
-    ::unlink(path.c_str());  // half a file helps nobody
-    return written;
-  }
-  return sync_folder_of(path);
+  errno = why;
+  return io_failure("cannot make", path);
 }
 
 Result<void> replace_file(const std::string& path, std::string_view bytes) {
   const std::string next = path + ".next";
-  {
-    const Descriptor file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (file.number() < 0) return io_failure("cannot make", next);
-    auto written = write_all(file.number(), bytes, next);
-    if (!written) return written;
-  }
+  auto written = write_beside(next, bytes);
+  if (!written) return written;
   return rename_file(next, path);
 }
 

@@ -46,6 +46,16 @@ TEST_F(VaultTest, AKeyFileIsMadeOnceForItsOwnerAlone) {
   EXPECT_EQ(bytes_of(folder_ / "other"), "something of the operator's");
 }
 
+TEST_F(VaultTest, AKeyFileThatWasHalfWrittenIsMadeAnew) {
+  std::ofstream(folder_ / "vault.key.next") << "holdfast-vault-key-1 0123";  // as a crash leaves it
+  EXPECT_EQ(key().value.size(), key_bytes);
+  EXPECT_FALSE(fs::exists(folder_ / "vault.key.next"));
+  const auto again = write_new_file((folder_ / "vault.key").string(), "another");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::configuration);
+  EXPECT_FALSE(fs::exists(folder_ / "vault.key.next"));
+}
+
 TEST_F(VaultTest, TheOperatorsSecretIsLookedForInOneOrder) {
   const std::string path = (folder_ / "vault.key").string();
   const std::string words = (folder_ / "words").string();
