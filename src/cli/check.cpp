@@ -96,7 +96,7 @@ Outcome hint_prices(const std::string& path, const std::string& kind, std::size_
     return {1, {}, wrap(known.error().detail, columns) + "\n"};
   }
   const auto settings = server::read_settings(config::load(path_to_read(path)));
-  if (!settings) return check_config(path, false, columns);
+  if (!settings) return check_config(path, {}, false, columns);
   std::string known = server::price_hints(server::list_prices(*settings), system_clock().wall_us());
   if (!known.empty()) return {0, std::move(known), {}};
   return {1, {}, "no target has an assumed price: holdfast prices check lists them\n"};
