@@ -58,7 +58,7 @@ TEST(ReadSettings, RulesOfTheListeners) {
       {"an unknown section",
        "provider: {}",
        {"t.yaml:1:1: provider: unknown key; did you mean \"providers\"? allowed: server, admin, "
-        "providers, prices, models, keys, teams, budgets, records, responses, alerts"}},
+        "providers, prices, models, keys, teams, budgets, records, responses, audit, alerts"}},
       {"an unknown key",
        "server: { lisen: x }",
        {"t.yaml:1:11: server.lisen: unknown key; did you mean \"listen\"? allowed: listen, "
