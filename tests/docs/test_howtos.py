@@ -1,5 +1,6 @@
 """The how-to pages, followed to the letter: a provider is added, applications are moved."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -134,20 +135,35 @@ def test_every_example_configuration_is_right(binary):
 # Simulating an outage.
 
 
-@pytest.mark.parametrize("command", [1, 2, 3, 4, 5])
+def recorded_at(moment: str, index: int) -> str:
+    """An answered request, as /api/v1/requests tells of it."""
+    started = datetime.datetime.fromisoformat(moment) + datetime.timedelta(seconds=index)
+    return json.dumps({
+        "request_id": f"r{index}", "attempt": 1, "started_us": int(started.timestamp() * 1e6),
+        "logical_model": "chat", "key_name": "", "provider": "openai",
+        "endpoint": "chat_completions", "features": ["stream"], "failure": "none",
+        "committed": True, "tokens_in": 100, "tokens_out": 20, "first_content_us": 50_000,
+        "total_us": 90_000,
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [1, 2, 3, 4, 5, 6])
 def test_the_page_on_simulations_runs_as_printed(tmp_path, command):
     page = (ROOT / "docs/howto/simulate-an-outage.md").read_text()
     texts = [text for language, text in FENCE.findall(page) if language in ("yaml", "text")]
-    for name, text in zip(["holdfast.yaml", "friday.yaml"], texts, strict=True):
+    for name, text in zip(["holdfast.yaml", "friday.yaml", "tuesday.yaml"], texts, strict=True):
         assert f"`{name}`" in page
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text.replace("/var/lib/holdfast/records.db", "past.jsonl"))
+    (tmp_path / "new.yaml").write_text(texts[0])
+    past = [recorded_at("2026-11-24T10:10:00+00:00", index) for index in range(40)]
+    (tmp_path / "past.jsonl").write_text("\n".join(past) + "\n")
     lines = [
         line
         for language, text in FENCE.findall(page)
         if language == "sh"
         for line in text.splitlines()
     ]
-    assert len(lines) == 5
+    assert len(lines) == 6
     keys = ["OPENAI_API_KEY", "VLLM_KEY", "ANTHROPIC_API_KEY"]
     ran = subprocess.run(
         [str(BINARY), *lines[command - 1].split()[1:]], cwd=tmp_path, capture_output=True,
@@ -155,7 +171,7 @@ def test_the_page_on_simulations_runs_as_printed(tmp_path, command):
         text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "outage" in ran.stdout or "friday" in ran.stdout
+    assert any(name in ran.stdout for name in ("outage", "friday", "tuesday"))
     assert (
         all(len(line) <= 80 for line in ran.stdout.splitlines()) or "--json" in lines[command - 1]
     )
