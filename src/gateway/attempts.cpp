@@ -51,7 +51,6 @@ Task<std::optional<Refusal>> Attempts::run(std::vector<Candidate>& fitting) {
     parts_.counters.refused(observe::Refusal::no_target);
     co_return no_target_permitted(state_.model->name);
   }
-  if (state_.shadows != nullptr) std::exchange(state_.shadows, nullptr)->offer(state_);
   parts_.retries.request();
   state_.may_continue = may_continue(*state_.model, state_.incoming, fitting);
   Candidate* candidate = co_await next_candidate(plan, fitting);
@@ -230,6 +229,8 @@ Task<Outcome> Attempts::attempt_one(Candidate& candidate, bool fresh, Contest::E
       co_return not_asked(candidate, entrant, "another target had content first", failed);
     }
   }
+  // What was refused before here goes nowhere, so nobody gets a copy of it either.
+  if (state_.shadows != nullptr) std::exchange(state_.shadows, nullptr)->offer(state_);
   ++state_.attempts;
   if (entrant.hedge()) {
     state_.hedged = true;

@@ -5,15 +5,15 @@
 namespace holdfast::gateway {
 namespace {
 
-// Whether less than half of `limit` is in use with `more`, where `remaining` of it is left.
+// Whether half of `limit` is left once `more` has been taken of the `remaining`.
 bool half_free(std::int64_t limit, std::int64_t remaining, std::int64_t more) {
-  return remaining - more >= limit / 2;
+  return 2 * (remaining - more) >= limit;
 }
 
 bool half_free(const routing::Limit& limit, std::int64_t tokens, MonoTime now) {
   const routing::LimitUse& use = *limit.use;
   const std::int64_t at_once = limit.rates.concurrent_requests;
-  if (at_once > 0 && use.under_way() * 2 >= at_once) return false;
+  if (at_once > 0 && !half_free(at_once, at_once - use.under_way(), 1)) return false;
   const auto requests = use.requests(limit.rates, now);
   if (requests && !half_free(requests->limit, requests->remaining, 1)) return false;
   const auto left = use.tokens(limit.rates, now);
@@ -41,7 +41,8 @@ std::optional<ShadowPermit> ShadowPermit::take(LoopParts& parts, WaitingRoom& wa
   ShadowPermit permit(waiting, quota);
   if (provider.concurrency.most > 0) {
     const routing::ConcurrencyLimit& used = parts.capacity.concurrency(shadow.index);
-    if (used.under_way() * 2 >= used.limit(provider.concurrency)) return std::nullopt;
+    const std::int64_t most = used.limit(provider.concurrency);
+    if (!half_free(most, most - used.under_way(), 1)) return std::nullopt;
     permit.place_ =
         parts.capacity.enter(shadow.index, provider.concurrency, ServiceClass::experimental, false);
     if (!permit.place_.held()) return std::nullopt;

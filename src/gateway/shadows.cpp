@@ -36,9 +36,11 @@ Shadows::Shadows(LoopParts& parts, JournalTurn& turn, WaitingRoom& waiting)
 Shadows::~Shadows() = default;
 
 void Shadows::use(const routing::Snapshot& snapshot) {
+  targets_.clear();
   for (const auto& [name, model] : snapshot.models)
     for (const routing::Shadow& shadow : model.shadows) {
       const routing::Provider& provider = *shadow.target.provider;
+      targets_.emplace_back(provider.name, shadow.index);
       health_->configure(shadow.index, provider.health);
       for (const routing::Credential& key : provider.credentials)
         health_->configure(key.index, provider.health);
@@ -47,10 +49,13 @@ void Shadows::use(const routing::Snapshot& snapshot) {
 
 void Shadows::use_credential(const std::string& provider,
                              std::shared_ptr<const vault::Credential> credential) {
-  if (credential)
-    parts_.credentials[provider] = std::move(credential);
-  else
+  if (!credential) {
     parts_.credentials.erase(provider);
+    return;
+  }
+  parts_.credentials[provider] = std::move(credential);
+  for (const auto& [name, index] : targets_)
+    if (name == provider) health_->credential_changed(index, parts_.clock.now());
 }
 
 void Shadows::offer(const RequestState& state) {

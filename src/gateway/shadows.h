@@ -56,6 +56,7 @@ class Shadows {
   std::int64_t held_ = 0;  // bytes of the copies under way
   bool stopping_ = false;
   std::uint64_t bugs_ = 0;
+  std::vector<std::pair<std::string, std::uint16_t>> targets_;  // their providers and indices
 };
 
 }  // namespace holdfast::gateway

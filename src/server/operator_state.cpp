@@ -153,19 +153,23 @@ void OperatorState::apply(const routing::Snapshot& snapshot, routing::HealthTabl
     std::erase_if(next, [](const auto& one) { return !one.second.out && !one.second.frozen; });
     if (auto kept = keep(std::move(next)); !kept) log::warning("{}", kept.error().detail);
   }
-  for (const auto& [name, model] : snapshot.models)
-    for (std::size_t i = 0; i < model.targets.size(); ++i) {
-      std::optional<MonoTime> until;
-      bool frozen = false;
-      for (const auto& [said, entry] : entries_) {
-        if (!speaks_of(said, model.targets[i].provider->name, model.targets[i].model)) continue;
-        frozen = frozen || entry.frozen;
-        const auto own = out_until(entry, clock);
-        if (own && (!until || *own > *until)) until = own;
-      }
-      health.maintain(model.indices[i], until);
-      health.freeze(model.indices[i], frozen);
+  const auto apply_to = [&](const routing::Target& target, std::size_t index) {
+    std::optional<MonoTime> until;
+    bool frozen = false;
+    for (const auto& [said, entry] : entries_) {
+      if (!speaks_of(said, target.provider->name, target.model)) continue;
+      frozen = frozen || entry.frozen;
+      const auto own = out_until(entry, clock);
+      if (own && (!until || *own > *until)) until = own;
     }
+    health.maintain(index, until);
+    health.freeze(index, frozen);
+  };
+  for (const auto& [name, model] : snapshot.models) {
+    for (std::size_t i = 0; i < model.targets.size(); ++i)
+      apply_to(model.targets[i], model.indices[i]);
+    for (const routing::Shadow& shadow : model.shadows) apply_to(shadow.target, shadow.index);
+  }
 }
 
 }  // namespace holdfast::server

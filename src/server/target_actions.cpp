@@ -57,9 +57,13 @@ std::expected<Wish, std::string> read_wish(std::string_view body) {
 }
 
 bool is_known(const AdminState& state, const std::string& target) {
+  const auto is_meant = [&target](const routing::Target& one) {
+    return speaks_of(target, one.provider->name, one.model);
+  };
   for (const auto& [name, model] : state.snapshot->models)
-    for (const routing::Target& one : model.targets)
-      if (speaks_of(target, one.provider->name, one.model)) return true;
+    if (std::ranges::any_of(model.targets, is_meant) ||
+        std::ranges::any_of(model.shadows, is_meant, &routing::Shadow::target))
+      return true;
   return false;
 }
 

@@ -38,26 +38,29 @@ def test_a_target_may_have_its_own(holdfast, fake):
     one, two = fake("one"), fake("two")
     config = configs.misbehaving(one, "blackhole", two)
     config["models"]["chat"]["targets"][0]["timeouts"] = {"headers": "300ms"}
-    (status, headers, _), took = timed(lambda: holdfast(config).chat())
+    instance = holdfast(config)
+    (status, headers, _), took = timed(lambda: instance.chat())
     assert status == 200 and headers["x-holdfast-provider"] == "two" and took < 5
 
 
 def test_the_requests_deadline_bounds_all_attempts(holdfast, fake):
     one, two = fake("one"), fake("two")
-    config = configs.through(one, two, deadline="800ms")
-    config["providers"]["one"]["timeouts"] = configs.bounded(headers="300ms")
-    config["providers"]["two"]["timeouts"] = configs.bounded(headers="300ms")
+    config = configs.through(one, two, deadline="2400ms")
+    config["providers"]["one"]["timeouts"] = configs.bounded(headers="900ms")
+    config["providers"]["two"]["timeouts"] = configs.bounded(headers="900ms")
     config["models"]["chat"]["targets"].append({"provider": "one", "model": "m2"})
     one.behave("blackhole")
     two.behave("blackhole")
-    (status, _, _), took = timed(lambda: holdfast(config).chat())
+    instance = holdfast(config)
+    (status, _, _), took = timed(lambda: instance.chat())
     assert status == 503 and 0.7 < took < 5  # headers_timeout twice, then deadline: mixed
     assert one.receipts() and two.receipts()
 
 
 def test_the_requests_deadline_ends_a_stream_with_an_error(holdfast, fake):
     config = configs.misbehaving(fake("one"), "stall_after_2", None, deadline="800ms")
-    (status, _, body), took = timed(lambda: holdfast(config).chat(stream=True))
+    instance = holdfast(config)
+    (status, _, body), took = timed(lambda: instance.chat(stream=True))
     assert status == 200 and sse.text(body) == "Hello from"
     assert len(sse.errors(body)) == 1 and took < 5
 
@@ -66,14 +69,16 @@ def test_a_long_stream_outlives_first_content_and_idle(holdfast, fake):
     """Pieces that keep coming are no stall, however long the whole takes."""
     timeouts = configs.LONG | {"headers": "1s", "first_content": "1s", "idle": "600ms"}
     config = configs.misbehaving(fake("one"), "good;tokens=20;delay_ms=100", None, timeouts)
-    (_, _, body), took = timed(lambda: holdfast(config).chat(stream=True))
+    instance = holdfast(config)
+    (_, _, body), took = timed(lambda: instance.chat(stream=True))
     assert sse.is_whole(body) and took > 1.8
 
 
 def test_pings_do_not_stretch_the_idle_time_after_content(holdfast, fake):
     timeouts = configs.LONG | {"idle": "400ms"}
     config = configs.misbehaving(fake("one"), "stall_after_2", None, timeouts)
-    (_, _, body), took = timed(lambda: holdfast(config).chat(stream=True))
+    instance = holdfast(config)
+    (_, _, body), took = timed(lambda: instance.chat(stream=True))
     assert len(sse.errors(body)) == 1 and took < 5
 
 

@@ -178,6 +178,7 @@ class Upstream:
         self.slots = None  # of `busy`: how many are served at once
         self.server = None
         self.port = arguments.port
+        self.place = None  # keeps the port while nobody listens: the connection is refused
         self.file = None
         if arguments.receipts:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -188,6 +189,12 @@ class Upstream:
             self.tls.load_cert_chain(arguments.cert, arguments.key)
 
     async def listen(self) -> None:
+        if self.place is None:
+            family = socket.AF_INET6 if ":" in self.arguments.host else socket.AF_INET
+            self.place = socket.socket(family)
+            self.place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self.place.bind((self.arguments.host, self.port))
+            self.port = self.place.getsockname()[1]
         self.server = await asyncio.start_server(
             self.serve,
             self.arguments.host,
@@ -196,8 +203,8 @@ class Upstream:
             limit=MAX_HEAD,
             backlog=1024,
             reuse_address=True,
+            reuse_port=True,
         )
-        self.port = self.server.sockets[0].getsockname()[1]
 
     def stop_listening(self) -> None:
         if self.server:
