@@ -306,6 +306,15 @@ def test_a_lost_hedge_is_charged_as_what_it_may_have_cost(holdfast, fake):
     def used() -> int:
         return gateway.admin("/api/v1/budgets")["data"][0]["used_nano_usd"]
 
+    def is_settled() -> bool:
+        attempts = gateway.attempts()
+        return (
+            len(attempts) >= hedges.LEARNING
+            and all(attempt["state"] == "settled" for attempt in attempts)
+            and used() == sum(attempt["charged_nano_usd"] for attempt in attempts)
+        )
+
+    eventually(is_settled, "the answers so far are settled")
     before = used()
     hold(one)
     body = b'{"model":"chat","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Hi"}]}'
