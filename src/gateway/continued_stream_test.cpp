@@ -182,7 +182,7 @@ TEST(ContinuedStream, PassesTheCitationsOfATextThatHasEnded) {
   const std::string before = one.out;
   one.write({start, opens(0), says(0, "Rome."), stops(0), cites, finish});
   EXPECT_EQ(before, "start 0( 0:[Rome.] )0 0^ ");
-  EXPECT_EQ(one.out.find("^", before.size()), std::string::npos) << one.out;
+  EXPECT_EQ(one.out.find('^', before.size()), std::string::npos) << one.out;
 }
 
 TEST(ContinuedStream, HasNoUseForAnotherAnswer) {

@@ -250,7 +250,7 @@ TEST(LockedBytes, AreLockedWhileTheyLiveAndLeftOutOfCoreDumps) {
     LockedBytes first(std::string_view("a key"));
     LockedBytes second = std::move(first);
     EXPECT_EQ(second.reveal(), "a key");
-    EXPECT_TRUE(first.empty());
+    EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): that it is, is the promise
     if (LockedBytes::all_locked() && !sanitized) EXPECT_GE(locked_kib(), before + 4);
     second = LockedBytes(std::string_view("another"));
     EXPECT_EQ(second.reveal(), "another");

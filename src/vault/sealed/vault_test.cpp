@@ -163,7 +163,6 @@ TEST_F(VaultTest, RotationChangesEveryKeyAndNoSecret) {
   for (const char* path : {"a", "b/c", "b/d"}) put(path, std::string("secret of ") + path);
   put("a", "newer");
   for (const Level level : {Level::data_key, Level::root}) {
-    const std::string before = bytes_of(file("vault.db"));
     Contents old;
     {
       auto stored = VaultFile::open(state_, store::Access::read)->load();
