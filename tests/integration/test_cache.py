@@ -19,7 +19,10 @@ def cached(*fakes, **more):
 
 def ask(instance, body=ASK, headers=None, stream=False):
     body = {**body, "stream": True} if stream else body
-    return instance.ask("POST", "/v1/chat/completions", body, headers)
+    answer = instance.ask("POST", "/v1/chat/completions", body, headers)
+    # An answer is kept once its last byte has been sent: behind that, and before this.
+    eventually(lambda: instance.metrics()["holdfast_requests_in_flight"] == 0, "it has ended")
+    return answer
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
