@@ -334,31 +334,14 @@ void Attempts::note_pace(std::size_t index, const Outcome& outcome, std::int64_t
 
 void Attempts::account_attempt(std::uint64_t serial, std::size_t index, const Outcome& outcome,
                                std::int64_t took_us, const Cost& cost) {
-  const auto known = [](std::int64_t tokens) {
-    return tokens >= 0 ? std::optional(tokens) : std::nullopt;
-  };
-  records::AttemptEnd end;
+  records::AttemptEnd end = end_of(outcome, cost);
   end.serial = serial;
   end.ended_us = parts_.clock.wall_us();
-  end.failure = outcome.failure;
-  end.status = outcome.status;
-  end.tokens_in = known(outcome.usage.tokens_in);
-  end.tokens_out = known(outcome.usage.tokens_out);
-  end.tokens_cached = known(outcome.usage.tokens_cached);
-  end.tokens_reasoning = known(outcome.usage.tokens_reasoning);
-  end.usage_from_provider = outcome.usage.given();
-  end.first_content_us = outcome.first_content_us;
   end.total_us = took_us;
-  end.bytes_sent = outcome.bytes_sent;
-  end.bytes_received = outcome.bytes_received;
   end.client_left = outcome.failure == FailureClass::client_left;
   end.committed = outcome.committed;
   end.continuation = state_.broke_off.has_value();
   end.answer_status = outcome.answer_status;
-  end.upstream_request_id = outcome.upstream_request_id;
-  end.cost = cost.known;
-  end.charged = cost.charged;
-  end.price_version = cost.price_version;
   parts_.journal.end(end);
   state_.limits.note(outcome.usage, outcome.committed);
   state_.turn.schedule();

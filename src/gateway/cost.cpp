@@ -62,4 +62,26 @@ Cost cost_of(const Outcome& outcome, records::Endpoint endpoint, const records::
   return cost;
 }
 
+records::AttemptEnd end_of(const Outcome& outcome, const Cost& cost) {
+  const auto known = [](std::int64_t tokens) {
+    return tokens >= 0 ? std::optional(tokens) : std::nullopt;
+  };
+  records::AttemptEnd end;
+  end.failure = outcome.failure;
+  end.status = outcome.status;
+  end.tokens_in = known(outcome.usage.tokens_in);
+  end.tokens_out = known(outcome.usage.tokens_out);
+  end.tokens_cached = known(outcome.usage.tokens_cached);
+  end.tokens_reasoning = known(outcome.usage.tokens_reasoning);
+  end.usage_from_provider = outcome.usage.given();
+  end.first_content_us = outcome.first_content_us;
+  end.bytes_sent = outcome.bytes_sent;
+  end.bytes_received = outcome.bytes_received;
+  end.upstream_request_id = outcome.upstream_request_id;
+  end.cost = cost.known;
+  end.charged = cost.charged;
+  end.price_version = cost.price_version;
+  return end;
+}
+
 }  // namespace holdfast::gateway

@@ -4,6 +4,7 @@
 
 #include "dialect/canonical.h"
 #include "gateway/attempt.h"
+#include "records/attempt.h"
 #include "records/price.h"
 
 namespace holdfast::gateway {
@@ -26,5 +27,9 @@ records::Metered metered(const dialect::Usage& usage);
 //   price, fallback   null: there is none
 Cost cost_of(const Outcome& outcome, records::Endpoint endpoint, const records::Price* price,
              const records::Price* fallback, NanoUsd reserved);
+
+// What is recorded of an attempt, whoever made it: how it ended, what it used and what it has cost.
+// Left to fill in: its serial, its times, and what its client got.
+records::AttemptEnd end_of(const Outcome& outcome, const Cost& cost);
 
 }  // namespace holdfast::gateway

@@ -214,28 +214,11 @@ void ShadowCopy::account(const Outcome& outcome, std::uint64_t serial, MonoTime 
               fallback ? &*fallback : nullptr, hold.reserved());
   hold.settle(cost.charged);
   used_tokens_ = tokens_of(outcome.usage, outcome.committed ? tokens_ : 0);
-  const auto known = [](std::int64_t tokens) {
-    return tokens >= 0 ? std::optional(tokens) : std::nullopt;
-  };
   const auto took_us = duration_cast<microseconds>(parts_.clock.now() - began).count();
-  records::AttemptEnd end;
+  records::AttemptEnd end = end_of(outcome, cost);
   end.serial = serial;
   end.ended_us = parts_.clock.wall_us();
-  end.failure = outcome.failure;
-  end.status = outcome.status;
-  end.tokens_in = known(outcome.usage.tokens_in);
-  end.tokens_out = known(outcome.usage.tokens_out);
-  end.tokens_cached = known(outcome.usage.tokens_cached);
-  end.tokens_reasoning = known(outcome.usage.tokens_reasoning);
-  end.usage_from_provider = outcome.usage.given();
-  end.first_content_us = outcome.first_content_us;
   end.total_us = took_us;
-  end.bytes_sent = outcome.bytes_sent;
-  end.bytes_received = outcome.bytes_received;
-  end.upstream_request_id = outcome.upstream_request_id;
-  end.cost = cost.known;
-  end.charged = cost.charged;
-  end.price_version = cost.price_version;
   parts_.journal.end(end);
   state_.turn.schedule();
 
