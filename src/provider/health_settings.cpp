@@ -14,8 +14,8 @@ void read_health(config::Section& section, HealthSettings& into) {
                    "in `window`, before error_rate is looked at");
     health.duration("window", into.window, 1s, 10min, "over which error_rate is taken");
     health.integer("slow_factor", into.slow_factor, 0, 1000,
-                   "three answers in a row that take so many times as long as usual are slow, and "
-                   "another target goes first; 0: never");
+                   "an answer that takes so many times as long as usual is slow; after three in a "
+                   "row, or half of sixteen, another target goes first; 0: never");
     health.duration("slow_after", into.slow_after, 0ms, 24h,
                     "first content later than that is slow too; 0s: no such bound");
     health.duration("open_first", into.open_first, 10ms, 24h,

@@ -185,7 +185,7 @@ void HealthTable::succeeded(std::size_t target, MonoTime now) {
   const bool by_one_success = why == OpenedFor::failures || why == OpenedFor::verdict;
   // Some requests succeed at a target that fails many or is slow: they say nothing before its time.
   if (!by_one_success && open_until > to_ns(now)) return;
-  if (why == OpenedFor::slow && entry.slow_in_a_row.load(relaxed) > 0) {
+  if (why == OpenedFor::slow && entry.slow.last_was()) {
     entry.probe_until.store(0, relaxed);
     return open(target, why, comparison_open, now);
   }
@@ -197,7 +197,7 @@ void HealthTable::close(Entry& entry, MonoTime now) {
   const Duration longest = own == nullptr ? usual_settings.slow_start : own->slow_start;
   const Duration out_for{to_ns(now) - entry.opened_at.load(relaxed)};
   entry.window.clear();  // what failed before must not open it again
-  entry.slow_in_a_row.store(0, relaxed);
+  entry.slow.clear();
   entry.credential_retried.store(false, relaxed);
   entry.closed_at.store(to_ns(now), relaxed);
   entry.credit.store(whole_share - first_share, relaxed);  // the first request is let in
@@ -283,18 +283,11 @@ void HealthTable::eject(std::size_t target, OpenedFor why, MonoTime now) {
   open(target, why, comparison_open, now);
 }
 
-void HealthTable::note_slowness(Entry& entry, bool slow) {
-  if (slow)
-    entry.slow_in_a_row.fetch_add(1, relaxed);
-  else if (entry.slow_in_a_row.load(relaxed) != 0)
-    entry.slow_in_a_row.store(0, relaxed);
-}
-
 void HealthTable::took_first_content(std::size_t target, MonoTime now, std::int64_t took_us) {
   const provider::HealthSettings& settings = settings_of(target);
   Entry& entry = entries_[target];
   const SlowRule rule{settings.slow_factor, settings.slow_after};
-  note_slowness(entry, entry.first_content.note(now, took_us, 1, rule));
+  entry.slow.note(entry.first_content.note(now, took_us, 1, rule));
 }
 
 void HealthTable::took_whole(std::size_t target, MonoTime now, std::int64_t took_us,
@@ -303,7 +296,7 @@ void HealthTable::took_whole(std::size_t target, MonoTime now, std::int64_t took
   Entry& entry = entries_[target];
   const SlowRule rule{settings_of(target).slow_factor, {}};
   const std::int64_t tokens = std::max(tokens_out, least_tokens);
-  note_slowness(entry, entry.per_token.note(now, took_us, tokens, rule));
+  entry.slow.note(entry.per_token.note(now, took_us, tokens, rule));
 }
 
 void HealthTable::credential_changed(std::size_t target, MonoTime now) {
@@ -335,7 +328,7 @@ HealthView HealthTable::view(std::size_t target, MonoTime now) const {
   view.attempts = entry.attempts.load(relaxed);
   view.failures = entry.failures.load(relaxed);
   view.recent = entry.window.counts(now, settings_of(target).window);
-  view.slow = entry.slow_in_a_row.load(relaxed) >= SlowRule::in_a_row;
+  view.slow = entry.slow.target_is_slow();
   view.usual_first_content_us = entry.first_content.usual_us();
   view.recent_first_content_us = entry.first_content.recent_us();
   view.usual_token_us = entry.per_token.usual_us();

@@ -62,7 +62,7 @@ struct HealthView {  // one target's health, to be shown
   std::uint16_t last_status = 0;     // HTTP, 0: none
   std::uint64_t attempts = 0, failures = 0;
   WindowCounts recent;                  // of health.window
-  bool slow = false;                    // the last answers were
+  bool slow = false;                    // the last answers were (SlowAnswers)
   double usual_first_content_us = -1;   // of streams; negative: not known
   double recent_first_content_us = -1;  // a slow answer shows at once
   double usual_token_us = -1;           // of whole answers, per token
@@ -139,7 +139,7 @@ class HealthTable {
     std::atomic<std::int64_t> last_failure_us{0};
     std::atomic<std::uint32_t> consecutive{0};
     std::atomic<std::uint32_t> trips{0};  // of late, for the doubling
-    std::atomic<std::uint32_t> slow_in_a_row{0};
+    SlowAnswers slow;
     std::atomic<std::uint32_t> credit{0};  // of a thousandth of a request, while it returns
     std::atomic<FailureClass> last_failure{FailureClass::none};
     std::atomic<std::uint16_t> last_status{0};
@@ -149,7 +149,6 @@ class HealthTable {
   };
   void open(std::size_t target, OpenedFor why, Duration first, MonoTime now);
   void close(Entry& entry, MonoTime now);
-  void note_slowness(Entry& entry, bool slow);
 
   std::array<Entry, size> entries_;
   std::uint64_t seed_;

@@ -14,10 +14,12 @@ constexpr Duration recent_decay = 10s;  // as in Finagle
 constexpr Duration usual_decay = 30s;
 constexpr double most_weight = 1.0 / 16;
 constexpr std::uint32_t most_samples = 4096;  // until then all that came weigh alike at least
+// What an answer counts as at most, times the usual: in a brown-out one in ten or so is just not
+// slow, and by its own time would soon make the others usual.
+constexpr double most_times = 2;
 // A target that has become slower for good is usual again after some hundred answers and some
 // minutes, and one that is only browned out is not within a minute of probes.
 constexpr double slow_weight = 1.0 / 4;  // of what another answer weighs
-constexpr double slow_most = 2;          // times the usual: what a slow answer counts as
 
 }  // namespace
 
@@ -47,8 +49,10 @@ bool LatencyTrack::note(MonoTime now, std::int64_t took_us, std::int64_t units,
     const double passed =
         std::chrono::duration<double>(now - at) / std::chrono::duration<double>(usual_decay);
     const double weight = std::max(std::min(most_weight, passed), 1.0 / (samples + 1));
-    next = slow ? usual + (std::min(sample, slow_most * usual) - usual) * weight * slow_weight
-                : usual + (sample - usual) * weight;
+    const double counts = samples >= SlowRule::learning
+                              ? std::min(sample, most_times * std::max(usual, 1.0))
+                              : sample;
+    next = usual + (counts - usual) * weight * (slow ? slow_weight : 1);
   }
   usual_us_.store(next, relaxed);
   if (samples < most_samples) samples_.store(samples + 1, relaxed);

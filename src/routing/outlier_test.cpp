@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "routing/latency.h"
 #include "routing/window.h"
 
 namespace holdfast::routing {
@@ -115,85 +114,6 @@ TEST(OutcomeWindow, ForgetsWhatIsOlder) {
   EXPECT_EQ(window.counts(now, 30s).total, 1U);
   now += 1h;
   EXPECT_EQ(window.counts(now, 30s).total, 0U);
-}
-
-// Finagle's peak EWMA with a decay of 10 s.
-TEST(Latency, PeakEwmaAsPublished) {
-  struct Step {
-    int at_s;
-    double sample, want;
-  };
-  constexpr Step steps[] = {{0, 100, 100},     {1, 120, 120},      {2, 50, 113.338619},
-                            {5, 0, 83.963314}, {10, 0, 50.926324}, {20, 0, 18.734748}};
-  double cost = 0;
-  MonoTime at{};
-  for (const Step& step : steps) {
-    const MonoTime now = MonoTime{} + std::chrono::seconds(step.at_s);
-    cost = peak_ewma(cost, at, step.sample, now, 10s);
-    at = now;
-    EXPECT_NEAR(cost, step.want, 1e-6) << step.at_s;
-  }
-}
-
-TEST(Latency, SlowIsFarAboveItsOwnUsual) {
-  struct Case {
-    const char* rule;
-    std::int64_t usual_ms;
-    SlowRule how;
-    std::int64_t took_ms;
-    bool want;
-  };
-  const Case cases[] = {
-      {"ten times the usual", 300, {5, {}}, 3000, true},
-      {"four times the usual", 300, {5, {}}, 1200, false},
-      {"a hundred times of next to nothing hurts nobody", 5, {5, {}}, 500, false},
-      {"never, if the operator says so", 300, {0, {}}, 30'000, false},
-      {"beyond the bound", 300, {0, 1s}, 1001, true},
-      {"at the bound", 300, {0, 1s}, 1000, false},
-  };
-  for (const Case& c : cases) {
-    LatencyTrack track;
-    MonoTime now{};
-    for (int i = 0; i < 20; ++i) track.note(now += 1s, c.usual_ms * 1000, 1, c.how);
-    EXPECT_NEAR(track.usual_us(), static_cast<double>(c.usual_ms) * 1000, 1) << c.rule;
-    EXPECT_EQ(track.note(now += 1s, c.took_ms * 1000, 1, c.how), c.want) << c.rule;
-  }
-}
-
-TEST(Latency, LongAnswersAreNotSlowOnes) {
-  LatencyTrack track;
-  MonoTime now{};
-  const SlowRule rule{5, {}};
-  for (int i = 0; i < 20; ++i) EXPECT_FALSE(track.note(now += 1s, 640'000, 32, rule));
-  EXPECT_FALSE(track.note(now += 1s, 40'000'000, 2000, rule)) << "20 ms a token as ever";
-  EXPECT_TRUE(track.note(now += 1s, 6'400'000, 32, rule)) << "ten times as long for each";
-}
-
-// The first answers of a brown-out are those that are the least late; at hundreds a second they
-// were usual before the next comparison, and all that followed with them.
-TEST(Latency, ABrownOutUnderHeavyTrafficDoesNotBecomeUsual) {
-  LatencyTrack track;
-  MonoTime now{};
-  const SlowRule rule{5, {}};
-  for (int i = 0; i < 1'500; ++i) track.note(now += 2ms, 100'000 + 200'000 * (i % 10) / 9, 1, rule);
-  EXPECT_NEAR(track.usual_us(), 200'000, 20'000);
-  for (int i = 0; i < 50; ++i) track.note(now += 10ms, 1'000'000 + 4'000 * i, 1, rule);
-  int slow = 0;
-  constexpr int late = 2'000;
-  for (int i = 0; i < late; ++i)
-    slow += track.note(now += 2ms, 1'200'000 + 1'800'000 * (i % 10) / 9, 1, rule) ? 1 : 0;
-  EXPECT_GT(slow, late / 2);
-}
-
-TEST(Latency, WhatIsSlowForGoodBecomesUsual) {
-  LatencyTrack track;
-  MonoTime now{};
-  const SlowRule rule{5, {}};
-  for (int i = 0; i < 20; ++i) track.note(now += 1s, 300'000, 1, rule);
-  int slow = 0;
-  while (track.note(now += 1s, 3'000'000, 1, rule) && slow < 1000) ++slow;
-  EXPECT_GT(slow, 20) << "not within the probes of a brown-out";
-  EXPECT_LT(slow, 200);
 }
 
 }  // namespace
