@@ -103,16 +103,26 @@ void add_alerts(CLI::App& app, Arguments& into) {
       ->type_name("");
 }
 
+// Of a verb that asks a running gateway.
+void add_administration(CLI::App& verb, Arguments& into) {
+  verb.add_option("--admin", into.admin.url, "its administration's address")->type_name("URL");
+  verb.add_option("--state", into.admin.state_dir, "its state directory, where its token is")
+      ->type_name("DIR");
+  verb.add_option("--token-file", into.admin.token_file, "a file with another token")
+      ->type_name("FILE");
+}
+
 void add_target(CLI::App& app, Arguments& into) {
   CLI::App* target = add_verb(app, "target", "Take targets of a running gateway out by hand",
                               "holdfast target drain openai/gpt-4o-mini --for 2h");
   target->require_subcommand(1);
+  into.admin.state_dir = default_state_dir();
   const auto add = [&](const char* name, const char* about, const std::string& example) {
     CLI::App* verb = add_verb(*target, name, about, example);
     verb->add_option("PROVIDER[/MODEL]", into.target, "all targets of a provider, or one")
         ->type_name("")
         ->required();
-    verb->add_option("--admin", into.admin, "its administration's address")->type_name("URL");
+    add_administration(*verb, into);
     verb->add_option("--reason", into.reason, "why, for the audit log")->type_name("TEXT");
     return verb;
   };

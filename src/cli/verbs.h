@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/administration.h"
 #include "cli/audit.h"
 #include "cli/route.h"
 #include "cli/simulate.h"
@@ -25,8 +26,8 @@ struct Arguments {  // what the command line sets
   VaultArguments vault;
   bool json = false;
   std::string shell;
-  std::string admin = "http://127.0.0.1:8081";  // a running gateway's administration
-  std::string target, duration, reason;         // of holdfast target
+  Administration admin;                  // of a running gateway
+  std::string target, duration, reason;  // of holdfast target
   std::vector<std::string> help_verbs;
   bool markdown = false;
 };

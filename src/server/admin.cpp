@@ -5,6 +5,7 @@
 #include "console/status_page.h"
 #include "dialect/json_scan.h"
 #include "net/url.h"
+#include "server/access.h"
 #include "server/auditing.h"
 
 namespace holdfast::limits {
@@ -53,8 +54,8 @@ std::optional<Foreign> refuse_foreign(const net::RequestHead& head) {
   const auto refuse = [](std::string_view code, std::string_view message) {
     return Foreign{code, admin_problem(403, code, message)};
   };
-  // It is open to whoever can connect to loopback: a page in somebody's browser must not be among
-  // them.
+  // What reads may be open to whoever can connect to loopback: a page in somebody's browser must
+  // not be among them.
   if (!net::is_loopback_host(net::host_of(head.host)))
     return refuse("host_not_allowed", "only loopback host names are answered here");
   if (const auto origin = head.headers.find("origin");
@@ -78,12 +79,32 @@ AdminAnswer admin_problem(int status, std::string_view code, std::string_view me
 }
 
 Task<AdminAnswer> AdminHandler::act(const AdminRoute& route, net::Exchange& exchange,
-                                    const std::string& request_id) {
+                                    const std::string& request_id, const identity::Principal& who) {
   if (!is_json(exchange.head()))
     co_return admin_problem(415, "unsupported_media_type", "send content-type: application/json");
   const auto body = co_await exchange.read_body(limits::admin_body_bytes);
   if (!body) co_return admin_problem(body.error().status, "bad_body", body.error().detail);
-  co_return route.act(state_, {*body, request_id});
+  co_return route.act(state_, {*body, request_id, who});
+}
+
+// Who asks is known before the body is read.
+Task<AdminAnswer> AdminHandler::answer(net::Exchange& exchange, const AdminRoute& route,
+                                       const std::string& request_id) {
+  const net::RequestHead& head = exchange.head();
+  const bool acts = head.method == net::Method::post;
+  const identity::Permission needs = acts ? route.acts : route.reads;
+  const auto refused = [this](const AccessProblem& problem) {
+    state_.auditing.request_refused(problem.code);
+    return admin_problem(problem.status, problem.code, problem.message);
+  };
+  if (needs == identity::Permission::probe)
+    co_return route.answer(state_, read_query(head.query()));
+  const auto who = state_.access.identify(head);
+  if (!who) co_return refused(who.error());
+  if (const auto problem = refuse(*who, needs, state_.settings.open_reading))
+    co_return refused(*problem);
+  if (!acts) co_return route.answer(state_, read_query(head.query()));
+  co_return co_await act(route, exchange, request_id, **who);
 }
 
 Task<void> AdminHandler::handle(net::Exchange& exchange) {
@@ -91,30 +112,30 @@ Task<void> AdminHandler::handle(net::Exchange& exchange) {
   const AdminRoute* route = find_route(head.path());
   const bool reads = head.method == net::Method::get || head.method == net::Method::head;
   const bool takes_post = route != nullptr && route->act != nullptr;
-  AdminAnswer answer;
+  const bool acts = takes_post && head.method == net::Method::post;
+  AdminAnswer answered;
   std::string request_id;
   if (auto refused = refuse_foreign(head)) {
-    answer = std::move(refused->answer);
+    answered = std::move(refused->answer);
     state_.auditing.request_refused(refused->code);
   } else if (route == nullptr) {
-    answer =
+    answered =
         admin_problem(404, "unknown_path", "unknown path; /openapi.json describes those there are");
-  } else if (reads) {
-    answer = route->answer(state_, read_query(head.query()));
-  } else if (takes_post && head.method == net::Method::post) {
-    request_id = make_id("req", state_.clock.wall_us(), random_);
-    answer = co_await act(*route, exchange, request_id);
+  } else if (reads || acts) {
+    if (acts) request_id = make_id("req", state_.clock.wall_us(), random_);
+    answered = co_await answer(exchange, *route, request_id);
   } else {
-    answer = admin_problem(
+    answered = admin_problem(
         405, "method_not_allowed",
         takes_post ? "this path takes GET, HEAD and POST" : "this path takes GET and HEAD");
   }
   net::AnswerHeaders headers;
-  headers.add("content-type", answer.content_type);
-  if (answer.status == 405) headers.add("allow", takes_post ? "GET, HEAD, POST" : "GET, HEAD");
+  headers.add("content-type", answered.content_type);
+  if (answered.status == 405) headers.add("allow", takes_post ? "GET, HEAD, POST" : "GET, HEAD");
+  if (answered.status == 401) headers.add("www-authenticate", "Bearer realm=\"holdfast\"");
   if (!request_id.empty()) headers.add("x-request-id", request_id);
   add_safety_headers(headers);
-  auto sent = co_await exchange.answer(answer.status, headers, answer.body);
+  auto sent = co_await exchange.answer(answered.status, headers, answered.body);
   (void)sent;
 }
 

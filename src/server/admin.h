@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "identity/role.h"
 #include "net/http_server.h"
 #include "observe/registry.h"
 #include "observe/summary.h"
@@ -26,6 +27,7 @@
 
 namespace holdfast::server {
 
+class Access;
 class Alerts;
 class Auditing;
 class BudgetKeeper;
@@ -43,6 +45,7 @@ struct AdminState {
   FailureLog& failures;
   OperatorState& operators;
   Auditing& auditing;
+  Access& access;
   std::string state_dir;
   std::string version;
   std::int64_t started_us = 0;
@@ -68,16 +71,30 @@ struct AdminAnswer {
 
 // A POST, as the route that takes it sees it.
 struct AdminAct {
-  std::string_view body;   // JSON
-  std::string request_id;  // told in x-request-id, and in the audit log
+  std::string_view body;           // JSON
+  std::string request_id;          // told in x-request-id, and in the audit log
+  const identity::Principal& who;  // has the permission that the route names
 };
 
-// One route of the table in routes.cpp.
-struct AdminRoute {
+// One route of the table in routes.cpp. What it asks of the caller stands before what it does: a
+// route cannot be written without.
+class AdminRoute {
+ public:
+  using Answer = AdminAnswer (*)(AdminState&, const QueryFields&);
+  using Act = AdminAnswer (*)(AdminState&, const AdminAct&);
+  // GET and HEAD alone.
+  constexpr AdminRoute(std::string_view at, identity::Permission reading, Answer what)
+      : path(at), reads(reading), answer(what) {}
+  // A POST of JSON too.
+  constexpr AdminRoute(std::string_view at, identity::Permission reading, Answer what,
+                       identity::Permission acting, Act doing)
+      : path(at), reads(reading), answer(what), acts(acting), act(doing) {}
+
   std::string_view path;
-  AdminAnswer (*answer)(AdminState&, const QueryFields&);
-  // What a POST of JSON does; null: the path takes none.
-  AdminAnswer (*act)(AdminState&, const AdminAct& act) = nullptr;
+  identity::Permission reads;
+  Answer answer;
+  identity::Permission acts{};  // where there is an act
+  Act act = nullptr;            // null: the path takes no POST
 };
 std::span<const AdminRoute> admin_routes();
 // The description of the interface that the server serves at /openapi.json.
@@ -93,8 +110,10 @@ class AdminHandler final : public net::Handler {
   std::string problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) override;
 
  private:
+  Task<AdminAnswer> answer(net::Exchange& exchange, const AdminRoute& route,
+                           const std::string& request_id);
   Task<AdminAnswer> act(const AdminRoute& route, net::Exchange& exchange,
-                        const std::string& request_id);
+                        const std::string& request_id, const identity::Principal& who);
   AdminState& state_;
   Random random_;  // of request ids
 };

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "server/admin.h"
 
 namespace holdfast::limits {
 inline constexpr std::size_t audit_gathered = 256;  // kinds of events that come by themselves
@@ -33,14 +34,14 @@ std::uint64_t clients_refused_of(const observe::Registry& registry) {
 
 }  // namespace
 
-audit::Event operator_event(std::string action, std::string target, std::string request_id,
+audit::Event operator_event(std::string action, std::string target, const AdminAct& act,
                             std::string reason) {
   return {.action = std::move(action),
-          .actor = "operator",
+          .actor = to_string(act.who),
           .from = "administration",
           .target = std::move(target),
           .reason = std::move(reason),
-          .request_id = std::move(request_id),
+          .request_id = act.request_id,
           .before = {},
           .after = {}};
 }

@@ -13,6 +13,8 @@
 
 namespace holdfast::server {
 
+struct AdminAct;
+
 class Auditing {
  public:
   Auditing(audit::Log& log, const Clock& clock, const observe::Registry& registry)
@@ -62,7 +64,7 @@ class Auditing {
 
 // What an operator is about to do over the administration; `before` and `after` are to be filled
 // in.
-audit::Event operator_event(std::string action, std::string target, std::string request_id,
+audit::Event operator_event(std::string action, std::string target, const AdminAct& act,
                             std::string reason);
 
 }  // namespace holdfast::server

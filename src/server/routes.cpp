@@ -37,8 +37,9 @@ AdminAnswer answer_healthz(AdminState&, const QueryFields&) {
 }
 
 AdminAnswer answer_readyz(AdminState& state, const QueryFields&) {
-  json::array warnings;
-  for (const std::string& warning : warnings_of(state)) warnings.emplace_back(warning);
+  json::array warnings;  // they name providers: for those who may read
+  if (state.settings.open_reading)
+    for (const std::string& warning : warnings_of(state)) warnings.emplace_back(warning);
   const bool ready = !state.draining;
   return answer_json({{"status", ready ? "ready" : "draining"}, {"warnings", std::move(warnings)}},
                      ready ? 200 : 503);
@@ -267,23 +268,25 @@ AdminAnswer answer_costs(AdminState& state, const QueryFields& fields) {
   return answer_json(json::object{{"by", by_name}, {"data", std::move(data)}});
 }
 
+using enum identity::Permission;
+
 constexpr AdminRoute routes[] = {
-    {"/", answer_status_page},
-    {"/healthz", answer_healthz},
-    {"/readyz", answer_readyz},
-    {"/metrics", answer_metrics},
-    {"/openapi.json", answer_openapi},
-    {"/api/v1/status", answer_status},
-    {"/api/v1/providers", answer_providers},
-    {"/api/v1/alerts", answer_alerts},
-    {"/api/v1/requests", answer_requests},
-    {"/api/v1/budgets", answer_budgets},
-    {"/api/v1/prices", answer_prices},
-    {"/api/v1/costs", answer_costs},
-    {"/api/v1/route/explain", answer_route_explain},
-    {"/api/v1/regions", answer_regions},
-    {"/api/v1/audit", answer_audit},
-    {"/api/v1/targets", answer_targets, act_on_target},
+    {"/", read, answer_status_page},
+    {"/healthz", probe, answer_healthz},
+    {"/readyz", probe, answer_readyz},
+    {"/metrics", read, answer_metrics},
+    {"/openapi.json", read, answer_openapi},
+    {"/api/v1/status", read, answer_status},
+    {"/api/v1/providers", read, answer_providers},
+    {"/api/v1/alerts", read, answer_alerts},
+    {"/api/v1/requests", read, answer_requests},
+    {"/api/v1/budgets", read, answer_budgets},
+    {"/api/v1/prices", read, answer_prices},
+    {"/api/v1/costs", read, answer_costs},
+    {"/api/v1/route/explain", read, answer_route_explain},
+    {"/api/v1/regions", read, answer_regions},
+    {"/api/v1/audit", read_audit, answer_audit},
+    {"/api/v1/targets", read, answer_targets, operate, act_on_target},
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "provider/kind.h"
 #include "responses/schema.h"
 #include "routing/pool_judge.h"
+#include "server/access.h"
 #include "server/admin.h"
 #include "server/alerts.h"
 #include "server/auditing.h"
@@ -133,6 +134,9 @@ class Server {
     auto operators = OperatorState::open(options_.state_dir);
     if (!operators) return refuse_start(operators.error());
     operators_ = std::move(*operators);
+    auto access = Access::open(options_.state_dir);
+    if (!access) return refuse_start(access.error());
+    access_ = std::move(*access);
     if (auto free = refuse_taken_port(settings_.applications); !free)
       return refuse_start(free.error());
     if (auto free = refuse_taken_port(settings_.administration); !free)
@@ -149,8 +153,9 @@ class Server {
         settings_, ++generation_, clock_.wall_us(), registry_, limits_,
         [this](const provider::Settings& one) { return engines_.get(one); }, budget_table_.get());
     admin_.emplace(AdminState{clock_, registry_, *drain_, responses_.get(), health_, load_,
-                              capacity_, failures_, *operators_, *auditing_, options_.state_dir,
-                              HF_VERSION, clock_.wall_us(), snapshot, settings_});
+                              capacity_, failures_, *operators_, *auditing_, *access_,
+                              options_.state_dir, HF_VERSION, clock_.wall_us(), snapshot,
+                              settings_});
     admin_->budgets = keeper_ ? &*keeper_ : nullptr;
     use_health(*snapshot);
     if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
@@ -441,6 +446,8 @@ class Server {
     for (const auto& worker : workers_) worker->use(snapshot);
     admin_->snapshot = snapshot;
     admin_->settings = *loaded;
+    if (auto read = access_->reload(); !read)
+      log::error("reload: the machine's token stays as it was: {}", read.error().detail);
     admin_->reload_problem.clear();
     engines_.keep_only(*loaded);
     settings_.drain_timeout = loaded->drain_timeout;
@@ -534,6 +541,7 @@ class Server {
   Engines engines_;
   FailureLog failures_;
   std::optional<OperatorState> operators_;
+  std::optional<Access> access_;
   std::unique_ptr<audit::Log> audit_;
   std::optional<Auditing> auditing_;
   std::unique_ptr<records::Drain> drain_;

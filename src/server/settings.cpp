@@ -60,12 +60,15 @@ void read_admin(Section& top, Settings& into) {
   top.section("admin", "The administration's side", [&](Section& section) {
     read_listen(section, into.administration,
                 "where administration, metrics and the status page are; loopback only");
+    section.flag("open_reading", into.open_reading,
+                 "whether status, metrics and records are for everybody who can connect; what "
+                 "changes something never is, and health always");
   });
 }
 
 void check_listeners(Section& top, const Settings& settings) {
   if (!net::is_loopback_host(settings.administration.address))
-    top.problem("admin.listen", "must be a loopback address: it asks for no password",
+    top.problem("admin.listen", "must be a loopback address: tokens would be sent in the clear",
                 "write 127.0.0.1:8081, and reach it through a tunnel");
   if (settings.keys.empty() && !net::is_loopback_host(settings.applications.address))
     top.problem("server.listen", "open to strangers: with no keys it must be a loopback address",

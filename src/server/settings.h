@@ -34,6 +34,7 @@ struct Listen {
 struct Settings {
   Listen applications{"127.0.0.1", 8080};                         // server.listen
   Listen administration{"127.0.0.1", 8081};                       // admin.listen
+  bool open_reading = true;                                       // admin.open_reading
   std::string region;                                             // server.region; empty: not said
   int threads = 0;                                                // server.threads; 0: one per core
   std::uint64_t max_body = limits::request_body_bytes;            // server.max_body

@@ -66,7 +66,7 @@ TEST(ReadSettings, RulesOfTheListeners) {
         "queue_timeout, memory_limit, cors_origins"}},
       {"an unknown key unlike any",
        "admin: { password: x }",
-       {"t.yaml:1:10: admin.password: unknown key; allowed: listen"}},
+       {"t.yaml:1:10: admin.password: unknown key; allowed: listen, open_reading"}},
       {"a section that is text",
        "server: 8080",
        {"t.yaml:1:9: server: must be a map of keys, not text"}},
@@ -109,7 +109,7 @@ TEST(ReadSettings, RulesOfTheListeners) {
         "write 127.0.0.1:8080, or add client keys under keys"}},
       {"administration for strangers",
        "admin: { listen: \"[::]:8081\" }",
-       {"t.yaml:1:10: admin.listen: must be a loopback address: it asks for no password; write "
+       {"t.yaml:1:10: admin.listen: must be a loopback address: tokens would be sent in the clear; write "
         "127.0.0.1:8081, and reach it through a tunnel"}},
       {"one port for both",
        "admin: { listen: 127.0.0.1:8080 }",

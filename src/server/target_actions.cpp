@@ -72,9 +72,8 @@ json::object entry_json(const OperatorEntry& entry) {
 }
 
 // What the audit log says of it.
-audit::Event event_of(const AdminState& state, const Wish& wish, const std::string& request_id) {
-  audit::Event event =
-      operator_event("target." + wish.action, wish.target, request_id, wish.reason);
+audit::Event event_of(const AdminState& state, const Wish& wish, const AdminAct& act) {
+  audit::Event event = operator_event("target." + wish.action, wish.target, act, wish.reason);
   const auto said = state.operators.entries().find(wish.target);
   OperatorEntry after;
   if (said != state.operators.entries().end()) {
@@ -115,7 +114,7 @@ AdminAnswer act_on_target(AdminState& state, const AdminAct& act) {
                                      wish->target.substr(0, 256)));
   if (!said && entries.size() >= limits::operator_entries)
     return admin_problem(409, "too_many", "too many targets are taken out or frozen; restore some");
-  const auto intent = state.auditing.begin(event_of(state, *wish, act.request_id));
+  const auto intent = state.auditing.begin(event_of(state, *wish, act));
   if (!intent)
     return admin_problem(503, "audit_unavailable",
                          fmt::format("nothing was done: the audit log cannot be written: {}",
@@ -124,7 +123,7 @@ AdminAnswer act_on_target(AdminState& state, const AdminAct& act) {
   state.auditing.conclude(*intent, done.has_value());
   if (!done) return admin_problem(503, "state_unavailable", done.error().detail);
   state.operators.apply(*state.snapshot, state.health, state.clock);
-  log::info("target {}: {} by an operator{}", wish->target, wish->action,
+  log::info("target {}: {} by {}{}", wish->target, wish->action, to_string(act.who),
             wish->for_s == 0 ? std::string() : fmt::format(", for {} s", wish->for_s));
   return {200, "application/json", json::serialize(targets_json(state))};
 }

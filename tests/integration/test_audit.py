@@ -68,7 +68,7 @@ def test_what_an_operator_does_is_written_down(holdfast, fake):
     intent, outcome = entries_of(instance)[-2:]
     assert intent["phase"] == "intent" and intent["action"] == "target.drain"
     assert intent["target"] == "one/m1" and intent["reason"] == "maintenance by Ann"
-    assert intent["actor"] == "operator" and intent["from"] == "administration"
+    assert intent["actor"] == "machine" and intent["from"] == "administration"
     assert intent["request_id"] == headers["x-request-id"]
     assert "before" not in intent and intent["after"]["out"] and intent["after"]["until_us"] > 0
     assert outcome["phase"] == "outcome" and outcome["outcome"] == "done"

@@ -58,7 +58,7 @@ def test_a_drained_target_finishes_its_streams_and_gets_no_request(holdfast, fak
     assert target_of(instance)["state"] == "maintenance"
     assert "taken out by an operator" in json.dumps(instance.admin("/readyz")["warnings"])
     assert instance.metrics()['holdfast_breaker_state{provider="one",model="m1"}'] == 4
-    assert "target one/m1: drain by an operator" in instance.log()
+    assert "target one/m1: drain by machine" in instance.log()
     assert act(instance, "restore", "one/m1") == []
     one.clear()
     assert answered_by(instance) == "one"
@@ -168,7 +168,7 @@ def cli(*words: str) -> subprocess.CompletedProcess:
 def test_the_verbs(holdfast, fake):
     one, two = fake("one"), fake("two")
     instance = holdfast(configs.through(one, two))
-    admin = ["--admin", instance.admin_url]
+    admin = ["--admin", instance.admin_url, "--state", str(instance.state)]
     done = cli("drain", "one/m1", "--for", "1h", *admin)
     assert done.returncode == 0 and "takes no new request" in done.stdout
     assert answered_by(instance) == "two"
@@ -179,5 +179,5 @@ def test_the_verbs(holdfast, fake):
     wrong = cli("drain", "nobody", *admin)
     assert wrong.returncode == 1 and "no model has the target nobody" in wrong.stderr
     assert cli("drain", "one", "--for", "soon", *admin).returncode == 1
-    away = cli("drain", "one", "--admin", "http://127.0.0.1:9")
+    away = cli("drain", "one", "--admin", "http://127.0.0.1:9", "--state", str(instance.state))
     assert away.returncode == 4 and "admin.listen" in away.stderr

@@ -206,8 +206,15 @@ class Holdfast:
 
     # Asking it.
 
+    def token(self) -> str:
+        """The machine's own, which administers it."""
+        return (self.state / "admin.token").read_text().strip()
+
     def ask(self, method: str, path: str, body=None, headers=None, admin=False, timeout=30):
-        """One request on a connection of its own; the answer as (status, headers, bytes)."""
+        """One request on a connection of its own; the answer as (status, headers, bytes).
+
+        What changes something at the administration goes with the machine's token, unless `headers`
+        say who asks: authorization, a cookie, or {"authorization": None} for nobody."""
         port = self.admin_port if admin else self.app_port
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         try:
@@ -216,6 +223,9 @@ class Holdfast:
                 body = json.dumps(body)
             if body is not None:
                 sent.setdefault("content-type", "application/json")
+            if admin and method not in ("GET", "HEAD") and "cookie" not in sent:
+                sent.setdefault("authorization", f"Bearer {self.token()}")
+            sent = {name: value for name, value in sent.items() if value is not None}
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
