@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes build/package/holdfast_VERSION_ARCH.deb and holdfast-VERSION-linux-MACHINE.tar.gz from
-# build/release/holdfast and the cached engine. Run by ./dev package, which builds both first.
+# Makes build/package/holdfast_VERSION_ARCH.deb, holdfast-VERSION-linux-MACHINE.tar.gz and the bill of
+# materials of both, from build/release/holdfast and the cached engine. Run by ./dev package, which builds both first.
 # The same tree gives the same bytes: times come from the last commit, owners are root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -31,6 +31,8 @@ install_files() {
   "$binary" completion fish >"$root/share/fish/vendor_completions.d/holdfast.fish"
   install -m 644 README.md "$root/share/doc/holdfast/README.md"
   cp -r --no-preserve=mode,ownership examples "$root/share/doc/holdfast/examples"
+  python3 packaging/sbom.py build/release "$root/bin/holdfast" "$root/lib/holdfast/llama-server" \
+    "$version" "$SOURCE_DATE_EPOCH" >"$root/share/doc/holdfast/sbom.cdx.json"
   find "$root" -name '__pycache__' -prune -exec rm -rf {} +
 }
 
@@ -74,5 +76,6 @@ make_tarball() {
 
 make_deb
 make_tarball
-(cd "$out" && sha256sum -- *.deb *.tar.gz >SHA256SUMS)
+cp "$work/deb/usr/share/doc/holdfast/sbom.cdx.json" "$out/holdfast-$version.cdx.json"
+(cd "$out" && sha256sum -- *.deb *.tar.gz *.cdx.json >SHA256SUMS)
 (cd "$out" && ls -l -- *)

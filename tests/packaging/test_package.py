@@ -4,6 +4,7 @@ systemd itself does not run where tests run, so the command, the user and the st
 from the installed unit and carried out by hand, without any capability.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -11,14 +12,18 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import threading
 import urllib.request
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "build/package"
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
+NOT_LINKED = ["adduser", "ca-certificates"]  # what the package needs besides libraries
 PLACES = ["/etc", "/usr", "/lib/systemd", "/var/lib", "/var/cache", "/opt"]
 
 
@@ -87,6 +92,50 @@ def test_control_fields(package: pathlib.Path):
     if shutil.which("lintian"):
         errors = sh("lintian", "--fail-on", "error", "--tag-display-limit", "0", str(package))
         assert errors.returncode == 0
+
+
+def test_bill_of_materials(package: pathlib.Path, tmp_path: pathlib.Path):
+    """It is valid, says what is in the package, and names each library that the binary loads."""
+    (path,) = OUT.glob("*.cdx.json")
+    text = path.read_text()
+    problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    assert problem is None, problem
+    bill = json.loads(text)
+    (tarball,) = OUT.glob("*.tar.gz")
+    sh("tar", "-xzf", str(tarball), "-C", str(tmp_path))
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "share/doc/holdfast/sbom.cdx.json").read_text() == text
+
+    def digest(component: dict) -> str:
+        return component["hashes"][0]["content"]
+
+    by_name = {one["name"]: one for one in bill["components"]}
+    for component, file in (
+        (bill["metadata"]["component"], "bin/holdfast"),
+        (by_name["llama-server"], "lib/holdfast/llama-server"),
+    ):
+        assert digest(component) == hashlib.sha256((folder / file).read_bytes()).hexdigest(), file
+    depends = sh("dpkg-deb", "--field", str(package), "Depends").stdout
+    libraries = [name for name in by_name if name != "llama-server"]
+    shown = sh("dpkg-query", "-W", "-f", "${Provides}, ", *libraries).stdout
+    provided = {one.split(" ")[0] for one in shown.split(", ")}  # "NAME (= VERSION)"
+    for name in re.findall(r"(?:^|, )([a-z0-9.+-]+)", depends):
+        assert name in {*by_name, *provided, *NOT_LINKED}, f"{name}: not in the bill"
+    assert {"libssl3", "libsqlite3-0", "libsodium23", "libboost1.81-dev"} <= set(by_name)
+    for name, one in by_name.items():
+        assert one["version"] and one["purl"], name
+
+
+def test_nothing_that_no_package_owns_is_packed(tmp_path: pathlib.Path):
+    program = tmp_path / "program"
+    library = tmp_path / "libunknown.so"
+    (tmp_path / "unknown.c").write_text("int unknown(void) { return 0; }\n")
+    (tmp_path / "main.c").write_text("int unknown(void);\nint main(void) { return unknown(); }\n")
+    sh("clang-19", "-shared", "-fPIC", "-o", str(library), str(tmp_path / "unknown.c"))
+    sh("clang-19", "-o", str(program), str(tmp_path / "main.c"), str(library))
+    done = sh(sys.executable, "packaging/sbom.py", "build/release", str(program), str(program),
+              "0.1.0", "0", cwd=ROOT, check=False)  # fmt: skip
+    assert done.returncode != 0 and f"{library} went into the program" in done.stdout, done.stdout
 
 
 def test_tarball_runs_where_it_is_unpacked(package: pathlib.Path, tmp_path: pathlib.Path):
