@@ -8,37 +8,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "audit/event.h"
+#include "base/files.h"
 
 namespace holdfast::audit {
 namespace {
-
-std::unexpected<Error> failed(std::string_view what, const std::string& path) {
-  return fail(ErrorCode::io, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
-}
-
-void sync_folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  if (const int parent = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); parent >= 0) {
-    ::fsync(parent);  // the name of a new file too
-    ::close(parent);
-  }
-}
-
-Result<void> write_all(int descriptor, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failed("write", path);
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return {};
-}
 
 class SystemAppendFile final : public AppendFile {
  public:
@@ -50,7 +26,7 @@ class SystemAppendFile final : public AppendFile {
 
   Result<void> append(std::string_view bytes) override {
     struct stat facts{};
-    if (::fstat(descriptor_, &facts) != 0) return failed("look at", path_);
+    if (::fstat(descriptor_, &facts) != 0) return io_failure("look at", path_);
     if (facts.st_nlink == 0)
       return fail(ErrorCode::io, fmt::format("{} was deleted while it was in use", path_));
     if (static_cast<std::uint64_t>(facts.st_size) != size_)
@@ -62,12 +38,13 @@ class SystemAppendFile final : public AppendFile {
   }
 
   Result<void> sync() override {
-    if (::fdatasync(descriptor_) != 0) return failed("sync", path_);
+    if (::fdatasync(descriptor_) != 0) return io_failure("sync", path_);
     return {};
   }
 
   Result<void> truncate(std::uint64_t size) override {
-    if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0) return failed("truncate", path_);
+    if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
+      return io_failure("truncate", path_);
     size_ = size;
     return {};
   }
@@ -95,19 +72,22 @@ Result<std::unique_ptr<AppendFile>> open_append(const std::string& path) {
   const bool is_new = ::access(path.c_str(), F_OK) != 0;
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   struct stat facts{};
-  if (descriptor < 0) return failed("open", path);
+  if (descriptor < 0) return io_failure("open", path);
   if (::fstat(descriptor, &facts) != 0) {
     ::close(descriptor);
-    return failed("open", path);
+    return io_failure("open", path);
   }
-  if (is_new) sync_folder_of(path);
-  return std::make_unique<SystemAppendFile>(path, descriptor,
-                                            static_cast<std::uint64_t>(facts.st_size));
+  auto file = std::make_unique<SystemAppendFile>(path, descriptor,
+                                                 static_cast<std::uint64_t>(facts.st_size));
+  if (is_new)
+    if (auto synced = sync_folder_of(path); !synced)
+      return std::unexpected(std::move(synced).error());
+  return file;
 }
 
 Result<ReadFile> ReadFile::open(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return failed("open", path);
+  if (descriptor < 0) return io_failure("open", path);
   return ReadFile(path, descriptor);
 }
 
@@ -126,7 +106,7 @@ ReadFile::~ReadFile() {
 
 Result<std::uint64_t> ReadFile::size() const {
   struct stat facts{};
-  if (::fstat(descriptor_, &facts) != 0) return failed("look at", path_);
+  if (::fstat(descriptor_, &facts) != 0) return io_failure("look at", path_);
   return static_cast<std::uint64_t>(facts.st_size);
 }
 
@@ -137,7 +117,7 @@ Result<std::string> ReadFile::read(std::uint64_t offset, std::size_t size) const
     const ssize_t count =
         ::pread(descriptor_, out.data() + done, size - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failed("read", path_);
+    if (count < 0) return io_failure("read", path_);
     if (count == 0) return fail(ErrorCode::io, fmt::format("{} is shorter than it was", path_));
     done += static_cast<std::size_t>(count);
   }
@@ -211,19 +191,6 @@ Result<std::string> read_whole(const std::string& path, std::size_t most) {
   if (*size > most)
     return fail(ErrorCode::too_large, fmt::format("{} is longer than {} bytes", path, most));
   return file->read(0, static_cast<std::size_t>(*size));
-}
-
-Result<void> write_whole(const std::string& path, std::string_view text, unsigned mode) {
-  const std::string next = path + ".next";
-  const int file = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-  if (file < 0) return failed("write", next);
-  auto written = write_all(file, text, next);
-  if (written && ::fsync(file) != 0) written = failed("sync", next);
-  ::close(file);
-  if (!written) return written;
-  if (std::rename(next.c_str(), path.c_str()) != 0) return failed("write", path);
-  sync_folder_of(path);
-  return {};
 }
 
 }  // namespace holdfast::audit

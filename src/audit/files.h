@@ -70,7 +70,5 @@ inline constexpr std::uint64_t node_size = 32, end_size = 8;
 
 // A small file as a whole, at most `most` bytes.   errors   io; too_large
 Result<std::string> read_whole(const std::string& path, std::size_t most);
-// Replaces a small file, so that a crash leaves the old one or the new one.   errors   io
-Result<void> write_whole(const std::string& path, std::string_view text, unsigned mode);
 
 }  // namespace holdfast::audit

@@ -1,14 +1,14 @@
 #include "config/document.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <utility>
+
+#include "net/sigv4.h"
 
 namespace holdfast::config {
 namespace {
@@ -60,18 +60,9 @@ void merge_map(Document& document, Node& into, const Node& from, const std::stri
   }
 }
 
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  unsigned size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), hash.data(), &size, EVP_sha256(), nullptr);
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", static_cast<unsigned>(hash[i]));
-  return out;
-}
-
 // The digest of what is there and one more file.
 std::string digest_with(const std::string& before, const std::string& name, std::string_view text) {
-  return sha256_hex(fmt::format("{}\n{}\n{}", before, name, sha256_hex(text)));
+  return net::sha256_hex(fmt::format("{}\n{}\n{}", before, name, net::sha256_hex(text)));
 }
 
 // Adds one file's text. A file that cannot be read at all leaves the document without a root.

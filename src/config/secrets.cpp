@@ -11,21 +11,12 @@
 #include <cstring>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "config/problem.h"
 
 namespace holdfast::config {
 namespace {
 constexpr std::size_t secret_bytes = std::size_t{8} * 1024;
-
-struct Descriptor {
-  explicit Descriptor(int number) : fd(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  int fd;
-};
 
 // Takes `value` over when it can stand in a header.   where   begins the message
 Result<ResolvedSecret> checked(std::string value, const std::string& where) {
@@ -53,13 +44,13 @@ Result<ResolvedSecret> from_file(std::string_view name, const std::filesystem::p
   const std::string where = "the file " + printable(path.string());
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status{};
-  if (file.fd < 0 || ::fstat(file.fd, &status) != 0)
+  if (!file || ::fstat(file.get(), &status) != 0)
     return fail(ErrorCode::configuration,
                 fmt::format("{} cannot be opened: {}", where, std::strerror(errno)));
   if (!S_ISREG(status.st_mode))
     return fail(ErrorCode::configuration, where + " is not a regular file");
   std::array<char, secret_bytes + 3> bytes{};  // one too many, and a line end
-  const ssize_t got = ::read(file.fd, bytes.data(), bytes.size());
+  const ssize_t got = ::read(file.get(), bytes.data(), bytes.size());
   if (got < 0) return fail(ErrorCode::configuration, where + " cannot be read");
   std::string value(bytes.data(), static_cast<std::size_t>(got));
   explicit_bzero(bytes.data(), bytes.size());

@@ -81,21 +81,6 @@ std::string system_error(const char* what, int error) {
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  if (this != &other) {
-    reset();
-    fd_ = other.release();
-  }
-  return *this;
-}
-
-void Descriptor::reset() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
-
-int Descriptor::release() { return std::exchange(fd_, -1); }
-
 Result<Process> Process::spawn(const Command& command) {
   Process out;
   Descriptor output, error_in, error_out;

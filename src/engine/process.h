@@ -6,26 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace holdfast::engine {
-
-// A file descriptor that is closed with its owner.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor() { reset(); }
-  int get() const { return fd_; }  // -1: none
-  explicit operator bool() const { return fd_ >= 0; }
-  void reset();
-
- private:
-  int release();
-  int fd_ = -1;
-};
 
 struct Command {
   std::string program;                   // path

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/files.h"
 #include "base/log.h"
 
 namespace holdfast::records {
@@ -45,8 +45,7 @@ JournalDisk& system_disk() {
 
 Result<std::shared_ptr<JournalFolder>> JournalFolder::open(const std::string& path,
                                                            std::uint64_t run, JournalDisk& disk) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(ErrorCode::io, told("cannot make", path, errno));
+  if (auto made = make_folder(path); !made) return std::unexpected(std::move(made).error());
   std::shared_ptr<JournalFolder> folder(new JournalFolder(path, run, disk));
   folder->folder_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder->folder_ < 0) return fail(ErrorCode::io, told("cannot open", path, errno));

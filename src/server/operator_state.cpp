@@ -1,48 +1,21 @@
 #include "server/operator_state.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "base/files.h"
 #include "base/log.h"
 
 namespace holdfast::server {
 namespace {
 
 namespace json = boost::json;
-
-std::unexpected<Error> io_failure(std::string_view what, const std::string& path) {
-  return fail(ErrorCode::io, fmt::format("{} {}: {}", what, path, std::strerror(errno)));
-}
-
-// Replaces the file as a whole, so that a crash leaves the old one or the new one.
-Result<void> replace_file(const std::string& path, std::string_view text) {
-  const std::string next = path + ".next";
-  const int file = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return io_failure("cannot write", next);
-  const bool written =
-      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fsync(file) == 0;
-  ::close(file);
-  if (!written || std::rename(next.c_str(), path.c_str()) != 0)
-    return io_failure("cannot write", path);
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  if (const int parent = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); parent >= 0) {
-    ::fsync(parent);  // the name too
-    ::close(parent);
-  }
-  return {};
-}
 
 std::optional<OperatorEntry> read_entry(const json::value& value) {
   if (!value.is_object()) return std::nullopt;
@@ -82,7 +55,7 @@ Result<OperatorState> OperatorState::open(const std::string& directory) {
   std::ifstream file(out.path_, std::ios::binary);
   if (!file) {
     if (!std::filesystem::exists(out.path_)) return out;
-    return io_failure("cannot read", out.path_);
+    return io_failure("read", out.path_);
   }
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   boost::system::error_code error;

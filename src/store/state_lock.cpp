@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <utility>
+
+#include "base/files.h"
 
 namespace holdfast::store {
 namespace {
@@ -23,12 +23,8 @@ std::string owner_of(int descriptor) {
 }  // namespace
 
 Result<StateLock> StateLock::acquire(const std::string& directory) {
-  std::error_code error;
-  const std::filesystem::path parent = std::filesystem::path(directory).parent_path();
-  if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(ErrorCode::io, fmt::format("cannot make the state directory {}: {}", directory,
-                                           std::strerror(errno)));
+  if (auto made = make_folder(directory); !made)
+    return fail(ErrorCode::io, fmt::format("no state directory: {}", made.error().detail));
   const std::string path = directory + "/lock";
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0)

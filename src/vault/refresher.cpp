@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "config/problem.h"
 #include "vault/instant.h"
@@ -28,17 +29,6 @@ constexpr std::int64_t longest_skew_us = std::int64_t{86'400} * 1'000'000;
 std::int64_t in_us(Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
-
-struct Descriptor {
-  explicit Descriptor(const std::string& path)
-      : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  int fd;
-};
 
 Duration read_seconds(std::string_view text) {
   unsigned seconds = 0;
@@ -177,15 +167,15 @@ Result<Secret> Refresher::read_file(const std::string& path) {
     return fail(ErrorCode::configuration,
                 fmt::format("the file {} {}", config::printable(path), why));
   };
-  const Descriptor file(path);
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status{};
-  if (file.fd < 0 || ::fstat(file.fd, &status) != 0)
+  if (!file || ::fstat(file.get(), &status) != 0)
     return wrong(fmt::format("cannot be opened: {}", std::strerror(errno)));
   if (!S_ISREG(status.st_mode)) return wrong("is not a regular file");
   std::string bytes(limits::token_file_bytes + 1, '\0');
   std::size_t size = 0;
   for (ssize_t got = 1; got > 0 && size < bytes.size(); size += static_cast<std::size_t>(got)) {
-    got = ::read(file.fd, bytes.data() + size, bytes.size() - size);
+    got = ::read(file.get(), bytes.data() + size, bytes.size() - size);
     if (got < 0) return wrong("cannot be read");
   }
   const Secret whole(std::move(bytes));
