@@ -92,7 +92,7 @@ Result<std::uint64_t> Log::write(Entry entry) {
 // All of it or nothing of it.
 Result<std::uint64_t> Log::write_whole_entry(Entry entry) {
   if (!files_)
-    if (auto loaded = load(false); !loaded) {
+    if (auto loaded = load(); !loaded) {
       note_failure(loaded.error());
       return std::unexpected(std::move(loaded).error());
     }
@@ -131,23 +131,30 @@ void Log::note_failure(const Error& error) {
   status_.problem = error.detail;
 }
 
+// After a failure: opens the files again, writes what is owed, and how many entries were refused.
+void Log::resume() {
+  if (!files_)
+    if (auto loaded = load(); !loaded) return note_failure(loaded.error());
+  if (!settle_owed()) return;
+  if (status_.refused > told_refused_) {
+    const Event gap{.action = "log.resumed",
+                    .actor = "holdfast",
+                    .from = {},
+                    .target = {},
+                    .reason = {},
+                    .request_id = {},
+                    .before = {},
+                    .after = {{"refused", status_.refused - told_refused_}}};
+    if (!write_whole_entry(entry_of(gap, Phase::fact))) return;
+  }
+  log::info("audit: entries can be written again");
+  told_refused_ = status_.refused;
+  status_.problem.clear();
+}
+
 void Log::tick() {
   const std::scoped_lock lock(mutex_);
-  if (!status_.problem.empty()) {
-    Event gap{.action = "log.resumed",
-              .actor = "holdfast",
-              .from = {},
-              .target = {},
-              .reason = {},
-              .request_id = {},
-              .before = {},
-              .after = {{"refused", status_.refused - told_refused_}}};
-    if (settle_owed() && write_whole_entry(entry_of(gap, Phase::fact))) {
-      log::info("audit: entries can be written again");
-      told_refused_ = status_.refused;
-      status_.problem.clear();
-    }
-  }
+  if (!status_.problem.empty()) resume();
   const bool due = frontier_.size() > status_.signed_entries &&
                    clock_.now() - unsigned_since_ >= settings_.checkpoint_interval;
   if (due) [[maybe_unused]]
@@ -164,7 +171,7 @@ Result<void> Log::sign() {
   if (!open_intents_.empty() || !owed_.empty()) return {};
   if (frontier_.size() == status_.signed_entries) return {};
   Result<void> done;
-  if (!files_) done = load(false);
+  if (!files_) done = load();
   std::uint64_t before = 0;
   if (done) {
     before = files_->checkpoints->size();
@@ -180,9 +187,12 @@ Result<void> Log::sign() {
       const auto cut = files_->checkpoints->truncate(before);
     files_.reset();
     ++status_.checkpoint_failures;
-    note_failure(done.error());
+    const std::string& why = done.error().detail;
+    if (status_.checkpoint_problem != why) log::error("audit: no checkpoint: {}", why);
+    status_.checkpoint_problem = why;
     return done;
   }
+  status_.checkpoint_problem.clear();
   status_.signed_entries = frontier_.size();
   status_.checkpoint_us = clock_.wall_us();
   return {};

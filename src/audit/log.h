@@ -31,16 +31,20 @@ struct Status {
   std::int64_t checkpoint_us = 0;    // when that was made by this process; 0: not yet
   std::uint64_t refused = 0;         // entries that could not be written, since the start
   std::uint64_t checkpoint_failures = 0;
-  std::string problem;  // why the last entry or checkpoint could not be written; empty: it was
+  std::string problem;             // why entries are refused; empty: they are written
+  std::string checkpoint_problem;  // why the last checkpoint could not be made; empty: it was
 };
 
 class Log {
  public:
   // Opens FOLDER, makes it (and its key) when it is not there; takes away what was not whole after
   // a crash, and holds the rest against the last checkpoint: work for as many entries as came
-  // after it. Entries before are read only when the nodes are lost.
-  //   errors   io: the disk; configuration: the log is not what was signed for (truncated, edited,
-  //            forked ...), its key is gone: says what, and what to do. It changes nothing then.
+  // after it. Entries before are read only when the nodes are lost. A log that is there and that
+  // the disk does not let open is opened by the first entry that it lets write: until then
+  // status() says why entries are refused.
+  //   errors   io: a new log cannot be made, or the key not read; configuration: the log is not
+  //            what was signed for (truncated, edited, forked ...) or damaged behind that, its key
+  //            is gone: says what, and what to do. It changes nothing then.
   static Result<std::unique_ptr<Log>> open(const std::string& folder, Settings settings,
                                            const Clock& clock, OpenAppend open = open_append);
   ~Log();
@@ -55,7 +59,8 @@ class Log {
   void conclude(std::uint64_t intent, Outcome outcome);
 
   // Writes what is owed, a checkpoint when one is due, and, after entries were refused, how many
-  // (log.resumed) once the disk takes them again. Call it about once a second.
+  // (log.resumed) once the disk takes them again; opens what could not be opened yet. Call it about
+  // once a second.
   void tick();
   // Signs for all that is there, unless something is under way or nothing is new.
   //   errors   io
@@ -82,19 +87,20 @@ class Log {
     Checkpoint checkpoint;
     std::uint64_t whole_bytes = 0;  // of the file; a note behind them is not whole
   };
-  Result<void> load(bool first);  // first: at the start of the process
-  Result<void> load_files(bool first);
+  Result<void> load();
+  Result<void> load_files();
   Result<void> drop_refused();
   Result<LastCheckpoint> read_checkpoint() const;
   bool derived_fit(const Checkpoint& checkpoint, const ReadFile& nodes, const ReadFile& ends) const;
   Result<void> rebuild(std::uint64_t signed_size);
-  Result<void> replay(std::uint64_t offset, bool first);
+  Result<void> replay(std::uint64_t offset);
   Result<void> begin_new();
   Result<std::uint64_t> write(Entry entry);
   Result<std::uint64_t> write_whole_entry(Entry entry);
   Result<void> settle_owed();
   Result<void> sign();
   void note_failure(const Error& error);
+  void resume();
   Entry entry_of(const Event& event, Phase phase) const;
 
   const Paths paths_;
@@ -106,7 +112,9 @@ class Log {
   std::unique_ptr<Files> files_;  // null: to be opened and looked at again before the next entry
   Frontier frontier_;
   std::uint64_t bytes_ = 0;  // of the entries
-  bool known_ = false;       // whether bytes_ and the frontier are those of this process
+  // Whether bytes_ and the frontier are those of this process: what was there at its start has been
+  // taken in.
+  bool known_ = false;
   std::vector<Intent> open_intents_;
   std::vector<Owed> owed_;
   Status status_;

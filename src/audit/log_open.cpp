@@ -1,12 +1,8 @@
 // Opening a log: its key, what a crash has left, and whether it is what was signed for.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "audit/log.h"
@@ -14,6 +10,7 @@
 #include "audit/notes.h"
 #include "audit/text.h"
 #include "audit/verify.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -30,13 +27,26 @@ std::unexpected<Error> damaged(const Paths& paths, std::string_view what) {
                           paths.folder, what));
 }
 
-// What verify() says of it, the first problem alone.
-std::optional<std::string> first_problem(const Paths& paths, const PublicKey& key) {
-  const auto report = verify_folder(paths.folder, key, {});
-  if (!report) return report.error().detail;
-  if (report->problems.empty()) return std::nullopt;
-  const Problem& first = report->problems.front();
-  return fmt::format("{}: {}", to_string(first.finding), first.what);
+// Nobody can say what stood there: it was not signed for.
+std::unexpected<Error> damaged_behind(const Paths& paths, std::string_view what) {
+  return fail(ErrorCode::configuration,
+              fmt::format("the audit log {} is what was signed for, but damaged behind that: {}. A "
+                          "disk may have failed, or somebody has changed it: `holdfast audit "
+                          "verify` says more. To start nevertheless, move the folder away and keep "
+                          "it as evidence: a new log with a new key begins",
+                          paths.folder, what));
+}
+
+// Whether the entries are what was signed for. Nodes and ends are made of them and accuse nobody;
+// what is behind the last checkpoint is for replay() to judge.
+//   errors   configuration: they are not: the first problem; io
+Result<void> check_entries(const Paths& paths, const PublicKey& key) {
+  const auto report = verify_entries(paths.folder, key);
+  if (!report) return std::unexpected(report.error());
+  for (const Problem& one : report->problems)
+    if (one.finding != Finding::unsigned_damage)
+      return damaged(paths, fmt::format("{}: {}", to_string(one.finding), one.what));
+  return {};
 }
 
 std::uint64_t file_size(const std::string& path) {
@@ -59,7 +69,7 @@ Result<Signer> open_key(const std::string& folder) {
     auto made = Signer::make("holdfast/" + secret_token(8));
     if (!made) return made;
     const Secret text = made->text();
-    if (auto kept = write_whole(paths.key, text.reveal(), 0600); !kept)
+    if (auto kept = replace_file(paths.key, text.reveal()); !kept)
       return std::unexpected(std::move(kept).error());
   }
   auto text = read_whole(paths.key, key_file_bytes);
@@ -72,7 +82,7 @@ Result<Signer> open_key(const std::string& folder) {
                             paths.key, signer.error().detail, folder));
   const std::string wanted = signer->public_key().text() + "\n";
   if (read_whole(paths.public_key, key_file_bytes).value_or("") != wanted)
-    if (auto kept = write_whole(paths.public_key, wanted, 0644); !kept)
+    if (auto kept = replace_file(paths.public_key, wanted, 0644); !kept)
       return std::unexpected(std::move(kept).error());
   return signer;
 }
@@ -95,12 +105,16 @@ Result<std::unique_ptr<Log::Files>> Log::Files::open(const Paths& paths,
 
 Result<std::unique_ptr<Log>> Log::open(const std::string& folder, Settings settings,
                                        const Clock& clock, OpenAppend open) {
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(ErrorCode::io, fmt::format("cannot make {}: {}", folder, std::strerror(errno)));
+  if (auto made = make_folder(folder); !made) return std::unexpected(std::move(made).error());
   auto signer = open_key(folder);
   if (!signer) return std::unexpected(std::move(signer).error());
   std::unique_ptr<Log> log(new Log(folder, settings, clock, std::move(open), *std::move(signer)));
-  if (auto loaded = log->load(true); !loaded) return std::unexpected(std::move(loaded).error());
+  if (auto loaded = log->load(); !loaded) {
+    const bool waits = loaded.error().code == ErrorCode::io && file_size(log->paths_.entries) > 0;
+    if (!waits) return std::unexpected(std::move(loaded).error());
+    log->note_failure(loaded.error());
+    return log;
+  }
   if (log->frontier_.size() == 0)
     if (auto begun = log->begin_new(); !begun) return std::unexpected(std::move(begun).error());
   if (log->status_.signed_entries == 0)  // one entry may be there without a checkpoint, no more
@@ -122,14 +136,14 @@ Result<void> Log::begin_new() {
   return {};
 }
 
-Result<void> Log::load(bool first) {
+Result<void> Log::load() {
   auto files = Files::open(paths_, open_);
   if (!files) return std::unexpected(std::move(files).error());
   files_ = *std::move(files);
   const Frontier before = frontier_;
   const bool known = known_;
   auto loaded = known ? drop_refused() : Result<void>();
-  if (loaded) loaded = load_files(first);
+  if (loaded) loaded = load_files();
   if (loaded && known && (before.size() != frontier_.size() || before.root() != frontier_.root()))
     loaded = fail(ErrorCode::io, fmt::format("{} was changed by somebody else while it was in use",
                                              paths_.entries));
@@ -202,7 +216,8 @@ bool Log::derived_fit(const Checkpoint& checkpoint, const ReadFile& nodes,
   return leaf && *leaf == leaf_hash(*line);
 }
 
-Result<void> Log::load_files(bool first) {
+Result<void> Log::load_files() {
+  const bool first = !known_;
   const auto last = read_checkpoint();
   if (!last) return std::unexpected(last.error());
   auto nodes = ReadFile::open(paths_.nodes);
@@ -215,8 +230,7 @@ Result<void> Log::load_files(bool first) {
     if (auto cut = files_->checkpoints->truncate(last->whole_bytes); !cut) return cut;
   for (bool again = false;; again = true) {
     if (!fit) {
-      if (const auto problem = first_problem(paths_, signer_.public_key()))
-        return damaged(paths_, *problem);
+      if (auto right = check_entries(paths_, signer_.public_key()); !right) return right;
       if (auto made = rebuild(size); !made) return made;
     }
     auto cut = files_->nodes->truncate(nodes_of(size) * node_size);
@@ -229,11 +243,13 @@ Result<void> Log::load_files(bool first) {
     const auto begin = size == 0 ? Result<std::uint64_t>(0) : read_end(*ends, size - 1);
     if (!begin) return std::unexpected(begin.error());
     status_.signed_entries = size;
-    auto replayed = replay(*begin, first);
+    auto replayed = replay(*begin);
     if (!replayed && !again && replayed.error().code == ErrorCode::malformed_response) {
       fit = false;  // the end led to a wrong place, or somebody changed it: all is looked at
       continue;
     }
+    if (!replayed && replayed.error().code == ErrorCode::malformed_response)
+      return damaged_behind(paths_, replayed.error().detail);
     if (!replayed) return replayed;
     break;
   }
@@ -270,7 +286,8 @@ Result<void> Log::rebuild(std::uint64_t signed_size) {
 
 // Takes in the entries behind the last checkpoint; cuts away one that is not whole.
 //   errors   malformed_response: there is one that cannot be read, and it is not the last; io
-Result<void> Log::replay(std::uint64_t offset, bool first) {
+Result<void> Log::replay(std::uint64_t offset) {
+  const bool first = !known_;
   auto entries = ReadFile::open(paths_.entries);
   if (!entries) return std::unexpected(std::move(entries).error());
   const std::uint64_t size = files_->entries->size();
@@ -300,8 +317,7 @@ Result<void> Log::replay(std::uint64_t offset, bool first) {
   const std::uint64_t torn = size - good;
   if (bad_lines > 1 || torn > limits::audit_line_bytes + 1)
     return fail(ErrorCode::malformed_response,
-                fmt::format("{}: entry {} cannot be read, and others follow", paths_.entries,
-                            frontier_.size()));
+                fmt::format("entry {} cannot be read, and others follow", frontier_.size()));
   if (torn > 0 && known_)  // what was not whole has gone already
     return fail(ErrorCode::io,
                 fmt::format("{} was changed by somebody else while it was in use", paths_.entries));

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,14 +141,16 @@ TEST_F(AuditLog, MakesNodesAndEndsAnewFromTheEntries) {
     const char* rule;
     std::string nodes, ends;
   };
-  std::string other = nodes;
-  other[40] = static_cast<char>(other[40] ^ 1);
+  std::string other = nodes;  // one that the root consists of
+  const std::size_t peak = place_of(4, 0) * node_size + 7;
+  other[peak] = static_cast<char>(other[peak] ^ 1);
   std::string shifted = ends;
   shifted[ends.size() - 8] = static_cast<char>(shifted[ends.size() - 8] - 3);
   const Case cases[] = {{"both are gone", "", ""},
                         {"nodes are gone", "", ends},
                         {"ends are cut", nodes, ends.substr(0, 50)},
                         {"the last end is wrong", nodes, shifted},
+                        {"one byte of a node is another", other, ends},
                         {"nodes behind the last checkpoint", nodes + std::string(64, 'x'), ends}};
   for (const Case& c : cases) {
     write("nodes", c.nodes);
@@ -202,7 +205,21 @@ TEST_F(AuditAttack, AnEditIsFoundWhenTheNodesAreMadeToFit) {
   std::vector<Hash> whole;
   for (const std::string& line : all) edge.add(leaf_hash(line), &whole);
   write("nodes", node_bytes(whole));
-  expect_refusal("forked");
+  expect_refusal("edited: one of the entries 1 to 9");
+}
+
+// Of what nobody has signed for it is not said that somebody has changed it.
+TEST_F(AuditAttack, DamageBehindWhatIsSignedForHasItsOwnName) {
+  fill(6);
+  {
+    auto log = open();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE((*log)->append(event_of("x.y")));
+  }
+  auto all = lines();
+  all[7][3] = '\x01';
+  write_lines(all);
+  expect_refusal("is what was signed for, but damaged behind that: entry 7 cannot be read");
+  EXPECT_EQ(findings(), std::vector<std::string>{"unsigned_damage"});
 }
 
 TEST_F(AuditAttack, ACheckpointThatWasChangedIsRefused) {
@@ -241,6 +258,42 @@ TEST_F(AuditAttack, AFileThatIsDeletedOrChangedInUseRefusesEntries) {
 }
 
 // ---- a disk that fails
+
+TEST_F(AuditLog, ALogThatCannotBeOpenedYetRefusesChangesAndIsOpenedLater) {
+  fill(4);
+  {
+    auto left = open();
+    ASSERT_TRUE((*left)->begin(event_of("target.drain"))) << "the process dies with it";
+  }
+  bool mended = false;
+  const auto disk = [&mended](const std::string& path) {
+    return mended ? open_append(path) : fail(ErrorCode::io, "no space for " + path);
+  };
+  auto log = open(disk);
+  ASSERT_TRUE(log) << log.error().detail;
+  EXPECT_NE((*log)->status().problem.find("no space"), std::string::npos);
+  EXPECT_FALSE((*log)->begin(event_of("target.drain")));
+  (*log)->tick();
+  EXPECT_EQ((*log)->status().refused, 1U);
+  mended = true;
+  (*log)->tick();
+  EXPECT_EQ((*log)->status().problem, "");
+  EXPECT_TRUE((*log)->append(event_of("after")));
+  EXPECT_TRUE((*log)->checkpoint());
+  EXPECT_EQ(findings(), std::vector<std::string>());
+  std::vector<std::string> actions;
+  for (const std::string& line : lines()) actions.push_back(read_entry(line)->event.action);
+  actions.erase(actions.begin(), actions.begin() + 4);
+  EXPECT_EQ(actions,
+            (std::vector<std::string>{"target.drain", "target.drain", "log.resumed", "after"}));
+  EXPECT_EQ(read_entry(lines()[5])->outcome, Outcome::unknown);
+}
+
+TEST_F(AuditLog, ANewLogThatCannotBeMadeIsRefused) {
+  const auto log = open([](const std::string&) { return fail(ErrorCode::io, "no space"); });
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, ErrorCode::io);
+}
 
 // Fails the `at`-th call that changes anything, and all behind it until it is mended.
 struct FailingDisk {
@@ -328,11 +381,50 @@ TEST_F(AuditLog, WhereverTheDiskFailsNothingIsTornAndNothingIsLost) {
     }
 }
 
+TEST_F(AuditLog, CheckpointsThatFailWriteNoEntries) {
+  bool broken = false;
+  struct NoAppend final : AppendFile {
+    NoAppend(std::unique_ptr<AppendFile> one, const bool& is_broken)
+        : file(std::move(one)), broken(is_broken) {}
+    Result<void> append(std::string_view bytes) override {
+      return broken ? fail(ErrorCode::io, "no space") : file->append(bytes);
+    }
+    Result<void> sync() override { return file->sync(); }
+    Result<void> truncate(std::uint64_t size) override { return file->truncate(size); }
+    std::uint64_t size() const override { return file->size(); }
+    std::unique_ptr<AppendFile> file;
+    const bool& broken;
+  };
+  auto log = open([&broken](const std::string& path) -> Result<std::unique_ptr<AppendFile>> {
+    auto file = open_append(path);
+    if (!file || !path.ends_with("checkpoints")) return file;
+    return std::make_unique<NoAppend>(*std::move(file), broken);
+  });
+  ASSERT_TRUE(log);
+  broken = true;
+  ASSERT_TRUE((*log)->append(event_of("x.y")));
+  for (int i = 0; i < 3; ++i) {
+    clock_.advance(Settings().checkpoint_interval);
+    (*log)->tick();
+  }
+  EXPECT_EQ(lines().size(), 2U) << "nothing was refused, so nothing is told";
+  EXPECT_EQ((*log)->status().problem, "") << "entries are written";
+  EXPECT_EQ((*log)->status().checkpoint_problem, "no space");
+  EXPECT_EQ((*log)->status().checkpoint_failures, 3U);
+  broken = false;
+  (*log)->tick();
+  EXPECT_EQ((*log)->status().checkpoint_problem, "");
+  EXPECT_EQ((*log)->status().signed_entries, 2U);
+}
+
 TEST_F(AuditLog, AFullDiskRefusesAndMakesNothingTorn) {
   const std::string disk = base_ + "/small";
   ASSERT_EQ(::mkdir(disk.c_str(), 0700), 0);
   if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=96k") != 0)
     GTEST_SKIP() << "cannot mount a small tmpfs: " << std::strerror(errno);
+  struct statvfs facts{};
+  ASSERT_EQ(::statvfs(disk.c_str(), &facts), 0);
+  ASSERT_LE(facts.f_blocks * facts.f_frsize, 96U << 10U) << "the log would be on a large disk";
   folder_ = disk + "/audit";
   {
     auto log = open();

@@ -48,10 +48,13 @@ std::optional<KeyText> split_key(std::string_view text) {
   KeyText out{std::string(text.substr(0, first)),
               std::string(text.substr(first + 1, second - first - 1)),
               {}};
-  const auto bytes = from_base64(text.substr(second + 1));
-  if (!is_name(out.name) || !bytes || bytes->size() != 1 + key_bytes || bytes->front() != ed25519)
-    return std::nullopt;
-  out.raw = bytes->substr(1);
+  auto bytes = from_base64(text.substr(second + 1));
+  if (!bytes) return std::nullopt;
+  const bool right =
+      is_name(out.name) && bytes->size() == 1 + key_bytes && bytes->front() == ed25519;
+  if (right) out.raw = bytes->substr(1);
+  OPENSSL_cleanse(bytes->data(), bytes->size());  // it may have been a seed
+  if (!right) return std::nullopt;
   return out;
 }
 
@@ -148,7 +151,11 @@ Secret Signer::text() const {
   std::string bytes(1, ed25519);
   bytes += seed_.reveal();
   std::string encoded = base64(bytes);
-  Secret out(fmt::format("{}{}+{}+{}", private_mark, public_.name_, hex(public_.id_), encoded));
+  std::string text;  // not by fmt, whose buffer would keep it
+  text.reserve(private_mark.size() + public_.name_.size() + encoded.size() + 16);
+  text.append(private_mark).append(public_.name_).append("+").append(hex(public_.id_));
+  text.append("+").append(encoded);
+  Secret out(std::move(text));
   OPENSSL_cleanse(bytes.data(), bytes.size());
   OPENSSL_cleanse(encoded.data(), encoded.size());
   return out;

@@ -7,8 +7,6 @@
 namespace holdfast::audit {
 namespace {
 
-constexpr std::string_view dash = "\xe2\x80\x94";
-
 // Where the first note of `text` ends: at the empty line behind its signatures. Nothing: it is not
 // whole.
 std::optional<std::size_t> note_end(std::string_view text) {
@@ -43,25 +41,35 @@ Result<LastNote> last_note(const ReadFile& checkpoints) {
   return out;
 }
 
+Result<std::optional<std::string>> NoteCursor::next() {
+  constexpr std::uint64_t most_held = 2 * limits::audit_note_bytes;
+  const auto size = file_->size();
+  if (!size) return std::unexpected(size.error());
+  while (true) {
+    const auto end = note_end(held_);
+    if (end || held_.size() >= most_held) {
+      std::optional<std::string> note = held_.substr(0, end.value_or(held_.size()));
+      held_.erase(0, end ? *end + 1 : held_.size());
+      return note;
+    }
+    if (offset_ >= *size) return std::optional<std::string>();
+    const std::uint64_t wanted = std::min(most_held - held_.size(), *size - offset_);
+    const auto more = file_->read(offset_, static_cast<std::size_t>(wanted));
+    if (!more) return std::unexpected(more.error());
+    offset_ += more->size();
+    held_ += *more;
+  }
+}
+
 Result<void> each_note(const ReadFile& checkpoints,
                        const std::function<void(std::string_view note)>& take) {
-  const auto size = checkpoints.size();
-  if (!size) return std::unexpected(size.error());
-  std::string note;
-  bool signatures = false;
-  const auto read = each_line(checkpoints, 0, *size, [&](std::string_view line) {
-    if (line.empty() && signatures) {
-      take(note);
-      note.clear();
-      signatures = false;
-      return true;
-    }
-    signatures = signatures || line.starts_with(dash);
-    if (note.size() <= limits::audit_note_bytes) note.append(line).append("\n");
-    return true;
-  });
-  if (!read) return std::unexpected(read.error());
-  return {};
+  NoteCursor cursor(checkpoints);
+  while (true) {
+    const auto note = cursor.next();
+    if (!note) return std::unexpected(note.error());
+    if (!*note) return {};
+    take(**note);
+  }
 }
 
 }  // namespace holdfast::audit

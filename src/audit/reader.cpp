@@ -43,17 +43,19 @@ Result<std::uint64_t> Reader::size() const {
 }
 
 Result<std::string> Reader::line(std::uint64_t index) const {
-  auto found = lines(index, 1);
+  auto found = lines(index, 1, 0);
   if (!found) return std::unexpected(std::move(found).error());
   if (found->empty())
     return fail(ErrorCode::invalid_request, fmt::format("there is no entry {}", index));
   return std::move(found->front());
 }
 
-Result<std::vector<std::string>> Reader::lines(std::uint64_t first, std::size_t count) const {
+Result<std::vector<std::string>> Reader::lines(std::uint64_t first, std::size_t count,
+                                               std::size_t most_bytes) const {
   const auto there = size();
   if (!there) return std::unexpected(there.error());
   std::vector<std::string> out;
+  std::size_t bytes = 0;
   std::uint64_t begin = 0;
   if (first > 0 && first < *there) {
     const auto before = read_end(ends_, first - 1);
@@ -67,6 +69,8 @@ Result<std::vector<std::string>> Reader::lines(std::uint64_t first, std::size_t 
       return fail(ErrorCode::io,
                   fmt::format("{} does not fit the entries: `holdfast audit verify` says more",
                               ends_.path()));
+    bytes += static_cast<std::size_t>(*end - begin);
+    if (!out.empty() && bytes > most_bytes) break;
     auto line = entries_.read(begin, static_cast<std::size_t>(*end - begin));
     if (!line) return std::unexpected(std::move(line).error());
     line->pop_back();  // the line feed

@@ -24,10 +24,13 @@ class Reader {
 
   // Entries that are on the disk now.
   Result<std::uint64_t> size() const;
-  // The bytes of one, or of `count` from `first` on (as many as there are).
-  //   errors   invalid_request: there is none; io
+  // The bytes of one.   errors   invalid_request: there is none; io
   Result<std::string> line(std::uint64_t index) const;
-  Result<std::vector<std::string>> lines(std::uint64_t first, std::size_t count) const;
+  // Of `count` from `first` on, or as many as there are, or as there is room for.
+  //   most_bytes   of them all; the first is given even if it alone is longer
+  //   errors       io
+  Result<std::vector<std::string>> lines(std::uint64_t first, std::size_t count,
+                                         std::size_t most_bytes) const;
   // The last checkpoint; nothing: there is none yet.   errors   of open_note()
   Result<std::optional<Signed>> last_signed(const PublicKey& key) const;
   NodeReader nodes() const;  // valid as long as the reader

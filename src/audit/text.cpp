@@ -1,6 +1,7 @@
 #include "audit/text.h"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -37,7 +38,10 @@ std::optional<std::string> from_base64(std::string_view text) {
   if (padding > 2) return std::nullopt;
   out.resize(static_cast<std::size_t>(size) - padding);
   // OpenSSL overlooks spaces around it and bits that nobody needs; two texts would be one value.
-  if (base64(out) != text) return std::nullopt;
+  std::string again = base64(out);
+  const bool same = again == text;
+  OPENSSL_cleanse(again.data(), again.size());  // it may have been a secret
+  if (!same) return std::nullopt;
   return out;
 }
 

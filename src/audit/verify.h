@@ -13,21 +13,23 @@
 
 namespace holdfast::limits {
 inline constexpr std::size_t audit_problems = 20;  // more are not told
-}
+inline constexpr std::size_t audit_gaps = 1'024;   // that are remembered until their entries come
+}  // namespace holdfast::limits
 
 namespace holdfast::audit {
 
 enum class Finding : std::uint8_t {
-  truncated,      // entries at the end that were signed for are not there
-  edited,         // an entry is not what it was
-  reordered,      // an entry stands at another place
-  repeated,       // an entry stands there twice
-  gap,            // entries in the middle are not there
-  forked,         // as a whole not the entries that were signed for: another history
-  rolled_back,    // an older state than a checkpoint that was kept elsewhere
-  unreadable,     // a line that is no entry
-  bad_signature,  // a checkpoint that was changed, or that another key has signed
-  unsigned_log,   // there is no checkpoint
+  truncated,        // entries at the end that were signed for are not there
+  edited,           // an entry is not what it was
+  reordered,        // an entry stands at another place
+  repeated,         // an entry stands there twice
+  gap,              // entries in the middle are not there
+  forked,           // as a whole not the entries that were signed for: another history
+  rolled_back,      // an older state than a checkpoint that was kept elsewhere
+  unreadable,       // a line that is no entry
+  unsigned_damage,  // likewise, behind what was signed for: a failing disk, or somebody
+  bad_signature,    // a checkpoint that was changed, or that another key has signed
+  unsigned_log,     // there is no checkpoint
 };
 std::string_view to_string(Finding finding);
 
@@ -42,11 +44,14 @@ struct Report {
   std::uint64_t entries = 0, signed_entries = 0, checkpoints = 0;
 };
 
-// Looks at a log's folder, or at an exported one.
+// Looks at a log's folder, or at an exported one. The file `nodes` accuses nobody: it says which
+// entry was edited when it has the root that was signed for, and that it is damaged is a remark.
 //   elsewhere   notes that were kept somewhere else: the log must go on from each of them
 //   errors      io: a file cannot be read
 Result<Report> verify_folder(const std::string& folder, const PublicKey& key,
                              std::span<const std::string> elsewhere);
+// Looks at the entries and checkpoints alone.   errors   io
+Result<Report> verify_entries(const std::string& folder, const PublicKey& key);
 
 // Proofs as text that can be handed to somebody (JSON), and checked with the public key alone.
 //   errors   invalid_request: there is no such entry, or it is not signed for yet; of the reader

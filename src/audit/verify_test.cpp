@@ -114,6 +114,61 @@ TEST_F(AuditVerify, SaysWhichEntry) {
             "one of the entries 1 to 11 is not what was signed for");
 }
 
+// Nobody has signed for the file `nodes`: damage there is no edit.
+TEST_F(AuditVerify, DamagedNodesAccuseNobody) {
+  fill(12);
+  const std::string nodes = read("nodes");
+  for (std::size_t byte = 0; byte < nodes.size(); ++byte) {
+    std::string changed = nodes;
+    changed[byte] = static_cast<char>(changed[byte] ^ 4);
+    write("nodes", changed);
+    const auto report = verify_folder(folder_, key(), {});
+    ASSERT_TRUE(report);
+    ASSERT_TRUE(report->problems.empty()) << "byte " << byte << ": " << report->problems[0].what;
+    ASSERT_EQ(report->remarks.size(), 1U) << "byte " << byte;
+    ASSERT_NE(report->remarks[0].find("nodes is damaged"), std::string::npos);
+  }
+  write("nodes", nodes.substr(0, 100));
+  EXPECT_EQ(findings(), Names());
+  // The way that the remark names.
+  std::filesystem::remove(folder_ + "/nodes");
+  ASSERT_TRUE(open());
+  EXPECT_EQ(read("nodes"), nodes);
+}
+
+TEST_F(AuditVerify, AnEditIsFoundWhereTheNodesAreDamagedToo) {
+  fill(12);
+  auto all = lines();
+  all[5].replace(all[5].find("one/m1"), 6, "two/m1");
+  write_lines(all);
+  std::string nodes = read("nodes");
+  const std::size_t byte = place_of(0, 8) * node_size;
+  nodes[byte] = static_cast<char>(nodes[byte] ^ 1);
+  write("nodes", nodes);
+  const auto report = verify_folder(folder_, key(), {});
+  ASSERT_EQ(report->problems.size(), 1U);
+  EXPECT_EQ(report->problems[0].what, "one of the entries 1 to 11 is not what was signed for")
+      << "entry 8 is not accused";
+}
+
+TEST_F(AuditVerify, ManyGapsAndCheckpointsAreHeldWithoutKeepingThem) {
+  {
+    Settings settings;
+    settings.checkpoint_entries = 1;
+    auto log = Log::open(folder_, settings, clock_);
+    for (int i = 0; i < 40; ++i) ASSERT_TRUE((*log)->append(event_of("x.y")));
+  }
+  const auto report = verify_folder(folder_, key(), {});
+  EXPECT_TRUE(report->problems.empty());
+  EXPECT_EQ(report->checkpoints, 41U);
+  auto all = lines();
+  std::vector<std::string> odd;
+  for (std::size_t i = 0; i < all.size(); i += 2) odd.push_back(all[i]);
+  write_lines(odd);
+  EXPECT_EQ(findings(), Names{"gap"});
+  EXPECT_EQ(verify_folder(folder_, key(), {})->problems.size(), limits::audit_problems);
+}
+
 TEST_F(AuditVerify, AnotherHistoryIsAFork) {
   fill(10);
   const std::string kept = last_note_text();
