@@ -14,6 +14,8 @@
 #include "audit/reader.h"
 #include "audit/text.h"
 #include "audit/verify.h"
+#include "base/files.h"
+#include "cli/terminal.h"
 
 namespace holdfast::cli {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 constexpr int usage = 1, gate = 2, infrastructure = 4;
 constexpr std::size_t proof_bytes = 1U << 20U;
 constexpr std::uint64_t most_lines = 10'000;
+constexpr std::size_t most_bytes = most_lines * (limits::audit_line_bytes + 1);
 
 std::string folder_of(const AuditArguments& arguments) {
   return arguments.exported.empty() ? arguments.state_dir + "/audit" : arguments.exported;
@@ -139,6 +142,12 @@ Outcome prove(const AuditArguments& arguments) {
   return {0, *proof, {}};
 }
 
+// The same JSON: what acts on a terminal can only stand in its texts.
+std::string line_as_json(const std::string& line) {
+  if (audit::read_entry(line)) return for_terminal(line);
+  return boost::json::serialize(boost::json::object{{"unreadable", for_terminal(line)}});
+}
+
 // Copies the whole lines of a file, or its whole notes.
 Result<std::uint64_t> copy_file(const std::string& from, const std::string& to, bool notes) {
   auto source = audit::ReadFile::open(from);
@@ -178,6 +187,7 @@ Outcome export_log(const AuditArguments& arguments) {
     return failed({errno == EEXIST ? ErrorCode::invalid_request : ErrorCode::io,
                    fmt::format("cannot make {}: {}; name a folder that is not there yet",
                                arguments.to, std::strerror(errno))});
+  if (const auto lasts = sync_folder_of(arguments.to); !lasts) return failed(lasts.error());
   // The checkpoints first: the entries that they are of are there by then.
   const auto notes = copy_file(from.checkpoints, to.checkpoints, true);
   if (!notes) return failed(notes.error());
@@ -185,7 +195,7 @@ Outcome export_log(const AuditArguments& arguments) {
   if (!entries) return failed(entries.error());
   const auto key = audit::read_public_key(from.folder);
   if (!key) return failed(key.error());
-  if (const auto kept = audit::write_whole(to.public_key, key->text() + "\n", 0644); !kept)
+  if (const auto kept = replace_file(to.public_key, key->text() + "\n", 0644); !kept)
     return failed(kept.error());
   return {0,
           fmt::format("{} entries, {} checkpoints in {}\nkey {}\nCheck it with\n  holdfast audit "
@@ -194,10 +204,10 @@ Outcome export_log(const AuditArguments& arguments) {
           {}};
 }
 
-// One line for people: what is empty is left out, and nothing can act on a terminal.
+// One line for people: what is empty is left out.
 std::string line_for_people(const std::string& line) {
   const auto entry = audit::read_entry(line);
-  if (!entry) return line;
+  if (!entry) return fmt::format("(no entry: {}) {}", entry.error().detail, line);
   const audit::Event& event = entry->event;
   const std::time_t seconds = entry->time_us / 1'000'000;
   std::tm time{};
@@ -229,10 +239,11 @@ Outcome tail(const AuditArguments& arguments, bool json) {
   const auto size = reader->size();
   if (!size) return failed(size.error());
   const std::uint64_t first = *size > *count ? *size - *count : 0;
-  const auto lines = reader->lines(first, static_cast<std::size_t>(*count));
+  const auto lines = reader->lines(first, static_cast<std::size_t>(*count), most_bytes);
   if (!lines) return failed(lines.error());
   Outcome out;
-  for (const std::string& line : *lines) out.out += (json ? line : line_for_people(line)) + "\n";
+  for (const std::string& line : *lines)
+    out.out += (json ? line_as_json(line) : for_terminal(line_for_people(line))) + "\n";
   return out;
 }
 

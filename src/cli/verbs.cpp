@@ -177,7 +177,7 @@ void add_audit(CLI::App& app, Arguments& into) {
       ->required();
   CLI::App* tail = add("tail", "Print the last entries", "holdfast audit tail --lines 20");
   tail->add_option("--lines", into.audit.lines, "how many")->type_name("COUNT");
-  tail->add_flag("--json", into.json, "print the entries as they were signed for");
+  tail->add_flag("--json", into.json, "print the entries as JSON");
   add("key", "Print the log's public key", "holdfast audit key > audit.pub");
 }
 
