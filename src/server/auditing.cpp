@@ -46,17 +46,16 @@ audit::Event operator_event(std::string action, std::string target, const AdminA
           .after = {}};
 }
 
-Result<void> Auditing::started(std::string_view version, std::string_view configuration) {
+void Auditing::started(std::string_view version, std::string_view configuration) {
   audit::Event event = own_event("gateway.started", {});
   event.from = "command line";
   event.after = {{"version", version}, {"configuration_sha256", configuration}};
-  auto written = log_.append(event);
-  if (!written)
-    return fail(ErrorCode::io,
-                fmt::format("the audit log cannot be written, so nothing is served: {}. Make room, "
-                            "or give it another --state",
-                            written.error().detail));
-  return {};
+  owed_start_ = std::move(event);
+  write_owed_start();
+}
+
+void Auditing::write_owed_start() {
+  if (owed_start_ && log_.append(*owed_start_)) owed_start_.reset();
 }
 
 void Auditing::stopping(std::string_view signal) {
@@ -119,9 +118,10 @@ void Auditing::gather_clients() {
 }
 
 void Auditing::tick() {
+  log_.tick();  // first: after a failure it opens the log again
+  if (log_.status().problem.empty()) write_owed_start();
   gather_clients();
   write_gathered();
-  log_.tick();
 }
 
 }  // namespace holdfast::server

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,8 +21,10 @@ class Auditing {
   Auditing(audit::Log& log, const Clock& clock, const observe::Registry& registry)
       : log_(log), clock_(clock), registry_(registry) {}
 
-  // Before anything is served.   errors   io: then nothing is
-  Result<void> started(std::string_view version, std::string_view configuration);
+  // When all is there that is needed to serve, and before anything is served. If the log cannot be
+  // written, the entry is owed: it is written as soon as it can be, and changes are refused until
+  // then.
+  void started(std::string_view version, std::string_view configuration);
   void stopping(std::string_view signal);
   // The last entry, and a checkpoint over all.
   void stopped();
@@ -53,13 +56,15 @@ class Auditing {
   };
   void gather(const std::string& action, const std::string& target, std::uint64_t count);
   void gather_clients();
+  void write_owed_start();
   void write_gathered(bool all = false);  // all: also of what should be silent for a while
 
   audit::Log& log_;
   const Clock& clock_;
   const observe::Registry& registry_;
   std::map<std::pair<std::string, std::string>, Gathered> gathered_;  // by action and target
-  std::uint64_t clients_refused_ = 0;                                 // so many are accounted for
+  std::optional<audit::Event> owed_start_;
+  std::uint64_t clients_refused_ = 0;  // so many are accounted for
 };
 
 // What an operator is about to do over the administration; `before` and `after` are to be filled

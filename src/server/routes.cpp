@@ -19,6 +19,10 @@
 #include "server/status.h"
 #include "server/target_actions.h"
 
+namespace holdfast::limits {
+inline constexpr std::size_t audit_page_bytes = 1U << 20U;  // of entries in one answer
+}
+
 namespace holdfast::server {
 namespace {
 
@@ -198,12 +202,14 @@ AdminAnswer answer_audit(AdminState& state, const QueryFields& fields) {
   const auto count = static_cast<std::uint64_t>(limit.value_or(usual));
   const std::uint64_t last = *size > count ? *size - count : 0;
   const std::uint64_t first = from ? static_cast<std::uint64_t>(*from) : last;
-  const auto lines = reader->lines(first, count);
+  const auto lines = reader->lines(first, count, limits::audit_page_bytes);
   if (!lines) return unavailable(lines.error());
   const auto last_signed = reader->last_signed(state.auditing.log().key());
   if (!last_signed) return unavailable(last_signed.error());
   const json::object about{
       {"entries", *size},
+      {"next_from",
+       first + lines->size() < *size ? json::value(first + lines->size()) : json::value()},
       {"key", state.auditing.log().key().text()},
       {"checkpoint", *last_signed ? json::value((*last_signed)->note) : json::value()}};
   std::string body = json::serialize(about);

@@ -142,8 +142,6 @@ class Server {
     if (auto free = refuse_taken_port(settings_.administration); !free)
       return refuse_start(free.error());
 
-    if (auto written = auditing_->started(HF_VERSION, settings_.digest); !written)
-      return refuse_start(written.error());
     failures_.also_tell([this](const gateway::FailureNotice& notice) {
       if (notice.failure == FailureClass::revoked || notice.failure == FailureClass::unpaid)
         auditing_->credential_refused(notice.provider, notice.failure);
@@ -158,8 +156,11 @@ class Server {
                               settings_});
     admin_->budgets = keeper_ ? &*keeper_ : nullptr;
     use_health(*snapshot);
-    if (auto started = start_workers(snapshot); !started) return refuse_start(started.error());
-    if (auto started = start_admin(); !started) return refuse_start(started.error());
+    if (auto made = make_workers(snapshot); !made) return refuse_start(made.error());
+    if (auto made = make_admin(); !made) return refuse_start(made.error());
+    auditing_->started(HF_VERSION, settings_.digest);
+    start_workers();
+    admin_http_->start();
     alerts_.emplace(loop_, watchdog_, clock_, registry_);
     alerts_->use(settings_.alerts);
     admin_->alerts = &*alerts_;
@@ -230,7 +231,8 @@ class Server {
     return {};
   }
 
-  Result<void> start_workers(const std::shared_ptr<const routing::Snapshot>& snapshot) {
+  // Takes the ports, and makes what serves them; nothing is taken in yet.
+  Result<void> make_workers(const std::shared_ptr<const routing::Snapshot>& snapshot) {
     const auto cores = std::max(1U, std::thread::hardware_concurrency());
     const auto count = settings_.threads > 0 ? static_cast<unsigned>(settings_.threads) : cores;
     std::uint16_t port = settings_.applications.port;
@@ -248,21 +250,23 @@ class Server {
       port = *bound;
     }
     application_port_ = port;
+    return {};
+  }
+
+  void start_workers() {
     credentials_.emplace(clock_, workers_);
     credentials_->use(settings_);  // first: what is written down is there with the first request
     admin_->credentials = &*credentials_;
     for (const auto& worker : workers_) worker->start();
-    return {};
   }
 
-  Result<void> start_admin() {
+  Result<void> make_admin() {
     auto acceptor = net::listen_on(loop_, settings_.administration.address,
                                    settings_.administration.port, false);
     if (!acceptor) return std::unexpected(std::move(acceptor).error());
     admin_port_ = acceptor->local_endpoint().port();
     admin_handler_.emplace(*admin_);
     admin_http_.emplace(loop_, watchdog_, clock_, *admin_handler_, std::move(*acceptor));
-    admin_http_->start();
     return {};
   }
 

@@ -226,6 +226,11 @@ std::vector<std::string> warnings_of(const AdminState& state) {
   if (const audit::Status audited = state.auditing.log().status(); !audited.problem.empty())
     out.push_back(fmt::format(
         "the audit log cannot be written, changes are refused until it can: {}", audited.problem));
+  if (const audit::Status audited = state.auditing.log().status();
+      !audited.checkpoint_problem.empty())
+    out.push_back(
+        fmt::format("the audit log's new entries are written, but cannot be signed for: {}",
+                    audited.checkpoint_problem));
   const records::Totals totals = state.drain.totals();
   if (totals.lossy) out.emplace_back("records cannot be written: is the disk full?");
   if (state.responses != nullptr) {

@@ -6,6 +6,7 @@ import pathlib
 import random
 import resource
 import shutil
+import socket
 import stat
 import subprocess
 
@@ -118,6 +119,55 @@ def test_pages_of_the_log(holdfast, fake):
     assert [json.loads(line) for line in lines] == everything["data"]
 
 
+def test_a_page_of_large_entries_says_where_to_go_on(holdfast, fake):
+    config = configs.through(fake("one"))
+    instance = holdfast(config)
+    instance.stop()
+    # As a room with long values would have written them: signed for when the gateway is back.
+    folder = instance.state / "audit"
+    index = len(entries_in(instance.state))
+    values = {f"v{i:02}": "x" * 1000 for i in range(60)}
+    with (folder / "entries.jsonl").open("a") as file:
+        for number in range(40):
+            entry = {"action": "x.y", "after": values, "index": index + number, "phase": "fact"}
+            entry["time_us"] = 1
+            file.write(json.dumps(entry, sort_keys=True, separators=(",", ":")) + "\n")
+    again = holdfast(config, state=instance.state)
+    seen, at = [], 0
+    while at is not None:
+        status, _, body = again.ask("GET", f"/api/v1/audit?from={at}&limit=1000", admin=True)
+        assert status == 200 and len(body) < (1 << 20) + (1 << 14)
+        page = json.loads(body)
+        seen += [entry["index"] for entry in page["data"]]
+        at = page["next_from"]
+    assert seen == list(range(len(seen))) and len(seen) > index + 40
+    audit("verify", "--state", instance.state)
+
+
+def test_what_lies_in_the_file_does_not_act_on_a_terminal(holdfast, fake):
+    instance = holdfast(configs.through(fake("one")))
+    hostile = "\x1b[2J\x9b31m\u202eevil\u2028\u200b"
+    assert act(instance, "drain", reason=hostile)[0] == 200
+    instance.stop()
+    with (instance.state / "audit/entries.jsonl").open("ab") as file:
+        file.write(b"\x1b]0;no entry\x07 \xff\n")
+        # Listed as an entry: whoever can write the one file can write the other.
+        with (instance.state / "audit/ends").open("ab") as ends:
+            ends.write(file.tell().to_bytes(8, "little"))
+    for form in ((), ("--json",)):
+        done = subprocess.run(
+            [BINARY, "audit", "tail", "--state", str(instance.state), "--lines", "20", *form],
+            capture_output=True, env=clean_environment(), check=True,
+        )  # fmt: skip
+        text = done.stdout.decode()
+        assert all(c == "\n" or (" " <= c and not "\x7f" <= c <= "\x9f") for c in text)
+        assert not set(text) & set("\u202e\u2028\u200b")
+        assert "\\u202eevil" in text and "no entry" in text
+        if form:
+            lines = [json.loads(line) for line in text.splitlines()]
+            assert any(line.get("reason") == hostile for line in lines)
+
+
 def test_others_verify_it_with_the_public_key_alone(holdfast, fake, tmp_path):
     """pymerkle's tree and cryptography's signatures agree with what the gateway signed for."""
     instance = holdfast(configs.through(fake("one")) | {"audit": {"checkpoint_entries": 3}})
@@ -199,7 +249,50 @@ def test_a_full_disk_refuses_changes_and_goes_on_serving(holdfast, fake):
     audit("verify", "--state", instance.state)
 
 
-def test_a_start_that_cannot_be_written_down_is_refused(holdfast, fake, tmp_path):
+def test_a_start_on_a_full_disk_serves_and_refuses_changes(holdfast, fake, tmp_path):
+    """Disk full: what cannot be written down is not done, and applications are served."""
+    config = configs.through(fake("one"))
+    first = holdfast(config)
+    first.stop()
+    # A folder in the file's place cannot be written either, and needs no small disk.
+    ends, away = first.state / "audit/ends", tmp_path / "ends"
+    ends.rename(away)
+    ends.mkdir()
+    again = holdfast(config, state=first.state)
+    assert again.chat()[0] == 200
+    status, _, body = act(again, "freeze")
+    assert status == 503 and json.loads(body)["error"]["code"] == "audit_unavailable"
+    assert "changes are refused until it can" in json.dumps(again.admin("/readyz")["warnings"])
+    ends.rmdir()
+    away.rename(ends)
+    eventually(
+        lambda: entries_of(again)[-1]["action"] == "gateway.started", "the start is written down"
+    )
+    assert act(again, "freeze")[0] == 200
+    again.stop()
+    assert [e["action"] for e in entries_in(first.state)].count("gateway.started") == 2
+    audit("verify", "--state", first.state)
+
+
+def test_a_start_that_is_refused_later_is_no_start(holdfast, fake, tmp_path):
+    config = configs.through(fake("one"))
+    first = holdfast(config)
+    first.stop()
+    before = len(entries_in(first.state))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config["admin"] = {"listen": f"127.0.0.1:{port}"}
+        refused = Holdfast(tmp_path / "refused", config, state=first.state, wait=False)
+        refused.expected_exit = True
+        assert refused.process.wait(20) == 4
+        refused.process.stdout.close()
+    actions = [e["action"] for e in entries_in(first.state)[before:]]
+    assert "gateway.started" not in actions
+
+
+def test_a_log_that_cannot_be_begun_is_refused(holdfast, fake, tmp_path):
     first = holdfast(configs.through(fake("one")))
     first.stop()
     audited = first.state / "audit"
