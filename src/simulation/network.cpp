@@ -36,8 +36,15 @@ Task<std::expected<std::unique_ptr<net::Stream>, net::ConnectFailure>> Network::
   const int trips = origin.tls ? tls_trips : plain_trips;
   const MonoTime there = time_.now() + 2 * trips * place.link.latency;
   const bool silent = place.reach == Reach::silent;
-  const net::Deadline until = silent ? deadline : std::min(there, deadline);
-  const Result<void> told = co_await answered.wait(until);
+  // At its own moment, as a socket tells it: whom the watchdog wakes waits for its next look, which
+  // depends on what others wait for.
+  const auto waiting = std::make_shared<net::Signal*>(&answered);
+  if (!silent)
+    time_.at(there, [waiting] {
+      if (*waiting != nullptr) (*waiting)->notify();
+    });
+  const Result<void> told = co_await answered.wait(deadline);
+  *waiting = nullptr;
   if (cancellation.cancelled()) co_return failure(FailureClass::client_left, "cancelled");
   (void)told;  // nobody answers: the time says what happened
   if (silent || there > deadline)

@@ -8,7 +8,8 @@ using namespace std::chrono_literals;
 using test::lines;
 
 // Two that serve and a third on trial, or idle.
-Course course_of(bool on_trial, std::vector<Fault> faults, const std::string& when = "") {
+Course course_of(bool on_trial, std::vector<Fault> faults, const std::string& when = "",
+                 std::string_view kind = "") {
   log::set_level(log::Level::off);
   test::Shape shape;
   shape.targets = 2;
@@ -19,6 +20,7 @@ Course course_of(bool on_trial, std::vector<Fault> faults, const std::string& wh
     shape.chat += fmt::format(", shadow: [{{provider: p2, model: m, share: 60{}}}]}}", when);
   }
   shape.with_key = true;
+  shape.kind = kind;
   const Stage stage = test::make_stage(shape);
   Scenario scenario;
   scenario.lasts = 60s;
@@ -89,6 +91,18 @@ TEST(Shadows, AreMadeOnceHoweverOftenTheOriginalIsTried) {
   EXPECT_GT(with.meters.failovers, 0U);
   EXPECT_GT(with.history.copies.size(), 0U);
   expect_same(with, without, "brown-out of a target");
+}
+
+// Providers of a dialect that no client speaks, too.
+TEST(Shadows, AreSimulatedWhoeverTheyAreFor) {
+  const Course course = course_of(true, {fault_of(FaultKind::cut, "p2")}, "", "cohere");
+  EXPECT_GT(course.meters.copies_recorded, 100U);
+  const auto whole = std::ranges::count_if(
+      course.history.fates, [](const Fate& fate) { return fate.ending == Ending::whole; });
+  EXPECT_GT(whole, static_cast<std::ptrdiff_t>(course.history.fates.size() * 9 / 10));
+  const auto answered = std::ranges::count_if(course.history.copies,
+                                              [](const Arrival& copy) { return copy.answered; });
+  EXPECT_GT(answered, 100);
 }
 
 TEST(Shadows, GoNowhereThatTheirConditionForbids) {

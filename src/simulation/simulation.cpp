@@ -341,19 +341,12 @@ Result<const routing::Model*> prepare(const Stage& stage, Course& course) {
   for (std::size_t i = 0; i < snapshot.providers.size(); ++i)
     course.providers.push_back(snapshot.providers[i]->name);
   for (const routing::Target& target : model.targets) {
-    if (target.provider->adapter->codec().dialect() == dialect::Dialect::cohere)
-      return fail(ErrorCode::configuration,
-                  fmt::format("the provider {} cannot be simulated: it does not chat",
-                              target.provider->name));
     course.targets.push_back(target.provider->name + "/" + target.model);
     const auto at = std::ranges::find(course.providers, target.provider->name);
     course.target_providers.push_back(static_cast<int>(at - course.providers.begin()));
   }
   for (const routing::Shadow& shadow : model.shadows) {
     const std::string& provider = shadow.target.provider->name;
-    if (shadow.target.provider->adapter->codec().dialect() == dialect::Dialect::cohere)
-      return fail(ErrorCode::configuration,
-                  fmt::format("the provider {} cannot be simulated: it does not chat", provider));
     const auto at = std::ranges::find(course.providers, provider) - course.providers.begin();
     const auto number = static_cast<int>(at);
     if (std::ranges::find(course.target_providers, number) != course.target_providers.end() ||

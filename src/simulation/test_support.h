@@ -47,6 +47,7 @@ struct Shape {
   std::size_t targets = 3;
   std::size_t idle = 0;        // providers behind those of the targets
   std::size_t first_kind = 0;  // turns the kinds round
+  std::string_view kind;       // of all providers instead; empty: each has its own
   std::string chat;            // `models.chat` as its operator would write it
   std::chrono::milliseconds deadline = 60s;
   bool with_key = false;                 // of team x, in the east
@@ -186,8 +187,8 @@ inline Stage make_stage(const Shape& shape) {
   };
   for (std::size_t i = 0; i < shape.targets + shape.idle; ++i) {
     const std::string name = fmt::format("p{}", i);
-    snapshot->providers.push_back(
-        make_provider(name, kinds[(shape.first_kind + i) % std::size(kinds)]));
+    snapshot->providers.push_back(make_provider(
+        name, shape.kind.empty() ? kinds[(shape.first_kind + i) % std::size(kinds)] : shape.kind));
     stage.providers.push_back({name, i < 2 ? "one-owner" : "another", i % 2 == 0 ? "even" : "odd",
                                std::string(regions.at(i % regions.size())),
                                i > 1 ? "shared" : name});

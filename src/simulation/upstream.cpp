@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "net/signal.h"
+#include "simulation/cohere_answers.h"
 
 namespace holdfast::simulation {
 namespace {
@@ -30,6 +31,18 @@ dialect::Usage usage_of(const Asked& asked) {
 bool asks_stream(std::string_view path, std::string_view body) {
   return path.find("stream") != std::string_view::npos ||
          body.find(R"("stream":true)") != std::string_view::npos;
+}
+
+std::string whole_answer(const dialect::Codec& codec, const dialect::Response& response,
+                         const dialect::AnswerContext& context) {
+  if (codec.dialect() == dialect::Dialect::cohere) return write_cohere_answer(response);
+  return codec.write_answer(response, context);
+}
+
+std::unique_ptr<dialect::StreamWriter> stream_writer(const dialect::Codec& codec,
+                                                     const dialect::AnswerContext& context) {
+  if (codec.dialect() == dialect::Dialect::cohere) return cohere_stream_writer();
+  return codec.stream_writer(context);
 }
 }  // namespace
 
@@ -149,7 +162,7 @@ Task<void> Upstream::serve(net::Exchange& exchange, std::size_t arrival, bool st
   response.usage = usage_of(what);
   dialect::AnswerContext context;
   context.model = "simulated";
-  std::string body = adapter_.codec().write_answer(response, context);
+  std::string body = whole_answer(adapter_.codec(), response, context);
   net::AnswerHeaders headers;
   headers.add("content-type", "application/json");
   if (struck && now.cuts) {
@@ -172,7 +185,7 @@ Task<void> Upstream::answer_stream(net::Exchange& exchange, std::size_t arrival,
   context.now_s = parts_.time.clock().wall_us() / 1'000'000;
   context.include_usage = true;
   context.pad = false;
-  const std::unique_ptr<dialect::StreamWriter> writer = adapter_.codec().stream_writer(context);
+  const std::unique_ptr<dialect::StreamWriter> writer = stream_writer(adapter_.codec(), context);
   net::AnswerHeaders headers;
   headers.add("content-type", adapter_.codec().stream_content_type(context));
   exchange.begin(200, headers);
