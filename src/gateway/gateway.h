@@ -33,6 +33,9 @@ struct FailureNotice {
   FailureClass failure = FailureClass::none;
   std::uint16_t status = 0;
   std::int64_t at_us = 0;
+  // A copy that its target on trial cannot express, or not serve: it was not sent, and `detail`
+  // says why.
+  bool unfit_copy = false;
 };
 using FailureListener = std::function<void(FailureNotice)>;  // called from every loop
 
@@ -81,16 +84,19 @@ class Gateway final : public net::Handler {
   void keep_house(const net::HttpServer& server);
   // Ends every request under way with an error in its client's dialect: the process is stopping.
   void cut_all();
-  // Ends the copies for targets on trial and makes no more: nobody waits for them. What they leave
-  // is on file once shadows_under_way() is false, a few turns of the loop later.
+  // Ends the copies for targets on trial and makes no more, whatever configuration comes: nobody
+  // waits for them.
   void stop_shadows();
-  bool shadows_under_way() const;
+  // Returns once the last of them has ended, and what it leaves is in the journal; it must before
+  // the gateway goes. After stop_shadows().
+  Task<void> shadows_ended();
 
  private:
   LoopParts parts_;
   JournalTurn turn_;
   std::unique_ptr<WaitingRoom> waiting_;
   std::unique_ptr<Shadows> shadows_;  // null: no model has had any so far
+  bool no_more_shadows_ = false;
   std::shared_ptr<const routing::Snapshot> snapshot_;
   std::list<std::function<void()>> under_way_;  // each ends one request
 };

@@ -15,6 +15,8 @@ bool acts(const dialect::Request& request) {
   return std::ranges::any_of(request.tools, hosted) || std::ranges::any_of(request.extras, acting);
 }
 
+}  // namespace
+
 bool asks_for_text(Operation operation) {
   switch (operation) {
     case Operation::generate:
@@ -34,8 +36,6 @@ bool asks_for_text(Operation operation) {
   }
   return false;
 }
-
-}  // namespace
 
 bool repeatable(const Incoming& incoming) {
   using records::bit, records::Feature;

@@ -11,6 +11,10 @@
 
 namespace holdfast::gateway {
 
+// Whether what is asked for is text, vectors or an order of texts: neither pictures nor sound, no
+// judgement of them, no count and no list.
+bool asks_for_text(Operation operation);
+
 // Whether asking twice does no more than asking once: work that is neither stored under a name that
 // the client goes on from, nor acts by tools that the provider itself runs, nor makes pictures or
 // sound.

@@ -119,27 +119,9 @@ class Pipeline {
                .turn = turn,
                .waiting = waiting,
                .snapshot = std::move(snapshot),
-               .request_id = {},
-               .model = nullptr,
-               .incoming = {},
-               .key_name = {},
-               .key = nullptr,
                .started = parts.clock.now(),
-               .deadline = {},
-               .keepalive_at = net::no_deadline,
-               .failed = {},
-               .attempts = 0,
-               .cancel_wait = {},
-               .stopping = false,
-               .cors_origin = {},
-               .writer = {},
-               .answered_status = 200,
-               .broken = false,
-               .limits = {},
-               .budget_warning = {},
                .shadows = shadows,
-               .answer_most = state_.snapshot->response_buffer,
-               .degraded = {}} {}
+               .answer_most = state_.snapshot->response_buffer} {}
 
   Task<void> run() {
     parts_.counters.requests_in_flight.up();
@@ -577,7 +559,7 @@ Task<void> Gateway::handle(net::Exchange& exchange) {
 void Gateway::use(std::shared_ptr<const routing::Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   const auto has_shadows = [](const auto& one) { return !one.second.shadows.empty(); };
-  if (!shadows_ && std::ranges::any_of(snapshot_->models, has_shadows))
+  if (!shadows_ && !no_more_shadows_ && std::ranges::any_of(snapshot_->models, has_shadows))
     shadows_ = std::make_unique<Shadows>(parts_, turn_, *waiting_);
   if (shadows_) shadows_->use(*snapshot_);
 }
@@ -608,10 +590,13 @@ void Gateway::keep_house(const net::HttpServer& server) {
 }
 
 void Gateway::stop_shadows() {
+  no_more_shadows_ = true;
   if (shadows_) shadows_->stop();
 }
 
-bool Gateway::shadows_under_way() const { return shadows_ && shadows_->under_way(); }
+Task<void> Gateway::shadows_ended() {
+  if (shadows_) co_await shadows_->ended();
+}
 
 void Gateway::cut_all() {
   for (const auto& cut : under_way_) cut();

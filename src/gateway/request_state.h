@@ -32,24 +32,24 @@ struct RequestState {
   JournalTurn& turn;
   WaitingRoom& waiting;
   std::shared_ptr<const routing::Snapshot> snapshot;
-  std::string request_id;
+  std::string request_id = {};
   const routing::Model* model = nullptr;
-  Incoming incoming;
-  std::string key_name;
+  Incoming incoming = {};
+  std::string key_name = {};
   const identity::KeySettings* key = nullptr;  // of the snapshot; null: no keys are configured
   MonoTime started{};
-  net::Deadline deadline{};                       // of the request as a whole
-  net::Deadline keepalive_at{};                   // when a held-back stream next gets a comment
-  std::vector<FailedAttempt> failed;              // in order
-  std::uint16_t attempts = 0;                     // made so far
-  std::function<void()> cancel_wait;              // ends what is waited for between attempts
-  bool stopping = false;                          // the process ends: so do its requests
-  std::string_view cors_origin;                   // to be named in the answer; empty: none
-  std::unique_ptr<dialect::StreamWriter> writer;  // of a stream in the client's dialect
-  int answered_status = 200;                      // what the client was answered
-  bool broken = false;                            // what had begun ended in an error
-  RequestLimits limits;                           // of the key, the team and the model
-  std::optional<Refusal> passed_over = {};        // what is told when no provider's limit had room
+  net::Deadline deadline{};                            // of the request as a whole
+  net::Deadline keepalive_at = net::no_deadline;       // when a held-back stream gets a comment
+  std::vector<FailedAttempt> failed = {};              // in order
+  std::uint16_t attempts = 0;                          // made so far
+  std::function<void()> cancel_wait = {};              // ends what is waited for between attempts
+  bool stopping = false;                               // the process ends: so do its requests
+  std::string_view cors_origin = {};                   // to be named in the answer; empty: none
+  std::unique_ptr<dialect::StreamWriter> writer = {};  // of a stream in the client's dialect
+  int answered_status = 200;                           // what the client was answered
+  bool broken = false;                                 // what had begun ended in an error
+  RequestLimits limits = {};                           // of the key, the team and the model
+  std::optional<Refusal> passed_over = {};  // what is told when no provider's limit had room
   ServiceClass service_class = ServiceClass::internal_productivity;  // of the key
   std::vector<FullTarget> full = {};                                 // targets that had no room
   routing::CapacityTable::Place place = {};        // that it waited for, until it is used
@@ -57,6 +57,7 @@ struct RequestState {
   routing::MemoryAccount::Charge memory = {};      // what it holds
   std::string budget_warning = {};                 // of nearly used up budgets; empty: none is
   Shadows* shadows = nullptr;   // who copies it for targets on trial; null: nobody, or done
+  bool on_trial = false;        // it is such a copy: requests are not judged by what it meets
   std::size_t answer_most = 0;  // bytes of a whole answer that are gathered
   Contest contest = {};         // of the attempts under way
   bool hedged = false;          // a second target was asked beside a late one

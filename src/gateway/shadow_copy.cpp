@@ -4,12 +4,12 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "base/overload_limits.h"
 #include "gateway/cost.h"
 #include "gateway/facts.h"
 #include "gateway/hedge.h"
-#include "gateway/key_choice.h"
 #include "gateway/shadow_permit.h"
 #include "records/shadow_attempt.h"
 
@@ -31,15 +31,16 @@ bool names_kept(const dialect::Request& request) {
 
 }  // namespace
 
-bool copyable(Incoming& incoming) {
+std::optional<ShadowDrop> not_copied(const Incoming& incoming) {
   using records::bit, records::Feature;
+  if (!asks_for_text(incoming.front.operation)) return ShadowDrop::not_text;
   // Files are named by ids, which are one provider's.
-  if ((incoming.features & bit(Feature::files)) != 0 || incoming.foreign_state) return false;
-  if (!incoming.kept.said.previous_response_id.empty()) return false;
-  if (incoming.front.operation == Operation::generate && !read_canonical_form(incoming))
-    return false;
-  if (incoming.canonical && names_kept(*incoming.canonical)) return false;
-  return repeatable(incoming);
+  if ((incoming.features & bit(Feature::files)) != 0 || incoming.foreign_state)
+    return ShadowDrop::kept;
+  if (!incoming.kept.said.previous_response_id.empty()) return ShadowDrop::kept;
+  if (incoming.canonical && names_kept(*incoming.canonical)) return ShadowDrop::kept;
+  if (!repeatable(incoming)) return ShadowDrop::kept;
+  return std::nullopt;
 }
 
 ShadowCopy::ShadowCopy(const Of& of, const RequestState& original,
@@ -57,25 +58,13 @@ ShadowCopy::ShadowCopy(const Of& of, const RequestState& original,
              .snapshot = original.snapshot,
              .request_id = original.request_id,
              .model = original.model,
-             .incoming = {},
-             .key_name = {},
-             .key = nullptr,
              .started = parts_.clock.now(),
              .deadline = parts_.clock.now() + original.model->deadline,
-             .keepalive_at = net::no_deadline,
-             .failed = {},
-             .attempts = 0,
-             .cancel_wait = {},
-             .stopping = false,
-             .cors_origin = {},
-             .writer = {},
-             .answered_status = 200,
-             .broken = false,
-             .limits = {},
+             .on_trial = true,
              .answer_most = std::min(original.answer_most, limits::shadow_answer_bytes)} {}
 
-void ShadowCopy::cut() {
-  state_.stopping = true;
+void ShadowCopy::cut(ShadowDrop why) {
+  if (!std::exchange(state_.stopping, true)) cut_for_ = why;
   state_.cancel();
 }
 
@@ -87,26 +76,24 @@ Task<void> ShadowCopy::run() {
   // Behind the turn in which the original begins: nothing of this is done before that has been
   // sent.
   co_await boost::asio::post(parts_.loop, boost::asio::use_awaitable);
-  if (state_.stopping) co_return drop(ShadowDrop::stopping);
+  if (was_cut()) co_return drop(cut_for_);
   if (const auto why = prepare()) co_return drop(*why);
-  if (!choose_way()) co_return drop(ShadowDrop::out);
+  const MonoTime now = parts_.clock.now();
+  std::optional<ShadowWay> way = ShadowWay::take(parts_.health, *candidate_, now);
+  if (!way) co_return drop(ShadowDrop::out);
   std::optional<ShadowPermit> permit = ShadowPermit::take(parts_, state_.waiting, shadow_, tokens_);
-  if (!permit) {
-    give_way_back();
-    co_return drop(ShadowDrop::no_room);
-  }
+  if (!permit) co_return drop(ShadowDrop::no_room);
   const std::int64_t started_us = parts_.clock.wall_us();
   BudgetHold hold(state_);
   if (!state_.snapshot->budgets.empty()) {
     auto held = co_await hold.reserve(*candidate_, started_us);
-    if (!held || state_.stopping) {
+    if (!held || was_cut()) {
       if (held) hold.settle({0});
       permit->undo(tokens_, parts_.clock.now());
-      give_way_back();
-      co_return drop(held ? ShadowDrop::stopping : ShadowDrop::budget);
+      co_return drop(held ? cut_for_ : ShadowDrop::budget);
     }
   }
-  co_await ask(hold, started_us);
+  co_await ask(*way, hold, started_us);
   permit->settle(used_tokens_, parts_.clock.now());
 }
 
@@ -114,9 +101,10 @@ Task<void> ShadowCopy::run() {
 std::optional<ShadowDrop> ShadowCopy::prepare() {
   Incoming& incoming = state_.incoming;
   auto front = find_route(state_.exchange.head());
-  if (!front) return ShadowDrop::unfit;
+  if (!front) return unfit("no such path");
   incoming.front = std::move(*front);
-  if (!read_incoming(state_.exchange.head(), body_, incoming)) return ShadowDrop::unfit;
+  const auto read = read_incoming(state_.exchange.head(), body_, incoming);
+  if (!read) return unfit(read.error().message);
   const routing::Facts facts = facts_of(state_, key_, shadow_.rule.needs());
   switch (routing::forbids(shadow_.rule, facts)) {
     case routing::PassedOver::no:
@@ -132,37 +120,30 @@ std::optional<ShadowDrop> ShadowCopy::prepare() {
     case routing::PassedOver::maintenance:
       return ShadowDrop::condition;
   }
-  if (!copyable(incoming)) return ShadowDrop::kept;
+  if (incoming.front.operation == Operation::generate)
+    if (const auto canonical = read_canonical_form(incoming); !canonical)
+      return unfit(canonical.error().message);
+  if (const auto why = not_copied(incoming)) return why;
   auto candidate = candidate_of(shadow_.target, shadow_.index, 0, state_.model->lossy, incoming);
-  if (!candidate) return ShadowDrop::unfit;
+  if (!candidate) return unfit(std::move(candidate.error().message));
   candidate_.emplace(std::move(*candidate));
   return std::nullopt;
 }
 
-// Whether copies that went before have left the target well, and one of its keys.
-bool ShadowCopy::choose_way() {
-  const MonoTime now = parts_.clock.now();
-  switch (parts_.health.admit(shadow_.index, now)) {
-    case routing::Admission::yes:
-    case routing::Admission::probe:
-      break;
-    case routing::Admission::returning:
-    case routing::Admission::open:
-    case routing::Admission::cooling:
-    case routing::Admission::maintenance:
-      return false;
-  }
-  if (choose_key(*candidate_, parts_.health, now) == KeyChoice::chosen) return true;
-  parts_.health.not_tried(shadow_.index);
-  return false;
+// Tells the operator what the client of a request is told: which field, and why not.
+ShadowDrop ShadowCopy::unfit(std::string why) {
+  parts_.on_failure({.request_id = state_.request_id,
+                     .model = state_.model->name,
+                     .provider = shadow_.target.provider->name,
+                     .target_model = shadow_.target.model,
+                     .detail = std::move(why),
+                     .failure = FailureClass::bad_request,
+                     .at_us = parts_.clock.wall_us(),
+                     .unfit_copy = true});
+  return ShadowDrop::unfit;
 }
 
-void ShadowCopy::give_way_back() {
-  parts_.health.not_tried(shadow_.index);
-  if (candidate_->key != nullptr) parts_.health.not_tried(candidate_->key->index);
-}
-
-Task<void> ShadowCopy::ask(BudgetHold& hold, std::int64_t started_us) {
+Task<void> ShadowCopy::ask(ShadowWay& way, BudgetHold& hold, std::int64_t started_us) {
   const MonoTime began = parts_.clock.now();
   records::AttemptStart start;
   start.request_id = state_.request_id;
@@ -184,25 +165,8 @@ Task<void> ShadowCopy::ask(BudgetHold& hold, std::int64_t started_us) {
     if (!outcome.stale || outcome.failure != FailureClass::reset) break;
   }
   if (nobody_->overflowed()) outcome.failure = FailureClass::malformed_body;
-  note_health(outcome);
+  way.ended(outcome, parts_.clock.now(), parts_.clock.wall_us());
   account(outcome, serial, began, started_us, hold);
-}
-
-void ShadowCopy::note_health(const Outcome& outcome) {
-  const MonoTime now = parts_.clock.now();
-  const auto note = [&](std::size_t index, bool blamed) {
-    if (outcome.failure == FailureClass::none)
-      parts_.health.succeeded(index, now);
-    else if (blamed)
-      parts_.health.failed(index, outcome.failure, outcome.status, now, parts_.clock.wall_us(),
-                           outcome.retry_after);
-    else
-      parts_.health.undecided(index);
-  };
-  const bool of_key = candidate_->key != nullptr && blames_key(outcome.failure);
-  if (candidate_->key != nullptr) note(candidate_->key->index, of_key);
-  note(shadow_.index,
-       !of_key && routing::blames_target(outcome.failure) && !outcome.old_credential);
 }
 
 void ShadowCopy::account(const Outcome& outcome, std::uint64_t serial, MonoTime began,

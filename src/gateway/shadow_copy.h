@@ -7,6 +7,7 @@
 #include "gateway/attempt.h"
 #include "gateway/budget_hold.h"
 #include "gateway/request_state.h"
+#include "gateway/shadow_way.h"
 #include "net/discarded_exchange.h"
 
 namespace holdfast::gateway {
@@ -28,17 +29,17 @@ class ShadowCopy {
   // why it was not sent.
   Task<void> run();
   // Ends it, now.
-  void cut();
+  //   why   counted if it has not been sent yet
+  void cut(observe::ShadowDrop why);
 
  private:
   std::optional<observe::ShadowDrop> prepare();
-  bool choose_way();
-  void give_way_back();
-  Task<void> ask(BudgetHold& hold, std::int64_t started_us);
-  void note_health(const Outcome& outcome);
+  observe::ShadowDrop unfit(std::string why);
+  Task<void> ask(ShadowWay& way, BudgetHold& hold, std::int64_t started_us);
   void account(const Outcome& outcome, std::uint64_t serial, MonoTime began,
                std::int64_t started_us, BudgetHold& hold);
   void drop(observe::ShadowDrop why);
+  bool was_cut() const { return state_.stopping; }
 
   LoopParts& parts_;
   const routing::Shadow& shadow_;
@@ -49,10 +50,13 @@ class ShadowCopy {
   RequestState state_;  // of a request that nobody has made: without a key
   std::optional<Candidate> candidate_;
   std::int64_t used_tokens_ = 0;
+  observe::ShadowDrop cut_for_ = observe::ShadowDrop::stopping;
 };
 
-// Whether a copy of the request would do no more than be answered: see repeatable(); nor does it go
-// on from what one provider keeps, or name it. Reads the whole of it.
-bool copyable(Incoming& incoming);
+// Why no copy of the request may be made. kept: it acts, or goes on from, names or leaves behind
+// what one provider keeps, see repeatable(); not_text: what is made of it is no text. Nothing: a
+// copy would do no more than be answered.
+//   incoming   with its canonical form, if it is a conversation
+std::optional<observe::ShadowDrop> not_copied(const Incoming& incoming);
 
 }  // namespace holdfast::gateway

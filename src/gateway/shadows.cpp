@@ -29,7 +29,7 @@ Shadows::Shadows(LoopParts& parts, JournalTurn& turn, WaitingRoom& waiting)
              .capacity = parts.capacity,
              .memory = parts.memory,
              .random = Random(1),  // of paddings that nobody sees
-             .on_failure = [](const FailureNotice&) {},
+             .on_failure = parts.on_failure,
              .on_refused = parts.on_refused,
              .credentials = parts.credentials} {}
 
@@ -58,9 +58,14 @@ void Shadows::use_credential(const std::string& provider,
     if (name == provider) health_->credential_changed(index, parts_.clock.now());
 }
 
-void Shadows::offer(const RequestState& state) {
-  for (const routing::Shadow& shadow : state.model->shadows)
-    if (routing::in_share(shadow.rule, state.request_id)) copy(state, shadow);
+void Shadows::offer(const RequestState& state) noexcept {
+  for (const routing::Shadow& shadow : state.model->shadows) {
+    try {
+      if (routing::in_share(shadow.rule, state.request_id)) copy(state, shadow);
+    } catch (...) {
+      note_bug();
+    }
+  }
 }
 
 std::int64_t Shadows::bytes_of(const RequestState& state) const {
@@ -103,33 +108,55 @@ void Shadows::copy(const RequestState& state, const routing::Shadow& shadow) {
   auto nobody = net::DiscardedExchange::of(state.exchange.head(), limits::shadow_answer_most_bytes,
                                            parts_.watchdog, parts_.clock);
   if (!nobody) return drop(ShadowDrop::unfit);
-  held_ += bytes;
   const auto place = copies_.insert(
-      copies_.end(), std::make_unique<ShadowCopy>(ShadowCopy::Of{parts_, turn_, waiting_, shadow},
-                                                  state, std::move(*nobody)));
+      copies_.end(), {std::make_unique<ShadowCopy>(ShadowCopy::Of{parts_, turn_, waiting_, shadow},
+                                                   state, std::move(*nobody)),
+                      bytes});
+  held_ += bytes;
   parts_.counters.shadows_in_flight.up();
-  boost::asio::co_spawn(parts_.loop, (*place)->run(),
-                        [this, place, bytes](const std::exception_ptr& bug) {
-                          if (bug) {
-                            ++bugs_;
-                            log::error("a copy for a target on trial has ended in an exception");
-                          }
-                          parts_.counters.shadows_in_flight.down();
-                          held_ -= bytes;
-                          copies_.erase(place);
-                        });
+  try {
+    boost::asio::co_spawn(parts_.loop, place->copy->run(),
+                          [this, place](const std::exception_ptr& bug) {
+                            if (bug) note_bug();
+                            forget(place);
+                          });
+  } catch (...) {
+    forget(place);
+    throw;
+  }
+}
+
+void Shadows::forget(Place place) {
+  parts_.counters.shadows_in_flight.down();
+  held_ -= place->bytes;
+  copies_.erase(place);
+  if (copies_.empty() && last_ended_ != nullptr) last_ended_->notify();
+}
+
+void Shadows::note_bug() {
+  ++bugs_;
+  log::write(log::Level::error, "a copy for a target on trial has ended in an exception");
 }
 
 void Shadows::keep_house() { pool_.evict(); }
 
 void Shadows::cut_all() {
-  for (const auto& copy : copies_) copy->cut();
+  for (const UnderWay& one : copies_) one.copy->cut(ShadowDrop::memory);
 }
 
 void Shadows::stop() {
   stopping_ = true;
-  cut_all();
+  for (const UnderWay& one : copies_) one.copy->cut(ShadowDrop::stopping);
   pool_.clear();
+}
+
+Task<void> Shadows::ended() {
+  if (copies_.empty()) co_return;
+  net::Signal last(parts_.loop, parts_.watchdog);
+  last_ended_ = &last;
+  auto told = co_await last.wait(net::no_deadline);
+  (void)told;  // nothing else ends it
+  last_ended_ = nullptr;
 }
 
 }  // namespace holdfast::gateway

@@ -96,6 +96,7 @@ void TargetPermit::settle(const Outcome& outcome, MonoTime now) {
 }
 
 void note_first_content(RequestState& state, const Candidate& candidate, std::int64_t took_us) {
+  if (state.on_trial) return;
   const provider::ConcurrencyBounds& bounds = candidate.target->provider->concurrency;
   if (bounds.most > 0)
     state.parts.capacity.concurrency(candidate.index)

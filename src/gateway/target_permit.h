@@ -31,7 +31,8 @@ class TargetPermit {
 };
 
 // The attempt at `candidate` has its first content: how long that took tells whether its target has
-// room.
+// room. That of a copy tells nothing: slow ones would narrow the way of the requests that the same
+// target serves.
 void note_first_content(RequestState& state, const Candidate& candidate, std::int64_t took_us);
 
 }  // namespace holdfast::gateway

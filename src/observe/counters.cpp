@@ -36,8 +36,8 @@ constexpr std::array<std::string_view, cache_use_count> cache_use_names = {"hit"
 constexpr std::array<std::string_view, shed_count> shed_names = {
     "queue_full", "displaced", "queue_timeout", "stopping", "memory"};
 constexpr std::array<std::string_view, shadow_drop_count> shadow_drop_names = {
-    "region", "condition", "kept",   "unfit",    "out",     "no_room",
-    "budget", "full",      "memory", "overload", "stopping"};
+    "region",  "condition", "kept", "not_text", "unfit",    "out",
+    "no_room", "budget",    "full", "memory",   "overload", "stopping"};
 }  // namespace
 
 std::string_view to_string(ShadowDrop why) {

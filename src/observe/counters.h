@@ -122,6 +122,7 @@ enum class ShadowDrop : std::uint8_t {
   region,     // not in the regions that the key allows
   condition,  // its `when` does not hold
   kept,       // the request acts, or goes on from or leaves behind what a provider keeps
+  not_text,   // pictures, sound, moderation: nothing that is copied
   unfit,      // the target cannot express what is asked, or cannot serve it
   out,        // the target is known to be out
   no_room,    // half of what its provider allows is in use
@@ -131,7 +132,7 @@ enum class ShadowDrop : std::uint8_t {
   overload,   // requests wait for room
   stopping,   // the process ends
 };
-inline constexpr std::size_t shadow_drop_count = 11;
+inline constexpr std::size_t shadow_drop_count = 12;
 std::string_view to_string(ShadowDrop why);
 
 struct TargetCounters {

@@ -1,5 +1,6 @@
 // The last failures of attempts, as the loops tell them: for the status page and the log.
 #pragma once
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <deque>
@@ -27,9 +28,15 @@ class FailureLog {
   // The last failure at a target; null when there was none. The home loop's thread only, and so on.
   const gateway::FailureNotice* last(const std::string& provider, const std::string& model) const;
   const std::deque<gateway::FailureNotice>& recent() const { return recent_; }  // newest first
+  // The last copy of a request for `logical_model` that its target on trial could not express; null
+  // when there was none.
+  const gateway::FailureNotice* last_unfit(const std::string& logical_model,
+                                           const std::string& provider,
+                                           const std::string& model) const;
 
  private:
   void keep(gateway::FailureNotice notice);
+  void keep_unfit(gateway::FailureNotice notice);
 
   boost::asio::io_context& home_;
   std::function<void(const gateway::FailureNotice&)> listener_;
@@ -41,6 +48,11 @@ class FailureLog {
     std::uint64_t silent = 0;  // since
   };
   std::map<std::pair<std::string, FailureClass>, Told> told_;
+  struct Unfit {
+    gateway::FailureNotice last;
+    Told told;
+  };
+  std::map<std::array<std::string, 3>, Unfit> unfit_;  // by logical model and target
 };
 
 }  // namespace holdfast::server

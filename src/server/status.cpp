@@ -130,6 +130,21 @@ json::array keys_json(const AdminState& state, const routing::Provider& provider
   return out;
 }
 
+json::array shadows_json(const AdminState& state, const routing::Model& model) {
+  json::array out;
+  for (const routing::Shadow& shadow : model.shadows) {
+    const std::string& provider = shadow.target.provider->name;
+    const auto* unfit = state.failures.last_unfit(model.name, provider, shadow.target.model);
+    json::value last = nullptr;
+    if (unfit != nullptr)
+      last = json::object{
+          {"at_us", unfit->at_us}, {"request_id", unfit->request_id}, {"detail", unfit->detail}};
+    out.push_back(json::object{
+        {"provider", provider}, {"model", shadow.target.model}, {"last_unfit", std::move(last)}});
+  }
+  return out;
+}
+
 json::array models_json(const AdminState& state) {
   json::array out;
   for (const auto& [name, model] : state.snapshot->models) {
@@ -144,7 +159,8 @@ json::array models_json(const AdminState& state) {
     out.push_back(json::object{{"name", name},
                                {"policy", routing::to_string(model.route.nodes.front().policy)},
                                {"serving", serving},
-                               {"targets", targets}});
+                               {"targets", targets},
+                               {"shadows", shadows_json(state, model)}});
   }
   return out;
 }

@@ -76,8 +76,11 @@ void Worker::use_credential(const std::string& provider,
 }
 
 void Worker::drain(net::Deadline deadline) {
-  asio::post(loop_,
-             [this, deadline] { asio::co_spawn(loop_, wind_down(deadline), asio::detached); });
+  asio::post(loop_, [this, deadline] {
+    const bool begun = drain_by_ != net::no_deadline;
+    drain_by_ = deadline;
+    if (!begun) asio::co_spawn(loop_, wind_down(), asio::detached);
+  });
 }
 
 void Worker::join() {
@@ -93,7 +96,7 @@ Task<void> Worker::housekeeping() {
   }
 }
 
-Task<void> Worker::wind_down(net::Deadline deadline) {
+Task<void> Worker::wind_down() {
   net::Signal pause(loop_, watchdog_);  // nobody ends it before its time
   http_->stop_accepting();
   gateway_.stop_shadows();
@@ -102,20 +105,18 @@ Task<void> Worker::wind_down(net::Deadline deadline) {
   while (http_->connections() > 0) {
     const MonoTime now = clock_.now();
     if (now >= patient_until) http_->close_idle();
-    if (now >= deadline && !cut) {
+    if (now >= drain_by_ && !cut) {
       cut = true;
       gateway_.cut_all();
     }
-    if (now >= deadline + after_cut) {
+    if (now >= drain_by_ + after_cut) {
       http_->close_all();
-      deadline = now;
+      drain_by_ = now;
     }
     const net::Deadline next = clock_.now() + drain_poll;
     co_await pause.wait(next);
   }
-  const net::Deadline shadows_by = clock_.now() + after_cut;
-  while (gateway_.shadows_under_way() && clock_.now() < shadows_by)  // they were ended above
-    co_await pause.wait(clock_.now() + drain_poll);
+  co_await gateway_.shadows_ended();  // they were cut above
   pool_.clear();
   drained_.notify();
   const auto flushed = journal_->flush();

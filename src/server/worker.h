@@ -35,7 +35,7 @@ class Worker {
   void use_credential(const std::string& provider,
                       std::shared_ptr<const vault::Credential> credential);
   // Accepts no more, lets requests finish until `deadline`, then ends them with an error; the
-  // thread ends when the last connection has closed.
+  // thread ends when the last connection has closed. Told again, only the deadline is another.
   void drain(net::Deadline deadline);
   void join();
   const records::Journal& journal() const { return *journal_; }
@@ -43,7 +43,7 @@ class Worker {
  private:
   void run();
   Task<void> housekeeping();
-  Task<void> wind_down(net::Deadline deadline);
+  Task<void> wind_down();
 
   // One thread runs it and has its sockets to itself: they need no locks. What other threads post
   // does.
@@ -57,6 +57,7 @@ class Worker {
   gateway::Gateway gateway_;
   std::unique_ptr<net::HttpServer> http_;
   net::Signal drained_;
+  net::Deadline drain_by_ = net::no_deadline;  // until drain()
   std::thread thread_;
 };
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import threading
 
 import pytest
@@ -258,6 +259,11 @@ def test_what_is_not_copied(holdfast, fake):
         eventually(lambda n=i + 1: dropped(gateway, "kept") == n, f"{body} leaves something")
     post("free", chat | {"store": True})
     eventually(lambda: dropped(gateway, "kept") == 4, "a stored completion")
+    moderation = {"model": "chat", "input": "Hello"}
+    proof = {"authorization": "Bearer sk-free"}
+    gateway.ask("POST", "/v1/moderations", moderation, proof)
+    eventually(lambda: dropped(gateway, "not_text") == 1, "what is no text is told apart")
+    assert dropped(gateway, "kept") == 4
     assert new.receipts() == []
     post("free", chat)
     copies(gateway, 1)
@@ -271,11 +277,22 @@ def test_what_is_not_copied(holdfast, fake):
 def test_what_it_cannot_express_is_counted_and_not_sent(holdfast, fake):
     one, new = fake("one"), fake("new", family="anthropic")
     gateway = holdfast(on_trial(one, new))
-    status, _, answer = gateway.chat(logit_bias={"1": 5}, n=2)
+    status, _, answer = gateway.chat(logit_bias={"1": 5})
     assert status == 200, answer
-    eventually(lambda: dropped(gateway, "unfit") == 1, "it is told why")
+    eventually(lambda: dropped(gateway, "unfit") == 1, "it is counted")
+
+    def told():
+        (shadow,) = gateway.admin("/api/v1/status")["models"][0]["shadows"]
+        return shadow["last_unfit"]
+
+    unfit = eventually(told, "the operator is told why, as a client is")
+    assert unfit["detail"].startswith("logit_bias: ") and "new/m9" in unfit["detail"]
+    assert unfit["request_id"].startswith("req_")
+    line = "not sent to new/m9, which is on trial: logit_bias: "
+    eventually(lambda: line in gateway.log(), "so does the log")
     assert new.receipts() == []
     assert gateway.attempts("shadow=true") == []
+    assert gateway.admin("/api/v1/status")["failovers"] == []
 
 
 @asan
@@ -313,10 +330,13 @@ def test_a_bound_on_copies_and_their_budget(holdfast, fake):
     bound = 32  # limits::shadows_per_thread
     for i in range(bound + 5):
         assert ask(gateway, request_id=f"r{i}")[0] == 200
-    assert dropped(gateway, "full") + dropped(gateway, "memory") >= 5
-    assert gateway.metrics()["holdfast_shadows_in_flight"] <= bound
+    assert dropped(gateway, "full") == 5 and dropped(gateway, "memory") == 0
+    assert gateway.metrics()["holdfast_shadows_in_flight"] == bound
     new.release()
     eventually(lambda: gateway.metrics()["holdfast_shadows_in_flight"] == 0, "they end")
+    assert len(new.receipts()) == bound
+    assert ask(gateway, request_id="after")[0] == 200
+    copies(gateway, bound + 1, "shadow=true&limit=100")
 
 
 @asan
@@ -401,23 +421,54 @@ def test_a_reload_begins_and_ends_it(holdfast, fake):
     trial = on_trial(one, new)
     plain = configs.through(one) | {"server": {"threads": 1}}
     gateway = holdfast(plain)
-    assert ask(gateway, request_id="r0")[0] == 200
-    gateway.reload(trial)
-    eventually(
-        lambda: ask(gateway)[0] == 200 and gateway.attempts("shadow=true"), "copies are made"
-    )
-    gateway.reload(plain)
-    sample = "holdfast_snapshot_generation"
-    eventually(lambda: gateway.metrics().get(sample, 0) >= 3, "the configuration is read")
 
-    def quiet():
-        before = len(new.receipts())
-        assert ask(gateway)[0] == 200
-        return (
-            len(new.receipts()) == before and gateway.metrics()["holdfast_shadows_in_flight"] == 0
-        )
+    def reload(config, generation):
+        gateway.reload(config)
+        sample = "holdfast_snapshot_generation"
+        eventually(lambda: gateway.metrics().get(sample, 0) == generation, "it is in force")
 
-    eventually(quiet, "no more copies")
+    # The loop takes a configuration over before the requests that come once it is shown.
+    assert ask(gateway, request_id="before")[0] == 200
+    reload(trial, 2)
+    assert ask(gateway, request_id="during-1")[0] == 200
+    copies(gateway, 1)
+    new.behave("when_released", then="good")
+    assert ask(gateway, request_id="during-2")[0] == 200
+    eventually(lambda: new.state()["requests"] == 2, "its copy is under way")
+    reload(plain, 3)
+    assert ask(gateway, request_id="after")[0] == 200
+    assert gateway.metrics()["holdfast_shadows_in_flight"] == 1, "what is under way goes on"
+    new.release()
+    made = copies(gateway, 2)
+    assert {copy["request_id"] for copy in made} == {"during-1", "during-2"}
+    assert {copy["failure"] for copy in made} == {"none"}
+    assert new.state()["requests"] == 2
+    names = [name for name in gateway.metrics() if name.startswith("holdfast_shadows_dropped")]
+    assert names == [], "the others were not even looked at"
+
+
+@asan
+def test_a_reload_while_it_drains_begins_none(holdfast, fake):
+    """Nobody would stop copies that begin then."""
+    one, new = fake("one"), fake("new")
+    server = {"server": {"threads": 1, "drain_timeout": "60s"}}
+    gateway = holdfast(configs.through(one) | server)
+    one.behave("when_released", then="good")
+    answers = []
+    client = threading.Thread(target=lambda: answers.append(ask(gateway)))
+    client.start()
+    eventually(lambda: one.state()["requests"] > 0, "a request is under way")
+    gateway.expected_exit = True
+    gateway.signal(signal.SIGTERM)
+    eventually(lambda: "draining for up to" in gateway.log(), "it drains")
+    gateway.reload(on_trial(one, new) | server)
+    eventually(lambda: "configuration reloaded" in gateway.log(), "it is read")
+    one.release()
+    client.join()
+    assert answers[0][0] == 200
+    gateway.process.wait(60)
+    assert gateway.stop() == 0
+    assert new.state()["requests"] == 0
 
 
 @asan
