@@ -201,9 +201,25 @@ class Pipeline {
   }
 
   std::optional<Refusal> identify() {
+    const net::ClientCertificate* const shown = state_.exchange.client_certificate();
+    if (shown != nullptr && !shown->problem.empty()) {
+      parts_.counters.refused(observe::Refusal::forbidden);
+      return refuse(403, shown->problem, error_type(403), "invalid_client_certificate");
+    }
     if (state_.snapshot->keys.open()) return std::nullopt;
     if (claims_signature()) return std::nullopt;  // proven once the body is there
-    key_ = state_.snapshot->keys.find_key(offered_key(head()));
+    const std::string offered = offered_key(head());
+    // A key that is sent counts for more: the certificate may be that of a whole fleet.
+    if (offered.empty() && shown != nullptr) {
+      key_ = state_.snapshot->keys.find_certificate(shown->names);
+      if (key_ == nullptr) {
+        parts_.counters.refused(observe::Refusal::forbidden);
+        return refuse(403, "the client certificate stands for no key of this server",
+                      error_type(403), "unknown_client_certificate");
+      }
+    } else {
+      key_ = state_.snapshot->keys.find_key(offered);
+    }
     if (key_ == nullptr) {
       parts_.counters.refused(observe::Refusal::unauthorized);
       return refuse(401, "a valid key is needed: Authorization: Bearer KEY", error_type(401),

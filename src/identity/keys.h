@@ -1,5 +1,6 @@
 // Static client keys, as one immutable set per configuration.
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ class Keys {
   // The key that is `offered`; null when it is none of them. Takes the same time whichever it is.
   const KeySettings* find_key(std::string_view offered) const;
   const KeySettings* find_name(std::string_view name) const;  // null: there is none
+  // The key that a certificate with these names stands for: of the first that stands for one.
+  const KeySettings* find_certificate(std::span<const std::string> names) const;
 
  private:
   std::vector<KeySettings> keys_;

@@ -32,6 +32,34 @@ TEST(Keys, FindsTheKeyThatIsOffered) {
   }
 }
 
+TEST(Keys, FindsTheKeyThatACertificateStandsFor) {
+  KeySettings orders = key("orders", "sk-orders", {});
+  orders.certificate = "URI:spiffe://example/orders";
+  KeySettings bills = key("bills", "sk-bills", {});
+  bills.certificate = "DNS:bills.example";
+  const Keys keys({key("app", "sk-app", {}), orders, bills});
+  struct Case {
+    const char* rule;
+    std::vector<std::string> names;
+    const char* want;
+  };
+  const Case cases[] = {{"one name", {"DNS:bills.example"}, "bills"},
+                        {"the first that stands for a key",
+                         {"DNS:x", "DNS:bills.example", orders.certificate},
+                         "bills"},
+                        {"the kind of name counts", {"URI:bills.example"}, nullptr},
+                        {"a longer name", {"URI:spiffe://example/orders/2"}, nullptr},
+                        {"a key without a certificate is stood for by none", {""}, nullptr},
+                        {"no names", {}, nullptr}};
+  for (const Case& c : cases) {
+    const KeySettings* found = keys.find_certificate(c.names);
+    if (c.want == nullptr)
+      EXPECT_EQ(found, nullptr) << c.rule;
+    else
+      ASSERT_TRUE(found != nullptr && found->name == c.want) << c.rule;
+  }
+}
+
 TEST(Keys, FindsTheKeyOfAName) {
   const Keys keys({key("app", "sk-app", {"chat"})});
   ASSERT_NE(keys.find_name("app"), nullptr);

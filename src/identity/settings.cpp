@@ -22,6 +22,12 @@ void read_key(config::Section& section, std::span<const std::string_view> models
   if (found && key.key.reveal().size() < short_key_bytes)
     section.warn("key",
                  fmt::format("shorter than {} characters: it can be guessed", short_key_bytes));
+  if (section.word("certificate", key.certificate,
+                   "a name in a client certificate that stands for this key: URI:spiffe://..., or "
+                   "DNS:... (see server.tls.client_ca)") &&
+      !key.certificate.starts_with("URI:") && !key.certificate.starts_with("DNS:"))
+    section.problem("certificate", "is not a name of a certificate",
+                    "write it as in URI:spiffe://example/orders or DNS:orders.example");
   section.words("models", key.models, "logical models that it may use; none: all of them");
   for (std::size_t i = 0; i < key.models.size(); ++i)
     if (std::ranges::find(models, key.models[i]) == models.end())
@@ -61,6 +67,10 @@ void read_settings(config::Section& top, std::span<const std::string_view> model
           if (into[it->second].key.reveal() == secret)
             section.problem("key", fmt::format("the same secret as keys.{}", into[it->second].name),
                             "give each key its own");
+        const auto same = std::ranges::find(into, key.certificate, &KeySettings::certificate);
+        if (!key.certificate.empty() && same != into.end())
+          section.problem("certificate", fmt::format("the same name as keys.{}", same->name),
+                          "a certificate stands for one key");
         by_hash.emplace(hash, into.size());
         into.push_back(std::move(key));
       });

@@ -30,6 +30,7 @@ inline constexpr std::array<std::string_view, 4> sensitivities = {"public", "int
 struct KeySettings {
   std::string name;
   Secret key;
+  std::string certificate;          // a name of the client certificate that stands for it; or empty
   std::vector<std::string> models;  // logical models it may use; empty: all
   std::string team, service;        // who asks with it; empty: not said
   ServiceClass service_class = ServiceClass::internal_productivity;

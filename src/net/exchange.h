@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "net/answer_head.h"
+#include "net/client_certificate.h"
 #include "net/http_head.h"
 #include "net/read_buffer.h"
 #include "net/stream.h"
@@ -31,13 +32,20 @@ struct ServerShared {
 // What a client's requests come over.
 struct ClientConnection {
   std::unique_ptr<Stream> stream;
-  ReadBuffer buffer;  // read, and not yet consumed
+  ReadBuffer buffer;                               // read, and not yet consumed
+  bool secure = false;                             // it is TLS
+  std::optional<ClientCertificate> certificate{};  // that the client has shown
 };
 
 // One request and its answer. Used by the coroutine that handles it; lives until that returns.
 class Exchange {
  public:
   const RequestHead& head() const { return head_; }
+  // Whether it came over TLS, and the certificate that the client has shown; null: none.
+  bool secure() const { return connection_.secure; }
+  const ClientCertificate* client_certificate() const {
+    return connection_.certificate ? &*connection_.certificate : nullptr;
+  }
   using Body = std::expected<std::string_view, HeadProblem>;
   // The body, when it has come whole with its head and is not larger; else read_body() is needed.
   std::optional<std::string_view> body_at_hand(std::size_t max_bytes);

@@ -10,7 +10,10 @@
 #include <limits>
 
 #include "base/log.h"
+#include "net/server_tls.h"
 #include "net/tcp_stream.h"
+#include "net/tls_limits.h"
+#include "net/tls_stream.h"
 
 namespace holdfast::net {
 namespace {
@@ -26,11 +29,13 @@ constexpr std::size_t accept_batch = 64;
 }  // namespace
 
 struct HttpServer::Connection : ClientConnection {
-  explicit Connection(std::unique_ptr<Stream> of)
-      : ClientConnection{std::move(of), ReadBuffer(read_buffer_bytes)} {}
+  Connection(std::unique_ptr<Stream> of, TlsStream* to_shake)
+      : ClientConnection{std::move(of), ReadBuffer(read_buffer_bytes), to_shake != nullptr},
+        tls(to_shake) {}
 
   std::list<std::unique_ptr<Connection>>::iterator self;
   std::optional<std::list<Connection*>::iterator> idle;
+  TlsStream* tls;     // the stream; null: plain, or somebody else's
   bool used = false;  // a request has come over it
 };
 
@@ -42,11 +47,12 @@ HttpServer::HttpServer(asio::io_context& loop, Watchdog& watchdog, const Clock& 
       handler_(handler),
       acceptor_(std::move(acceptor)),
       accept_pause_(loop),
-      options_(options) {}
+      options_(std::move(options)) {}
 
 HttpServer::HttpServer(asio::io_context& loop, Watchdog& watchdog, const Clock& clock,
                        Handler& handler, HttpServerOptions options)
-    : HttpServer(loop, watchdog, clock, handler, asio::ip::tcp::acceptor(loop), options) {}
+    : HttpServer(loop, watchdog, clock, handler, asio::ip::tcp::acceptor(loop),
+                 std::move(options)) {}
 
 HttpServer::~HttpServer() = default;
 
@@ -89,10 +95,16 @@ void HttpServer::accept_queued(std::size_t most) {
 void HttpServer::take(asio::ip::tcp::socket socket) {
   boost::system::error_code error;
   socket.non_blocking(true, error);
-  adopt(std::make_unique<TcpStream>(std::move(socket), shared_.watchdog));
+  auto tcp = std::make_unique<TcpStream>(std::move(socket), shared_.watchdog);
+  if (!options_.tls) return adopt(std::move(tcp));
+  auto tls = std::make_unique<TlsStream>(std::move(tcp), options_.tls);
+  TlsStream* const to_shake = tls.get();
+  begin(std::move(tls), to_shake);
 }
 
-void HttpServer::adopt(std::unique_ptr<Stream> stream) {
+void HttpServer::adopt(std::unique_ptr<Stream> stream) { begin(std::move(stream), nullptr); }
+
+void HttpServer::begin(std::unique_ptr<Stream> stream, TlsStream* tls) {
   if (connections_.size() >= options_.max_connections) {
     if (idle_.empty()) {
       log::warning("{} connections are open and busy: one more was closed", connections_.size());
@@ -102,7 +114,7 @@ void HttpServer::adopt(std::unique_ptr<Stream> stream) {
     mark_idle(*idle_.front(), false);
   }
   ++accepted_;
-  connections_.push_back(std::make_unique<Connection>(std::move(stream)));
+  connections_.push_back(std::make_unique<Connection>(std::move(stream), tls));
   Connection& connection = *connections_.back();
   connection.self = std::prev(connections_.end());
   asio::co_spawn(loop_, serve(connection), asio::detached);
@@ -138,9 +150,27 @@ void HttpServer::mark_idle(Connection& connection, bool idle) {
   }
 }
 
+// Until it is done the connection is as good as idle: it may be closed for another.
+Task<bool> HttpServer::shake_hands(Connection& connection) {
+  mark_idle(connection, true);
+  const Deadline deadline = shared_.clock.now() + limits::handshake_timeout;
+  const auto shaken = co_await connection.tls->accept(deadline);
+  mark_idle(connection, false);
+  TlsCounters& counters = *options_.tls_counters;
+  if (!shaken) {
+    const auto which = static_cast<std::size_t>(shaken.error());
+    counters.failures[which].fetch_add(1, std::memory_order_relaxed);
+    co_return false;
+  }
+  counters.handshakes.fetch_add(1, std::memory_order_relaxed);
+  connection.certificate = connection.tls->client_certificate();
+  co_return true;
+}
+
 Task<void> HttpServer::serve(Connection& connection) {
   try {
-    bool more = true;
+    bool more = connection.tls == nullptr;
+    if (!more) more = co_await shake_hands(connection);
     while (more) more = co_await serve_one(connection);
   } catch (const std::exception& bug) {
     ++internal_errors_;
@@ -246,7 +276,10 @@ Task<bool> HttpServer::serve_one(Connection& connection) {
   }
   if (!exchange.ended_ || exchange.left_) co_return false;
   if (!exchange.keep_alive_) {
-    if (exchange.body_pending_) co_await linger(connection);
+    if (exchange.body_pending_)
+      co_await linger(connection);
+    else
+      connection.stream->end_writing();
     co_return false;
   }
   if (!exchange.surplus_.empty()) connection.buffer.assign(exchange.surplus_);

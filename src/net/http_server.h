@@ -12,6 +12,10 @@
 
 namespace holdfast::net {
 
+class ServerTls;
+class TlsStream;
+struct TlsCounters;
+
 struct Handler {
   virtual ~Handler() = default;
   // Answers the exchange. One that returns unanswered closes the connection.
@@ -24,6 +28,8 @@ struct HttpServerOptions {
   std::chrono::milliseconds idle_timeout = limits::idle_timeout;
   std::chrono::milliseconds head_timeout = limits::head_timeout;
   std::size_t max_connections = limits::connections_per_thread;
+  std::shared_ptr<const ServerTls> tls{};  // null: what it accepts is plain HTTP
+  TlsCounters* tls_counters = nullptr;     // with tls; outlives the server
 };
 
 class HttpServer {
@@ -42,6 +48,8 @@ class HttpServer {
   void start();
   // Serves the requests that come over `stream`, as if it had accepted it.
   void adopt(std::unique_ptr<Stream> stream);
+  // What the connections to come shake hands with; one that listens for TLS never stops to.
+  void use_tls(std::shared_ptr<const ServerTls> tls) { options_.tls = std::move(tls); }
   // Accepts what is queued already, then no more; idle connections close, others after their
   // answer.
   void stop_accepting();
@@ -60,6 +68,8 @@ class HttpServer {
   Task<void> accept_loop();
   void accept_queued(std::size_t most);
   void take(asio::ip::tcp::socket socket);
+  void begin(std::unique_ptr<Stream> stream, TlsStream* tls);
+  Task<bool> shake_hands(Connection& connection);
   Task<void> serve(Connection& connection);
   Task<bool> serve_one(Connection& connection);
   Task<void> refuse(Connection& connection, const HeadProblem& problem);

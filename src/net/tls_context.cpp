@@ -27,29 +27,6 @@ const Marks& marks() {
   return out;
 }
 
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  std::string out(data, static_cast<std::size_t>(std::max(size, 0L)));
-  BIO_free(bio);
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
-  out.resize(std::min<std::size_t>(out.size(), 300));
-  return out;
-}
-
-std::string text_of(const X509_NAME* name) {
-  BIO* bio = BIO_new(BIO_s_mem());
-  X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
-  return text_of(bio);
-}
-
-std::string text_of(const ASN1_TIME* time) {
-  BIO* bio = BIO_new(BIO_s_mem());
-  ASN1_TIME_print_ex(bio, time, ASN1_DTFLGS_ISO8601);
-  return text_of(bio);
-}
-
 // The host names and addresses that the certificate is for.
 std::string names_in(X509* certificate) {
   constexpr int most = 8;
@@ -60,7 +37,7 @@ std::string names_in(X509* certificate) {
   for (int i = 0; i < std::min(count, most); ++i) {
     BIO* bio = BIO_new(BIO_s_mem());
     GENERAL_NAME_print(bio, sk_GENERAL_NAME_value(names, i));
-    std::string name = text_of(bio);
+    std::string name = take_text(bio);
     const std::size_t value = name.find(':');  // "DNS:a.example", "IP Address:192.0.2.1"
     if (value != std::string::npos) name.erase(0, value + 1);
     out += (out.empty() ? "" : ", ") + name;
@@ -111,13 +88,6 @@ int on_verify(int passed, X509_STORE_CTX* store) {
   return 0;
 }
 }  // namespace
-
-std::string tls_error_text() {
-  const unsigned long error = ERR_get_error();
-  ERR_clear_error();
-  const char* reason = ERR_reason_error_string(error);
-  return reason == nullptr ? "the connection was closed" : reason;
-}
 
 Result<std::shared_ptr<TlsContext>> TlsContext::make(const std::string& ca_file) {
   std::shared_ptr<TlsContext> out(new TlsContext);

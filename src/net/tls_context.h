@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "net/origin.h"
+#include "net/tls_text.h"
 
 namespace holdfast::net {
 
@@ -54,8 +55,5 @@ class TlsContexts {
   };
   std::map<std::string, Kept> kept_;
 };
-
-// What the last OpenSSL call on this thread complained about; empties its queue.
-std::string tls_error_text();
 
 }  // namespace holdfast::net

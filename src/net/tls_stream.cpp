@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 
@@ -76,11 +77,39 @@ std::unexpected<ConnectFailure> failure(const Origin& origin, const Error& error
   return std::unexpected(
       ConnectFailure{FailureClass::tls, fmt::format("{}: {}", origin.authority(), detail)});
 }
+
+constexpr auto see_off_time = std::chrono::seconds(1);
+constexpr std::size_t see_off_reads = 32;
+constexpr std::string_view plain_http_answer =
+    "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 42\r\n"
+    "connection: close\r\n\r\nthis port speaks TLS: write https:// here\n";
+
+//   error   the first of what OpenSSL said, 0 for nothing
+//   shown   the client has shown a certificate that did not pass
+HandshakeFailure failure_of(unsigned long error, bool shown) {
+  if (shown) return HandshakeFailure::certificate;
+  if (error == 0 || ERR_GET_LIB(error) != ERR_LIB_SSL) return HandshakeFailure::left;
+  const int reason = ERR_GET_REASON(error);
+  if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) return HandshakeFailure::certificate;
+  // The alert of a client, such as one that does not trust us.
+  if (reason >= SSL_AD_REASON_OFFSET || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+    return HandshakeFailure::left;
+  return HandshakeFailure::protocol;
+}
 }  // namespace
 
-TlsStream::TlsStream(std::unique_ptr<TcpStream> tcp, std::shared_ptr<TlsContext> context,
+TlsStream::TlsStream(std::unique_ptr<TcpStream> tcp, std::shared_ptr<const void> context,
                      SslPtr ssl)
     : context_(std::move(context)), tcp_(std::move(tcp)), ssl_(std::move(ssl)) {
+  attach();
+}
+
+TlsStream::TlsStream(std::unique_ptr<TcpStream> tcp, const std::shared_ptr<const ServerTls>& tls)
+    : context_(tls), tcp_(std::move(tcp)), ssl_(tls->server(why_)) {
+  attach();
+}
+
+void TlsStream::attach() {
   BIO* bio = BIO_new(bio_method());
   HF_CHECK(bio != nullptr);
   BIO_set_data(bio, &tcp_->socket());
@@ -116,6 +145,70 @@ Task<std::expected<std::unique_ptr<Stream>, ConnectFailure>> TlsStream::open(
   co_return stream;
 }
 
+Task<std::expected<void, HandshakeFailure>> TlsStream::accept(Deadline deadline) {
+  using Shaken = std::expected<void, HandshakeFailure>;
+  for (;;) {
+    if (!tcp_->socket().is_open()) co_return Shaken(std::unexpect, HandshakeFailure::left);
+    ERR_clear_error();
+    const int outcome = SSL_do_handshake(ssl_.get());
+    if (outcome == 1) break;
+    const unsigned long error = ERR_peek_error();
+    Result<void> ready = co_await wait_after(outcome, tcp_->reading_, deadline);
+    if (ready) continue;
+    if (ready.error().code == ErrorCode::deadline_exceeded)
+      co_return Shaken(std::unexpect, HandshakeFailure::slow);
+    if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST) {
+      Result<std::size_t> told = tcp_->write_now(plain_http_answer);
+      (void)told;  // it fits an empty socket, or nobody is there
+      co_await see_off();
+      co_return Shaken(std::unexpect, HandshakeFailure::plain_http);
+    }
+    const HandshakeFailure failure = failure_of(error, !why_.empty());
+    if (failure != HandshakeFailure::left) co_await see_off();
+    co_return Shaken(std::unexpect, failure);
+  }
+  co_return Shaken();
+}
+
+// Closing with unread bytes in the socket would reset the connection, and what it was told might
+// never be seen.
+Task<void> TlsStream::see_off() {
+  tcp_->end_writing();
+  const Deadline deadline = tcp_->watchdog_.clock().now() + see_off_time;
+  std::array<char, 4096> dropped{};
+  for (std::size_t i = 0; i < see_off_reads; ++i) {
+    Result<std::size_t> got = co_await tcp_->read_some(dropped, deadline);
+    if (!got || *got == 0) break;
+  }
+}
+
+std::string_view TlsStream::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+std::optional<ClientCertificate> TlsStream::client_certificate() const {
+  X509* shown = SSL_get0_peer_certificate(ssl_.get());
+  if (shown == nullptr) return std::nullopt;
+  ClientCertificate out = read_client_certificate(*shown);
+  out.problem = why_;
+  const long verified = SSL_get_verify_result(ssl_.get());
+  if (verified != X509_V_OK && out.problem.empty())
+    out.problem = X509_verify_cert_error_string(verified);
+  return out;
+}
+
+void TlsStream::end_writing() {
+  if (SSL_is_server(ssl_.get()) == 1 && SSL_is_init_finished(ssl_.get()) == 1 &&
+      tcp_->socket().is_open()) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());  // sends it, or there is no room: then it is a connection cut off
+  }
+  tcp_->end_writing();
+}
+
 Task<Result<void>> TlsStream::wait_after(int outcome, TcpStream::Operation& operation,
                                          Deadline deadline) {
   const boost::system::error_code system_error(errno, boost::system::system_category());
@@ -140,6 +233,24 @@ Task<Result<std::size_t>> TlsStream::read_some(std::span<char> into, Deadline de
     Result<void> ready = co_await wait_after(size, tcp_->reading_, deadline);
     if (!ready) co_return std::unexpected(ready.error());
   }
+}
+
+// What OpenSSL has begun to send and could not must be offered again: write() is, with the rest.
+Result<std::size_t> TlsStream::write_now(std::string_view bytes) {
+  if (!tcp_->socket().is_open()) return fail(ErrorCode::cancelled, "closed");
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    ERR_clear_error();
+    const int sent = SSL_write(ssl_.get(), bytes.data() + done, clamped(bytes.size() - done));
+    if (sent > 0) {
+      done += static_cast<std::size_t>(sent);
+      continue;
+    }
+    const int error = SSL_get_error(ssl_.get(), sent);
+    if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) break;
+    return fail(ErrorCode::upstream_unavailable, tls_error_text());
+  }
+  return done;
 }
 
 Task<Result<void>> TlsStream::write(std::string_view bytes, Deadline deadline) {

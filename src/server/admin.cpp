@@ -50,16 +50,21 @@ struct Foreign {
   std::string_view code;
   AdminAnswer answer;
 };
-std::optional<Foreign> refuse_foreign(const net::RequestHead& head) {
+std::optional<Foreign> refuse_foreign(const net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.head();
   const auto refuse = [](std::string_view code, std::string_view message) {
     return Foreign{code, admin_problem(403, code, message)};
   };
+  if (const auto* shown = exchange.client_certificate();
+      shown != nullptr && !shown->problem.empty())
+    return refuse("invalid_client_certificate", shown->problem);
   // What reads may be open to whoever can connect to loopback: a page in somebody's browser must
   // not be among them.
   if (!net::is_loopback_host(net::host_of(head.host)))
     return refuse("host_not_allowed", "only loopback host names are answered here");
   if (const auto origin = head.headers.find("origin");
-      origin && *origin != std::string("http://").append(head.host))
+      origin &&
+      *origin != std::string(exchange.secure() ? "https://" : "http://").append(head.host))
     return refuse("origin_not_allowed", "requests from other origins are refused");
   return std::nullopt;
 }
@@ -115,7 +120,7 @@ Task<void> AdminHandler::handle(net::Exchange& exchange) {
   const bool acts = takes_post && head.method == net::Method::post;
   AdminAnswer answered;
   std::string request_id;
-  if (auto refused = refuse_foreign(head)) {
+  if (auto refused = refuse_foreign(exchange)) {
     answered = std::move(refused->answer);
     state_.auditing.request_refused(refused->code);
   } else if (route == nullptr) {

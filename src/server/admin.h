@@ -51,10 +51,11 @@ struct AdminState {
   std::int64_t started_us = 0;
   std::shared_ptr<const routing::Snapshot> snapshot;
   Settings settings;
-  const BudgetKeeper* budgets = nullptr;     // null: there are no budgets
-  const Credentials* credentials = nullptr;  // null: before the workers have started
-  const Alerts* alerts = nullptr;            // likewise
-  std::string reload_problem = {};           // why the last reload was refused; empty: it was not
+  const BudgetKeeper* budgets = nullptr;       // null: there are no budgets
+  const Credentials* credentials = nullptr;    // null: before the workers have started
+  const Alerts* alerts = nullptr;              // likewise
+  std::string reload_problem = {};             // why the last reload was refused; empty: it was not
+  std::vector<std::string> tls_warnings = {};  // of the listeners' certificates
   bool draining = false;
   observe::RateMeter rates = {};
   observe::Rates last_rates = {};

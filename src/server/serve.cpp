@@ -21,6 +21,7 @@
 #include "server/auditing.h"
 #include "server/budget_keeper.h"
 #include "server/credentials.h"
+#include "server/listener_tls.h"
 #include "server/prober.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
@@ -156,6 +157,7 @@ class Server {
                               settings_});
     admin_->budgets = keeper_ ? &*keeper_ : nullptr;
     use_health(*snapshot);
+    if (auto opened = open_tls(); !opened) return refuse_start(opened.error());
     if (auto made = make_workers(snapshot); !made) return refuse_start(made.error());
     if (auto made = make_admin(); !made) return refuse_start(made.error());
     auditing_->started(HF_VERSION, settings_.digest);
@@ -223,6 +225,30 @@ class Server {
     loaded.budgets = keeper_ ? keeper_->budgets() : std::vector<routing::Budget>();
   }
 
+  // The certificates of the listeners that have one.
+  Result<void> open_tls() {
+    const auto open = [this](std::optional<ListenerTls>& into, std::string name,
+                             std::string_view alpn,
+                             const std::optional<net::ServerTlsFiles>& files) -> Result<void> {
+      if (!files) return {};
+      into.emplace(std::move(name), std::string(alpn), clock_);
+      return into->open(*files);
+    };
+    auto opened = open(application_tls_, "server.tls", net::alpn_http1, settings_.applications_tls);
+    if (!opened) return opened;
+    return open(admin_tls_, "admin.tls", net::alpn_http1, settings_.administration_tls);
+  }
+
+  // TLS itself comes and goes with a start; its files may be others from now on.
+  void reload_tls(const Settings& loaded) {
+    if (application_tls_ && loaded.applications_tls)
+      application_tls_->use(*loaded.applications_tls);
+    if (admin_tls_ && loaded.administration_tls) admin_tls_->use(*loaded.administration_tls);
+    if (application_tls_.has_value() != loaded.applications_tls.has_value() ||
+        admin_tls_.has_value() != loaded.administration_tls.has_value())
+      log::warning("server.tls and admin.tls are turned on and off by the next start");
+  }
+
   // Threads share their port by SO_REUSEPORT; another process must not join them by accident.
   Result<void> refuse_taken_port(const Listen& listen) {
     if (listen.port == 0) return {};
@@ -245,7 +271,10 @@ class Server {
             asio::post(loop_, [this, provider] { credentials_->refused(provider); });
           },
           cache_, responses_.get(), snapshot));
-      auto bound = workers_.back()->listen(settings_.applications.address, port);
+      auto bound =
+          workers_.back()->listen(settings_.applications.address, port,
+                                  application_tls_ ? application_tls_->current() : nullptr,
+                                  application_tls_ ? &application_tls_->counters() : nullptr);
       if (!bound) return std::unexpected(std::move(bound).error());
       port = *bound;
     }
@@ -258,6 +287,10 @@ class Server {
     credentials_->use(settings_);  // first: what is written down is there with the first request
     admin_->credentials = &*credentials_;
     for (const auto& worker : workers_) worker->start();
+    if (application_tls_)
+      application_tls_->give_to([this](const std::shared_ptr<const net::ServerTls>& tls) {
+        for (const auto& worker : workers_) worker->use_tls(tls);
+      });
   }
 
   Result<void> make_admin() {
@@ -266,21 +299,30 @@ class Server {
     if (!acceptor) return std::unexpected(std::move(acceptor).error());
     admin_port_ = acceptor->local_endpoint().port();
     admin_handler_.emplace(*admin_);
-    admin_http_.emplace(loop_, watchdog_, clock_, *admin_handler_, std::move(*acceptor));
+    net::HttpServerOptions options;
+    if (admin_tls_) options.tls_counters = &admin_tls_->counters();
+    admin_http_.emplace(loop_, watchdog_, clock_, *admin_handler_, std::move(*acceptor),
+                        std::move(options));
+    if (admin_tls_)
+      admin_tls_->give_to([this](std::shared_ptr<const net::ServerTls> tls) {
+        admin_http_->use_tls(std::move(tls));
+      });
     return {};
   }
 
   void announce() {
-    const auto url = [](const Listen& listen, std::uint16_t port) {
+    const auto url = [](const Listen& listen, std::uint16_t port, bool tls) {
       const bool v6 = listen.address.find(':') != std::string::npos;
-      return fmt::format("http://{}{}{}:{}", v6 ? "[" : "", listen.address, v6 ? "]" : "", port);
+      return fmt::format("{}://{}{}{}:{}", tls ? "https" : "http", v6 ? "[" : "", listen.address,
+                         v6 ? "]" : "", port);
     };
     for (const config::Problem& warning : settings_.warnings)
       log::warning("{}", config::to_string(warning));
-    std::printf("listening on %s (applications)\n",
-                url(settings_.applications, application_port_).c_str());
+    std::printf(
+        "listening on %s (applications)\n",
+        url(settings_.applications, application_port_, application_tls_.has_value()).c_str());
     std::printf("listening on %s (administration)\n",
-                url(settings_.administration, admin_port_).c_str());
+                url(settings_.administration, admin_port_, admin_tls_.has_value()).c_str());
     std::fflush(stdout);
   }
 
@@ -289,6 +331,7 @@ class Server {
     registry_.provide_records(*drain_);
     provide_responses();
     provide_audit();
+    provide_tls();
     registry_.provide(Metric::snapshot_generation,
                       [this] { return static_cast<double>(generation_); });
     registry_.provide(Metric::cache_size, [this] { return static_cast<double>(cache_.bytes()); });
@@ -321,6 +364,37 @@ class Server {
                    [](const engine::EngineStatus& status) { return status.time_to_ready_seconds; });
     provide_engine(Metric::engine_restarts, [](const engine::EngineStatus& status) {
       return status.starts > 0 ? static_cast<double>(status.starts - 1) : 0.0;
+    });
+  }
+
+  // One sample for each listener that speaks TLS.
+  void provide_tls() {
+    using observe::Metric;
+    const auto of = [this](Metric metric, double (*read)(ListenerTls&)) {
+      registry_.provide(metric, [this, read] {
+        std::vector<observe::Sample> samples;
+        if (application_tls_) samples.push_back({{"applications"}, read(*application_tls_)});
+        if (admin_tls_) samples.push_back({{"administration"}, read(*admin_tls_)});
+        return samples;
+      });
+    };
+    of(Metric::tls_certificate_expiry,
+       [](ListenerTls& tls) { return static_cast<double>(tls.current()->expires_us()) / 1e6; });
+    of(Metric::tls_reload_failures,
+       [](ListenerTls& tls) { return static_cast<double>(tls.failures()); });
+    of(Metric::tls_handshakes,
+       [](ListenerTls& tls) { return static_cast<double>(tls.counters().handshakes.load()); });
+    registry_.provide(Metric::tls_handshake_failures, [this] {
+      std::vector<observe::Sample> samples;
+      const auto add = [&](std::string listener, std::optional<ListenerTls>& tls) {
+        for (std::size_t i = 0; tls && i < net::handshake_failure_count; ++i)
+          samples.push_back(
+              {{listener, std::string(to_string(static_cast<net::HandshakeFailure>(i)))},
+               static_cast<double>(tls->counters().failures[i].load())});
+      };
+      add("applications", application_tls_);
+      add("administration", admin_tls_);
+      return samples;
     });
   }
 
@@ -442,6 +516,7 @@ class Server {
           "server.listen, server.threads, admin.listen, records and responses take effect at the "
           "next start");
     reload_budgets(*loaded);
+    reload_tls(*loaded);
     const auto snapshot = compile(
         *loaded, ++generation_, clock_.wall_us(), registry_, limits_,
         [this](const provider::Settings& one) { return engines_.get(one); }, budget_table_.get());
@@ -491,6 +566,16 @@ class Server {
     });
   }
 
+  void look_at_tls() {
+    admin_->tls_warnings.clear();
+    for (std::optional<ListenerTls>* one : {&application_tls_, &admin_tls_}) {
+      if (!*one) continue;
+      (*one)->tick();
+      if (std::string warning = (*one)->warning(); !warning.empty())
+        admin_->tls_warnings.push_back(std::move(warning));
+    }
+  }
+
   void measure_rates() {
     admin_->last_rates = admin_->rates.update(clock_.now(), observe::summarize(registry_));
     for (const auto& [name, model] : admin_->snapshot->models)
@@ -500,6 +585,7 @@ class Server {
     engines_.reap();
     alerts_->tick();
     auditing_->tick();
+    look_at_tls();
     rate_timer_.expires_after(rate_interval);
     rate_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) measure_rates();
@@ -561,6 +647,7 @@ class Server {
   std::uint64_t generation_ = 0, reload_failures_ = 0;
   std::optional<AdminState> admin_;
   std::optional<Alerts> alerts_;
+  std::optional<ListenerTls> application_tls_, admin_tls_;  // nothing: plain HTTP
   std::optional<AdminHandler> admin_handler_;
   std::optional<net::HttpServer> admin_http_;
   std::vector<std::unique_ptr<Worker>> workers_;

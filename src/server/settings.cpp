@@ -29,6 +29,7 @@ bool is_origin(const std::string& text) {
 void read_server(Section& top, Settings& into) {
   top.section("server", "The applications' side", [&](Section& section) {
     read_listen(section, into.applications, "where applications connect; port 0 picks a free one");
+    into.applications_tls = read_tls(section, net::alpn_http1);
     section.text(
         "region", into.region,
         "where this Holdfast runs: from there the latency to the providers' regions is told");
@@ -63,6 +64,7 @@ void read_admin(Section& top, Settings& into) {
     section.flag("open_reading", into.open_reading,
                  "whether status, metrics and records are for everybody who can connect; what "
                  "changes something never is, and health always");
+    into.administration_tls = read_tls(section, net::alpn_http1);
   });
 }
 
@@ -75,6 +77,15 @@ void check_listeners(Section& top, const Settings& settings) {
                 "write 127.0.0.1:8080, or add client keys under keys");
   if (settings.applications == settings.administration && settings.applications.port != 0)
     top.problem("admin.listen", "the same address and port as server.listen");
+}
+
+// A certificate that nobody is asked for stands for nothing.
+void check_certificates(Section& top, const Settings& settings) {
+  if (settings.applications_tls && !settings.applications_tls->client_ca.empty()) return;
+  for (const identity::KeySettings& key : settings.keys)
+    if (!key.certificate.empty())
+      top.problem(fmt::format("keys.{}.certificate", key.name), "no client is asked for one",
+                  "write server.tls.client_ca");
 }
 
 // What alerts may be about.
@@ -133,6 +144,7 @@ void read_all(Section& top, Settings& into) {
   audit::read_settings(top, into.audit);
   control::alert::read_settings(top, names_for_alerts(into), into.alerts);
   check_listeners(top, into);
+  check_certificates(top, into);
 }
 }  // namespace
 

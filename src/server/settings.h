@@ -18,6 +18,7 @@
 #include "responses/settings.h"
 #include "routing/budget.h"
 #include "routing/settings.h"
+#include "server/tls_settings.h"
 
 namespace holdfast::config {
 struct Document;
@@ -35,6 +36,8 @@ struct Settings {
   Listen applications{"127.0.0.1", 8080};                         // server.listen
   Listen administration{"127.0.0.1", 8081};                       // admin.listen
   bool open_reading = true;                                       // admin.open_reading
+  std::optional<net::ServerTlsFiles> applications_tls;            // server.tls; nothing: plain
+  std::optional<net::ServerTlsFiles> administration_tls;          // admin.tls
   std::string region;                                             // server.region; empty: not said
   int threads = 0;                                                // server.threads; 0: one per core
   std::uint64_t max_body = limits::request_body_bytes;            // server.max_body

@@ -237,6 +237,7 @@ std::vector<std::string> warnings_of(const AdminState& state) {
   if (!state.reload_problem.empty())
     out.push_back("the last reload was refused, the configuration before it is in force: " +
                   state.reload_problem);
+  out.insert(out.end(), state.tls_warnings.begin(), state.tls_warnings.end());
   if (state.alerts != nullptr)
     for (std::string& page : state.alerts->pages()) out.push_back(std::move(page));
   if (const audit::Status audited = state.auditing.log().status(); !audited.problem.empty())

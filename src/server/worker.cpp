@@ -47,12 +47,17 @@ Worker::Worker(const Clock& clock, routing::HealthTable& health, routing::LoadTa
 
 Worker::~Worker() { join(); }
 
-Result<std::uint16_t> Worker::listen(const std::string& address, std::uint16_t port) {
+Result<std::uint16_t> Worker::listen(const std::string& address, std::uint16_t port,
+                                     std::shared_ptr<const net::ServerTls> tls,
+                                     net::TlsCounters* counters) {
   auto acceptor = net::listen_on(loop_, address, port, true);
   if (!acceptor) return std::unexpected(std::move(acceptor).error());
   const std::uint16_t bound = acceptor->local_endpoint().port();
-  http_ =
-      std::make_unique<net::HttpServer>(loop_, watchdog_, clock_, gateway_, std::move(*acceptor));
+  net::HttpServerOptions options;
+  options.tls = std::move(tls);
+  options.tls_counters = counters;
+  http_ = std::make_unique<net::HttpServer>(loop_, watchdog_, clock_, gateway_,
+                                            std::move(*acceptor), std::move(options));
   return bound;
 }
 
@@ -66,6 +71,10 @@ void Worker::run() { loop_.run(); }
 
 void Worker::use(std::shared_ptr<const routing::Snapshot> snapshot) {
   asio::post(loop_, [this, snapshot = std::move(snapshot)] { gateway_.use(snapshot); });
+}
+
+void Worker::use_tls(std::shared_ptr<const net::ServerTls> tls) {
+  asio::post(loop_, [this, tls = std::move(tls)] { http_->use_tls(tls); });
 }
 
 void Worker::use_credential(const std::string& provider,

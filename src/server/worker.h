@@ -28,10 +28,14 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   // Before start().   errors   io
-  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  //   tls, counters   null: plain HTTP; the counters outlive it
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port,
+                               std::shared_ptr<const net::ServerTls> tls,
+                               net::TlsCounters* counters);
   void start();
   // Any thread from here on.
   void use(std::shared_ptr<const routing::Snapshot> snapshot);
+  void use_tls(std::shared_ptr<const net::ServerTls> tls);
   void use_credential(const std::string& provider,
                       std::shared_ptr<const vault::Credential> credential);
   // Accepts no more, lets requests finish until `deadline`, then ends them with an error; the

@@ -62,8 +62,13 @@ CONFIGURATIONS = [
 
 
 @pytest.mark.parametrize("text", CONFIGURATIONS)
-def test_every_configuration_shown_is_right(binary, tmp_path, text):
+def test_every_configuration_shown_is_right(binary, tmp_path, authority, text):
     file = tmp_path / "shown.yaml"
+    if "tls:" in text:  # the files that such a page has made
+        pair = authority.leaf("shown", ["localhost"])
+        (tmp_path / "server.pem").symlink_to(pair["cert"])
+        (tmp_path / "server.key").symlink_to(pair["key"])
+        (tmp_path / "ca.pem").symlink_to(authority.file)
     file.write_text(text)
     named = set(re.findall(r"env:([A-Za-z_][A-Za-z0-9_]*)", text))
     named |= set(re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)", text))

@@ -55,12 +55,15 @@ class Authority:
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def leaf(self, name: str, hosts: list[str], start_days=-1, end_days=30) -> dict:
-        """A leaf for these host names and addresses, as {"cert": path, "key": path}."""
+        """A leaf for these host names, addresses and URIs, as {"cert": path, "key": path}."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
         builder = _builder(name, self.name, key, now + start_days * DAY, now + end_days * DAY)
         alternatives = []
         for host in hosts:
+            if "://" in host:
+                alternatives.append(x509.UniformResourceIdentifier(host))
+                continue
             try:
                 alternatives.append(x509.IPAddress(ipaddress.ip_address(host)))
             except ValueError:
@@ -69,6 +72,7 @@ class Authority:
         certificate = builder.sign(self.key, hashes.SHA256())
         cert_file, key_file = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        key_file.touch(mode=0o600)
         key_file.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,

@@ -151,6 +151,7 @@ class Holdfast:
             self.write(config)
         self.log_file = self.folder / "stderr.log"
         self.expected_exit = False
+        self.tls = None  # the ssl.SSLContext of a client, for listeners with TLS
         self._lines = []
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -186,7 +187,7 @@ class Holdfast:
         return self.log_file.read_text(errors="replace")
 
     def _url(self, side: str) -> str | None:
-        found = re.search(rf"listening on (http://\S+) \({side}\)", self.output())
+        found = re.search(rf"listening on (https?://\S+) \({side}\)", self.output())
         return found[1] if found else None
 
     def wait_ready(self, timeout: float = PATIENCE_S) -> None:
@@ -216,7 +217,12 @@ class Holdfast:
         What changes something at the administration goes with the machine's token, unless `headers`
         say who asks: authorization, a cookie, or {"authorization": None} for nobody."""
         port = self.admin_port if admin else self.app_port
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        if (self.admin_url if admin else self.app_url).startswith("https:"):
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", port, timeout=timeout, context=self.tls
+            )
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         try:
             sent = dict(headers or {})
             if isinstance(body, (dict, list)):
