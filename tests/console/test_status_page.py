@@ -144,6 +144,7 @@ def test_follows_what_happens(holdfast, fake, browser):
     assert page.problems() == []
 
 
+@pytest.mark.attack(70)
 def test_hostile_text_stays_text(holdfast, fake, browser):
     hostile = "<img/src=x/onerror=alert(1)>"
     one = fake("one")
@@ -180,6 +181,7 @@ def test_says_plainly_when_nobody_answers(holdfast, fake, browser):
     assert not page.run('document.getElementById("verdict").checkVisibility()')
 
 
+@pytest.mark.attack(70)
 def test_the_policy_allows_this_page_alone(holdfast, fake):
     instance = holdfast(configs.through(fake("one")))
     status, headers, body = instance.ask("GET", "/", admin=True)

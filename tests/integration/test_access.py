@@ -52,6 +52,7 @@ def routes(instance) -> list[tuple[str, str]]:
     return [(method.upper(), path) for path, methods in paths.items() for method in methods]
 
 
+@pytest.mark.invariant("CVE-2026-86242")
 @pytest.mark.attack(73)
 def test_nothing_is_changed_by_nobody_not_even_at_first_start(holdfast, fake):
     """Unauthenticated access, first-run setup included."""

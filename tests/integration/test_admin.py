@@ -177,6 +177,7 @@ def test_metrics_count_what_happened(holdfast, fake):
     eventually(counted, "the counters say what happened")
 
 
+@pytest.mark.attack(108)
 def test_labels_do_not_grow_with_what_clients_send(holdfast, fake):
     instance = holdfast(configs.through(fake()))
     for _ in range(2):
@@ -228,6 +229,7 @@ def test_the_page_at_the_root(gateway):
     assert not re.search(rb"(src|href)=[\"']?(https?:)?//", body), "it asks nobody else"
 
 
+@pytest.mark.attack(69)
 def test_hosts_and_origins_that_are_not_ours(gateway):
     """A page of another site, or a name that was rebound to loopback, gets nothing."""
     for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}):

@@ -211,6 +211,7 @@ def test_others_verify_it_with_the_public_key_alone(holdfast, fake, tmp_path):
     assert f"goes on from that of {old.size}" in audit("verify", "--proof", file, "--key", key)
 
 
+@pytest.mark.attack(95)
 def test_a_full_disk_refuses_changes_and_goes_on_serving(holdfast, fake):
     config = configs.through(fake("one"), fake("two"))
     instance = holdfast(config)
@@ -307,6 +308,7 @@ def test_a_log_that_cannot_be_begun_is_refused(holdfast, fake, tmp_path):
     again.process.stdout.close()
 
 
+@pytest.mark.attack(101)
 def test_what_was_acknowledged_survives_kill_9(holdfast, fake, tmp_path):
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
@@ -366,6 +368,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.attack(97)
 @pytest.mark.parametrize(("attack", "name"), ATTACKS, ids=[name for _, name in ATTACKS])
 def test_each_attack_is_found_and_named(log_of_one, attack, name, tmp_path):
     state, key, _ = log_of_one
@@ -381,6 +384,7 @@ def test_each_attack_is_found_and_named(log_of_one, attack, name, tmp_path):
         audit_judge.verify(exported, key)
 
 
+@pytest.mark.attack(97)
 def test_a_log_that_was_cut_does_not_start_and_says_what_to_do(log_of_one, tmp_path):
     state, _, config = log_of_one
     file = state / "audit/entries.jsonl"
@@ -398,6 +402,7 @@ def test_a_log_that_was_cut_does_not_start_and_says_what_to_do(log_of_one, tmp_p
     again.check()
 
 
+@pytest.mark.attack(103)
 def test_a_fork_and_a_rollback_are_found_by_a_kept_checkpoint(log_of_one, holdfast, tmp_path):
     state, key, config = log_of_one
     older, fork = tmp_path / "older", tmp_path / "fork"
@@ -417,6 +422,7 @@ def test_a_fork_and_a_rollback_are_found_by_a_kept_checkpoint(log_of_one, holdfa
     assert "not the public key" in audit("verify", "--state", fork, "--key", other, exit_code=1)
 
 
+@pytest.mark.attack(57)
 def test_what_comes_by_itself_is_counted_not_repeated(holdfast, fake):
     """An attacker cannot fill the disk: one entry a minute for each kind."""
     one, two = fake("one"), fake("two")

@@ -75,6 +75,7 @@ def batch(gateway, bodies: list[bytes]):
     connection.close()
 
 
+@pytest.mark.attack(37, 38)
 def test_broken_json_is_refused(gateway, upstream):
     cases = json_cases.bad()
     assert len(cases) > 250
@@ -85,6 +86,7 @@ def test_broken_json_is_refused(gateway, upstream):
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(37, 38)
 def test_broken_documents_are_refused(gateway, upstream):
     """The same at the top: a document that is not one whole object."""
     tops = [value for _, value in json_cases.bad()]
@@ -97,6 +99,7 @@ def test_broken_documents_are_refused(gateway, upstream):
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(37, 38)
 def test_good_json_passes_as_written(gateway, upstream):
     cases = json_cases.good()
     bodies = [wrapped(value) for _, value in cases]
@@ -153,12 +156,14 @@ DUPLICATES = [
 ]
 
 
+@pytest.mark.attack(36)
 @pytest.mark.parametrize("body", DUPLICATES)
 def test_duplicates_of_what_decides(gateway, upstream, body):
     check_refused(send(gateway, body))
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(36)
 @pytest.mark.parametrize("spelled", [b"\\u006dodel", b"mode\\u006C", b"\\u006d\\u006fdel"])
 def test_an_escaped_spelling_is_the_same_field(gateway, upstream, spelled):
     """Alone it is legal JSON: it decides here exactly as it will there, or it is refused."""
@@ -174,6 +179,7 @@ def test_an_escaped_value_of_the_model(gateway, upstream):
     assert json.loads(upstream.receipts()[0]["body"])["model"] == "m1"
 
 
+@pytest.mark.attack(34)
 @pytest.mark.parametrize("depth", [65, 1000, 10_000, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 def test_depth(gateway, upstream, depth, opening, closing):
@@ -186,6 +192,7 @@ def test_depth_that_is_allowed(gateway):
     assert send(gateway, wrapped(b"[" * 60 + b"]" * 60)).status == 200
 
 
+@pytest.mark.attack(35)
 def test_more_nodes_than_the_budget(gateway, upstream):
     check_refused(send(gateway, wrapped(b"[" + b"1," * 1_200_000 + b"1]")))
     check_refused(send(gateway, wrapped(b"{" + b'"a":1,' * 1_200_000 + b'"a":1}')))
@@ -195,6 +202,7 @@ def test_more_nodes_than_the_budget(gateway, upstream):
 LIMIT = 32 << 20
 
 
+@pytest.mark.attack(33)
 def test_a_body_over_the_limit_with_its_length(gateway, upstream):
     with http_client.Connection(gateway.app_port) as connection:
         head = http_client.post(PATH, b"").replace(b"Length: 0", b"Length: %d" % (LIMIT + 1))
@@ -203,6 +211,7 @@ def test_a_body_over_the_limit_with_its_length(gateway, upstream):
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(33)
 def test_a_body_over_the_limit_without_its_length(gateway, upstream):
     with http_client.Connection(gateway.app_port) as connection:
         head = http_client.post(PATH, b"").replace(
@@ -242,6 +251,8 @@ REDIRECTING = [
 ]
 
 
+@pytest.mark.attack(42)
+@pytest.mark.invariant("CVE-2024-6587")
 @pytest.mark.parametrize("field", REDIRECTING)
 def test_fields_that_would_redirect_the_call(gateway, upstream, field):
     error = check_refused(send(gateway, b'{"model":"chat",' + MESSAGES + b"," + field + b"}"))
@@ -260,6 +271,7 @@ def test_an_unknown_model(gateway, upstream, model):
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(73)
 @pytest.mark.parametrize(
     "path",
     ["/", "/v1", "/v1/", "/v1/chat", "/v1/files", "/chat/completions", "/healthz",
@@ -276,6 +288,7 @@ TYPES = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data
          "application/jsonx", "application/json; charset=utf-16", "text/json+x"]  # fmt: skip
 
 
+@pytest.mark.attack(32)
 @pytest.mark.parametrize("kind", TYPES)
 def test_another_content_type(gateway, upstream, kind):
     data = http_client.post(PATH, BODY).replace(b"application/json", kind.encode())
@@ -293,12 +306,14 @@ def test_the_same_content_type_by_another_spelling(gateway, kind):
         assert connection.answer().status == 200
 
 
+@pytest.mark.attack(31, 32)
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "identity, gzip", "unknown"])
 def test_a_compressed_body(gateway, upstream, coding):
     check_refused(send(gateway, BODY, headers={"Content-Encoding": coding}), 415)
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(59)
 def test_queries_do_not_choose_the_model(gateway, upstream):
     answer = send(gateway, BODY, PATH + "?model=other&api_key=x")
     assert answer.status in (200, 404)
@@ -306,6 +321,7 @@ def test_queries_do_not_choose_the_model(gateway, upstream):
         assert receipt["path"] == PATH
 
 
+@pytest.mark.attack(107)
 def test_hostile_text_is_text(gateway, upstream):
     """Formats, queries, shells, logs and control characters in every place: stored as they are."""
     hostile = ["%n%s%x", "'; DROP TABLE attempts;--", "${jndi:ldap://x}", "$(reboot)", "\u0000",
@@ -350,6 +366,7 @@ def test_connections_cut_at_every_stage(gateway):
                 connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
+@pytest.mark.attack(16, 18, 19)
 @pytest.mark.timeout(60)
 def test_slow_clients_are_told_after_ten_seconds(gateway, upstream):
     """A head, a body and a chunk that do not end: 408, all waited for at once."""

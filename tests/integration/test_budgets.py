@@ -42,6 +42,7 @@ def ask(instance, headers=None, **fields):
     return instance.ask("POST", "/v1/chat/completions", BODY | fields, headers)
 
 
+@pytest.mark.attack(75)
 @pytest.mark.asan
 def test_every_attempt_has_its_cost(holdfast, fake):
     one, two = fake("one"), fake("two")
@@ -80,6 +81,8 @@ def test_every_attempt_has_its_cost(holdfast, fake):
     assert status == 400 and "logical_model" in json.loads(answer)["error"]["message"]
 
 
+@pytest.mark.attack(74)
+@pytest.mark.invariant("Budget bugs")
 @pytest.mark.asan
 def test_a_hard_budget_is_never_overspent(holdfast, fake):
     one = fake("one")
@@ -186,6 +189,8 @@ def test_who_is_counted_and_who_is_never_stopped(holdfast, fake):
     assert "is critical_revenue: it is never stopped" in instance.log(), "config warns of it"
 
 
+@pytest.mark.attack(75)
+@pytest.mark.invariant("LiteLLM prices")
 @pytest.mark.asan
 def test_an_unknown_price_under_a_hard_budget(holdfast, fake):
     one = fake("one")
@@ -207,6 +212,8 @@ def test_an_unknown_price_under_a_hard_budget(holdfast, fake):
 KILLS = 50
 
 
+@pytest.mark.attack(101)
+@pytest.mark.invariant("Redis Sentinel")
 @pytest.mark.timeout(400)
 def test_kills_lose_no_money(holdfast, fake, tmp_path):
     """kill -9 at any moment: what the records charge is what the budget has used, never too much."""

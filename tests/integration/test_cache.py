@@ -43,6 +43,7 @@ def test_the_second_answer_comes_from_memory(holdfast, fake, stream):
     assert metrics["holdfast_cache_entries"] == 1
 
 
+@pytest.mark.attack(90, 91)
 def test_what_differs_is_asked(holdfast, fake):
     one = fake("one")
     instance = holdfast(cached(one))
@@ -98,6 +99,7 @@ def test_large_answers_are_not_kept(holdfast, fake):
     assert len(one.receipts()) == 2
 
 
+@pytest.mark.attack(90)
 def test_nobody_gets_what_another_key_asked_for(holdfast, fake):
     one = fake("one")
     config = cached(one)

@@ -48,6 +48,7 @@ class Load:
             thread.join()
 
 
+@pytest.mark.attack(101)
 @pytest.mark.timeout(300)
 def test_kills(holdfast, fake, tmp_path):
     seed = random.SystemRandom().randrange(1 << 32)

@@ -109,6 +109,7 @@ def check_failover(instance, cls, stream, seen, first="one"):
     return failed
 
 
+@pytest.mark.attack(47, 50, 51, 53)
 @pytest.mark.parametrize(("cls", "behaviour", "stream"), CASES)
 def test_before_content_the_next_target_answers(holdfast, fake, seen, cls, behaviour, stream):
     one, two = fake("one"), fake("two")
@@ -160,6 +161,7 @@ def test_total_of_an_attempt(holdfast, fake, seen):
     check_failover(holdfast(config), "deadline", False, seen)
 
 
+@pytest.mark.attack(99)
 @pytest.mark.skipif(SANITIZED, reason="the sanitizers need descriptors themselves")
 def test_out_of_descriptors_is_local(holdfast, fake, seen):
     """The gateway cannot open a socket: not the target's fault, and it recovers."""
@@ -224,6 +226,7 @@ AFTER_CONTENT = [
 ]
 
 
+@pytest.mark.attack(52)
 @pytest.mark.parametrize(("cls", "behaviour"), AFTER_CONTENT, ids=[b for _, b in AFTER_CONTENT])
 def test_after_content_nothing_is_asked_again(holdfast, fake, seen, cls, behaviour):
     one, two = fake("one"), fake("two")
@@ -238,6 +241,7 @@ def test_after_content_nothing_is_asked_again(holdfast, fake, seen, cls, behavio
     assert two.receipts() == []
 
 
+@pytest.mark.attack(76)
 def test_a_client_that_leaves(holdfast, fake, seen):
     one, two = fake("one"), fake("two")
     instance = holdfast(configs.misbehaving(one, "stall_after_2", two))
@@ -254,6 +258,7 @@ def test_a_client_that_leaves(holdfast, fake, seen):
     assert two.receipts() == []
 
 
+@pytest.mark.attack(76)
 def test_a_client_that_leaves_before_content(holdfast, fake):
     one, two = fake("one"), fake("two")
     instance = holdfast(configs.misbehaving(one, "blackhole", two))

@@ -217,6 +217,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.attack(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17)
 @pytest.mark.parametrize(
     ("data", "statuses", "closes"),
     [row[2:] for row in ATTACKS],
@@ -241,6 +242,8 @@ def test_attack(connect, upstream, gateway, data, statuses, closes):
     assert gateway.process.poll() is None
 
 
+@pytest.mark.attack(9, 72)
+@pytest.mark.invariant("CVE-2026-48710", "CVE-2026-73511")
 def test_row_9_the_route_is_the_path_as_sent(connect, upstream):
     upstream.clear()
     for path in (
@@ -263,6 +266,7 @@ def test_row_12_the_absolute_form_of_ourselves_is_fine(connect):
         assert connection.answer().status == 200
 
 
+@pytest.mark.attack(14)
 def test_row_14_a_thousand_pipelined_requests(connect, gateway):
     """Answered in order; memory stays where it was."""
     before = gateway.rss_bytes()
@@ -295,6 +299,7 @@ def test_pipelined_requests_on_an_open_connection(connect):
     assert {a.status for a in answers} == {200}
 
 
+@pytest.mark.attack(15)
 def test_row_15_trailers_are_not_merged(connect, upstream):
     upstream.clear()
     with connect() as connection:
@@ -307,6 +312,7 @@ def test_row_15_trailers_are_not_merged(connect, upstream):
         assert receipt["header"]["authorization"] == "Bearer sk-upstream-secret"
 
 
+@pytest.mark.attack(16)
 def test_row_16_expect_100_continue(connect):
     with connect() as connection:
         connection.send(request(b"Expect: 100-continue", CL, body=b""))

@@ -103,6 +103,8 @@ REFUSED = {
 }
 
 
+@pytest.mark.attack(55, 56)
+@pytest.mark.invariant("CVE-2026-42208")
 @pytest.mark.parametrize("what", REFUSED)
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/v1/embeddings"])
 def test_others_are_not(gateway, upstream, what, path):
@@ -118,6 +120,7 @@ def test_others_are_not(gateway, upstream, what, path):
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(55)
 def test_two_authorizations_are_refused(gateway, upstream):
     upstream.clear()
     with http_client.Connection(gateway.app_port) as connection:
@@ -131,6 +134,7 @@ def test_two_authorizations_are_refused(gateway, upstream):
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(59)
 @pytest.mark.parametrize("model", ["other", "nothing", "CHAT", "chat ", "*", "chat/../other"])
 def test_a_key_sees_its_own_models_only(gateway, upstream, model):
     upstream.clear()
@@ -140,6 +144,7 @@ def test_a_key_sees_its_own_models_only(gateway, upstream, model):
     assert upstream.receipts() == []
 
 
+@pytest.mark.attack(59)
 def test_models_are_listed_by_key(gateway):
     def listed(key):
         status, _, body = gateway.ask("GET", "/v1/models", headers=bearer(key))
@@ -151,6 +156,7 @@ def test_models_are_listed_by_key(gateway):
     assert gateway.ask("GET", "/v1/models/other", headers=bearer(APP))[0] in (403, 404)
 
 
+@pytest.mark.invariant("LiteLLM traces")
 def test_secrets_are_nowhere(gateway):
     gateway.chat(headers=bearer(APP))
     gateway.chat(headers=bearer("sk-wrong-000000000"))
@@ -170,6 +176,7 @@ def test_secrets_are_nowhere(gateway):
         assert not [1 for content in files if secret.encode() in content]
 
 
+@pytest.mark.attack(69)
 def test_without_keys_only_loopback_names_are_answered(holdfast, fake):
     one = fake("open")
     instance = holdfast(configs.through(one))

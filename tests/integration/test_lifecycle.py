@@ -45,6 +45,7 @@ def test_a_stop_when_idle(holdfast, fake, number):
         assert instance.process.wait(10) == 0
 
 
+@pytest.mark.attack(100)
 def test_a_stop_lets_requests_in_flight_finish(holdfast, fake):
     one = fake()
     config = configs.misbehaving(one, "hold_after_2") | {"server": {"drain_timeout": "20s"}}
@@ -67,6 +68,7 @@ def test_a_stop_lets_requests_in_flight_finish(holdfast, fake):
     assert instance.process.wait(10) == 0
 
 
+@pytest.mark.attack(100)
 def test_a_stop_does_not_wait_for_ever(holdfast, fake):
     config = configs.misbehaving(fake(), "stall_after_2") | {"server": {"drain_timeout": "500ms"}}
     instance = holdfast(config)
@@ -122,6 +124,7 @@ def test_connections_queued_at_the_stop_are_served(holdfast, fake):
     assert set(results) <= {"whole", "refused", "reset"}, set(results)
 
 
+@pytest.mark.invariant("httpx eviction")
 def test_reload_takes_new_targets_and_keeps_requests(holdfast, fake):
     one, two = fake("one"), fake("two")
     instance = holdfast(configs.misbehaving(one, "hold_after_2"))
@@ -148,6 +151,7 @@ BAD = {
 }
 
 
+@pytest.mark.attack(93, 94)
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_reload_changes_nothing_and_says_so(holdfast, fake, what):
     one = fake()
@@ -161,6 +165,7 @@ def test_a_bad_reload_changes_nothing_and_says_so(holdfast, fake, what):
     assert instance.chat()[0] == 200
 
 
+@pytest.mark.attack(93)
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_start_is_exit_1(holdfast, what):
     instance = holdfast(BAD[what], wait=False)
@@ -170,6 +175,8 @@ def test_a_bad_start_is_exit_1(holdfast, what):
     assert "listening" not in instance.output()
 
 
+@pytest.mark.attack(94)
+@pytest.mark.invariant("httpx eviction")
 def test_reloads_under_load_drop_nobody(holdfast, fake):
     one, two = fake("one"), fake("two")
     configurations = [configs.through(one), configs.through(two, one), "providers: ["]
@@ -196,6 +203,7 @@ def test_reloads_under_load_drop_nobody(holdfast, fake):
     assert not failures, failures[:3]
 
 
+@pytest.mark.attack(102)
 def test_one_state_directory_one_process(holdfast, fake):
     one = fake()
     first = holdfast(configs.through(one))

@@ -50,6 +50,7 @@ SCOPES = [
 ]
 
 
+@pytest.mark.attack(79)
 @pytest.mark.parametrize(("path", "name", "spared"), SCOPES, ids=[s[0] for s in SCOPES])
 def test_the_sdk_sees_a_rate_limit_error_with_the_limits_name(holdfast, fake, path, name, spared):
     one = fake("one")

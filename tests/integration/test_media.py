@@ -412,6 +412,7 @@ BAD = [
 ]  # fmt: skip
 
 
+@pytest.mark.attack(32, 42)
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "part"), [case[1:] for case in BAD], ids=[c[0] for c in BAD]
 )

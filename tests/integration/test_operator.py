@@ -137,6 +137,7 @@ def gateway(module_holdfast, module_fake):
     return module_holdfast(configs.through(module_fake("one")))
 
 
+@pytest.mark.attack(69)
 @pytest.mark.parametrize(("body", "headers", "status", "code"), REFUSED)
 def test_what_is_refused_changes_nothing(gateway, body, headers, status, code):
     found, _, answer = gateway.ask("POST", "/api/v1/targets", body, headers, admin=True)
@@ -151,6 +152,7 @@ def test_other_paths_take_no_post(gateway):
     assert status == 405 and headers["allow"] == "GET, HEAD, POST"
 
 
+@pytest.mark.attack(97)
 def test_a_damaged_file_stops_the_start(holdfast, fake, tmp_path):
     state = tmp_path / "damaged"
     state.mkdir(mode=0o700)

@@ -167,6 +167,7 @@ LEGAL = ("crlf", "cr", "split", "comments", "done-twice", "no-blank", "at-once",
 LEGAL += ("close-each", "close-idle", "continue", "azure", "usage-each", "no-usage")
 
 
+@pytest.mark.attack(53)
 @pytest.mark.parametrize("model", [*LEGAL, "other-name"])
 def test_odd_but_good_streams_arrive_whole(gateway, model):
     for _ in range(2):  # the second may meet a connection that the first left behind
@@ -186,6 +187,7 @@ def test_odd_but_good_answers_arrive_whole(gateway, model):
         assert json.loads(body)["choices"][0]["message"]["content"] == "Hello from one w3 w4"
 
 
+@pytest.mark.attack(50)
 def test_an_answer_beyond_the_response_buffer_passes(gateway):
     before = gateway.rss_bytes()
     status, _, body = gateway.chat("huge-body")
@@ -208,6 +210,8 @@ def test_events_go_out_as_they_arrive(gateway, upstream):
         assert sse.is_whole(got + b"".join(pieces))
 
 
+@pytest.mark.attack(63)
+@pytest.mark.invariant("CVE-2023-27487")
 def test_the_clients_secrets_and_hops_stay_here(gateway, upstream):
     mine = {
         "Authorization": "Bearer client-secret",
@@ -237,6 +241,7 @@ def test_the_clients_secrets_and_hops_stay_here(gateway, upstream):
     assert "gzip" not in header.get("accept-encoding", "")
 
 
+@pytest.mark.attack(51)
 def test_the_upstreams_own_headers_stay_there(gateway, upstream):
     body = b'{"model":"chat","messages":[{"role":"user","content":"Hi"}]}'
     _, answer = exchanged(gateway, upstream, body, {"x-request-id": "client-chose.this_1"})

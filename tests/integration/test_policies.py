@@ -179,6 +179,7 @@ def test_regions_of_a_model_and_of_a_key(gateway, stream):
     assert answered_by(gateway, "failover", stream, headers=EUROPE) == "two"
 
 
+@pytest.mark.attack(88)
 def test_nobody_is_permitted(holdfast, fakes, stream):
     config = configs.through(fakes[0])
     config["providers"]["one"]["region"] = "us"

@@ -40,6 +40,7 @@ def test_a_price_that_is_over_is_not_known(holdfast, fake):
     assert second["prices"][0]["pico_usd_per_token"]["input"] == 9_000_000
 
 
+@pytest.mark.invariant("LiteLLM prices")
 def test_a_broken_list_leaves_the_prices_in_force(holdfast, fake, tmp_path):
     one, two = fake("one"), fake("two")
     config = priced(one, two, {"provider": "two", "model": "m1", "input": 1, "output": 1})

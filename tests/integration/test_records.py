@@ -160,6 +160,7 @@ def test_a_full_page_walk_sees_each_once_while_more_arrive(holdfast, fake):
     assert walked == ids[::-1]
 
 
+@pytest.mark.attack(95)
 def test_a_full_disk_does_not_stop_serving(holdfast, fake):
     """Answers go on, readiness warns, and records are kept again when there is room."""
     instance = holdfast(configs.through(fake()))
@@ -181,6 +182,7 @@ def test_a_full_disk_does_not_stop_serving(holdfast, fake):
     eventually(lambda: instance.attempts("limit=1"), "records are read again")
 
 
+@pytest.mark.attack(76)
 def test_a_stream_left_by_its_client_is_settled(holdfast, fake):
     instance = holdfast(configs.misbehaving(fake(), "stall_after_2"))
     body = {"model": "chat", "stream": True, "messages": []}

@@ -81,6 +81,8 @@ class Client(threading.Thread):
                     self.failures.append((answer.status, answer.body[:300]))
 
 
+@pytest.mark.attack(94)
+@pytest.mark.invariant("Wildcards after reload")
 @pytest.mark.timeout(120 + SECONDS)
 def test_a_reload_every_100_ms_fails_no_request(holdfast, fake):
     turns = configurations(fake("one"), fake("two"))

@@ -186,6 +186,7 @@ class TestOneResponse:
 
 
 class TestWhoSeesIt:
+    @pytest.mark.attack(60)
     def test_only_the_key_that_made_it(self, holdfast, claude, client):
         instance = holdfast(through(claude, keys=KEYS), env=ENVIRONMENT)
         one = client(instance, api_key=ENVIRONMENT["ONE"])
@@ -395,6 +396,7 @@ class TestTheDisk:
         eventually(is_gone, "the old one deleted")
         assert api.responses.retrieve(new.id).id == new.id
 
+    @pytest.mark.attack(95)
     def test_full_holds_them_in_memory_until_there_is_room(self, holdfast, claude, client):
         instance = holdfast(through(claude))
         api = client(instance)
@@ -420,6 +422,7 @@ class TestTheDisk:
         again = client(holdfast(through(claude), state=instance.state))
         assert all(again.responses.retrieve(one.id).id == one.id for one in told)
 
+    @pytest.mark.attack(97)
     def test_damaged_names_the_file(self, holdfast, claude):
         first = holdfast(through(claude))
         assert first.stop() == 0

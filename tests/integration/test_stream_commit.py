@@ -97,6 +97,7 @@ CUTS += ["error_after_2;form=numeric", "error_after_2;form=string", "chunk_garba
 CUTS += ["garbage_after_2", "huge_event;after=2", "cut_after_2;split=1"]
 
 
+@pytest.mark.attack(52, 53)
 @pytest.mark.parametrize("behaviour", CUTS)
 @pytest.mark.parametrize("spare", [False, True], ids=["alone", "with a spare"])
 def test_a_broken_stream_ends_in_one_error(holdfast, fake, behaviour, spare):

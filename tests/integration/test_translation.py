@@ -110,6 +110,8 @@ class TestKeysStayHere:
 
         return scripted("echo", answer)
 
+    @pytest.mark.attack(54)
+    @pytest.mark.invariant("LiteLLM traces")
     @pytest.mark.parametrize("client", CLIENTS)
     @pytest.mark.parametrize("name", ["status", "escaped", "whole", "stream", "after"])
     def test_no_answer_log_or_page_has_them(self, gateway, client, name):

@@ -148,6 +148,7 @@ START = {
 }
 
 
+@pytest.mark.attack(97, 103)
 @pytest.mark.parametrize("case", START)
 def test_a_start_that_cannot_read_its_secrets_says_why_and_where(fake, tmp_path, case):
     make, wanted = START[case]
@@ -189,6 +190,7 @@ def test_a_passphrase_opens_it(holdfast, fake, tmp_path, how):
     assert instance.chat()[0] == 200 and received(one) == "sk-vault-first"
 
 
+@pytest.mark.attack(104)
 def test_a_wrong_passphrase_is_told_from_damage(tmp_path):
     vault = Vault(tmp_path, "correct horse battery")
     done = vault.ask("list", env={"HOLDFAST_VAULT_PASSPHRASE": "correct horse batterz"})
@@ -197,6 +199,7 @@ def test_a_wrong_passphrase_is_told_from_damage(tmp_path):
     assert "batter" not in done.stderr
 
 
+@pytest.mark.invariant("LiteLLM traces")
 def test_a_secret_is_shown_nowhere(holdfast, fake, tmp_path):
     canary = "sk-canary-0123456789"
     one, vault = fake("one"), Vault(tmp_path)
@@ -336,6 +339,7 @@ def test_rekey_takes_the_old_key_away(holdfast, fake, tmp_path):
     assert instance.chat()[0] == 200 and received(one) == "sk-vault-first"
 
 
+@pytest.mark.attack(103)
 def test_an_older_database_is_accepted_by_hand_only(tmp_path):
     vault = Vault(tmp_path)
     vault.put("openai/prod", "sk-vault-first")
@@ -366,6 +370,7 @@ def test_check_looks_into_the_vault_when_asked(fake, tmp_path):
     assert done.returncode == 0 and "no problems" in done.stdout
 
 
+@pytest.mark.attack(101)
 @pytest.mark.timeout(600)
 def test_kill_9_at_any_moment_loses_nothing(tmp_path):
     """The real binary, ended while it puts, rotates and rekeys; what it said to have done, it has."""
