@@ -174,6 +174,16 @@ def pdf(driver, target, stream):
     equal(out.text, seen("application/pdf", PDF))
 
 
+@feature()
+def document_citations(driver, target, stream):
+    """The places in a document that back the answer."""
+    out = driver.ask(target.model(), Request(documents=[PDF], cited=True), stream)
+    equal(out.text, seen("application/pdf", PDF))
+    ((place, title, piece),) = out.sources
+    equal((place, piece), ("document 0, page 1", out.text))
+    assert title in (None, "", "document 0"), title
+
+
 # Images, sound and moderation: OpenAI's endpoints, passed on to the kinds that have them.
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00" + bytes(range(64))
@@ -604,6 +614,9 @@ UNASKED = {
 }
 BINARY = ("crlf", "comments", "bom", "data_first", "no_final_blank_line")
 ITS_FRAMES = {f"stream_{name}": "its streams are binary frames" for name in BINARY}
+# Only Messages and Converse have a field for it.
+for name in ("openai", "responses", "gemini"):
+    UNASKED[name]["document_citations"] = "the dialect cannot ask for places in a document"
 # The provider cannot do it, so that the gateway refuses it: (a word of its message, the reason).
 PARALLEL = {"one_call_at_a_time": ("parallel", "no field for parallel calls")}
 REFUSED = {
@@ -620,6 +633,10 @@ for name, having in MEDIA.items():
 for name, (_, _, refusing, word) in KNOBS.items():
     for provider in refusing:
         entry = {f"knob_{name}": (word, "it has no such parameter")}
+        REFUSED[provider] = REFUSED.get(provider, {}) | entry
+for provider in FAMILIES:
+    if provider not in ("anthropic", "bedrock"):
+        entry = {"document_citations": ("citations", "it names no places in documents")}
         REFUSED[provider] = REFUSED.get(provider, {}) | entry
 # The provider does not say it, so that nobody can.
 NOT_SHOWN = {
@@ -682,6 +699,7 @@ UNASKED_JS = {
             "tools_forbidden",
         )
     },
+    "ai_anthropic": {"document_citations": "js/driver.mjs does not ask for it"},
     "ai_google": {
         "tool_error": "the package does not say that a tool failed",
         "stream_no_final_blank_line": "the package drops an event without its blank line",
@@ -689,6 +707,7 @@ UNASKED_JS = {
     "ai_bedrock": {
         "tool_error": "the package does not say that a tool failed",
         "citations": "the package does not read them",
+        "document_citations": "js/driver.mjs does not ask for it",
     }
     | {
         name: "the package asks for it of models by their names only"

@@ -7,6 +7,13 @@ import anthropic
 from .driver import BELOW, GO_ON, KEY, Call, Driver, Fault, Outcome, Usage
 
 
+def source_of(citation):
+    if citation.type == "page_location":
+        place = f"document {citation.document_index}, page {citation.start_page_number}"
+        return place, citation.document_title
+    return citation.url, citation.title
+
+
 class Anthropic(Driver):
     name = "anthropic"
     stops = {
@@ -46,7 +53,8 @@ class Anthropic(Driver):
             for one in found:
                 data = base64.b64encode(one).decode()
                 source = {"type": "base64", "media_type": mime, "data": data}
-                content.append({"type": kind, "source": source})
+                cited = {"citations": {"enabled": True}} if request.cited else {}
+                content.append({"type": kind, "source": source} | cited)
         messages = [{"role": "user", "content": content if len(content) > 1 else request.text}]
         for outcome, results in request.rounds:
             messages.append({"role": "assistant", "content": outcome.native})
@@ -105,7 +113,7 @@ class Anthropic(Driver):
             if block.type == "text":
                 out.text += block.text
                 for one in block.citations or []:
-                    out.sources.append((one.url, one.title, block.text))
+                    out.sources.append((*source_of(one), block.text))
             elif block.type == "thinking":
                 out.thinking += block.thinking
             elif block.type == "tool_use":

@@ -73,8 +73,12 @@ class Bedrock(Driver):
         content += [
             {"image": {"format": "png", "source": {"bytes": one}}} for one in request.images
         ]
+        cited = {"citations": {"enabled": True}} if request.cited else {}
         content += [
-            {"document": {"format": "pdf", "name": f"document {i}", "source": {"bytes": one}}}
+            {
+                "document": {"format": "pdf", "name": f"document {i}", "source": {"bytes": one}}
+                | cited
+            }
             for i, one in enumerate(request.documents)
         ]
         messages = [{"role": "user", "content": content}]
@@ -177,7 +181,7 @@ class Bedrock(Driver):
             text = "".join(one["text"] for one in cited["content"])
             out.text += block.get("text", "") + text
             for one in cited["citations"]:
-                out.sources.append((one["location"]["web"]["url"], one["title"], text))
+                out.sources.append((*source_of(one), text))
             thought = block.get("reasoningContent", {}).get("reasoningText", {})
             out.thinking += thought.get("text", "")
             if "toolUse" in block:
@@ -188,6 +192,12 @@ class Bedrock(Driver):
             total = usage["inputTokens"] + cached + usage.get("cacheWriteInputTokens", 0)
             out.usage = Usage(total, usage["outputTokens"], cached)
         return out
+
+
+def source_of(citation):
+    if page := citation["location"].get("documentPage"):
+        return f"document {page['documentIndex']}, page {page['start']}", citation.get("title")
+    return citation["location"]["web"]["url"], citation["title"]
 
 
 def merge(block: dict, delta: dict) -> None:

@@ -54,6 +54,7 @@ class Request:
     schema: dict | None = None
     images: list[bytes] = dataclasses.field(default_factory=list)
     documents: list[bytes] = dataclasses.field(default_factory=list)
+    cited: bool = False  # the places in the documents are asked for
     thinking: bool = False
     stops: list[str] = dataclasses.field(default_factory=list)
     limit: int | None = None
@@ -75,7 +76,9 @@ class Outcome:
     native: object = None
     pieces: int = 0
     model: str = ""
-    sources: list = dataclasses.field(default_factory=list)  # (url, title, the text it backs)
+    sources: list = dataclasses.field(
+        default_factory=list
+    )  # (url or place, title, the text it backs)
 
 
 class Fault(Exception):

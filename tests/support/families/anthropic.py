@@ -296,6 +296,8 @@ class Anthropic(Family):
 
     def read_media(self, block, ask):
         source = block.get("source") if block["type"] in ("image", "document") else None
+        if block["type"] == "document":
+            ask.cites = ask.cites or bool((block.get("citations") or {}).get("enabled"))
         if source and source["type"] == "base64":
             ask.media.append((source["media_type"], scenario.unbase64(source["data"])))
         elif source and source["type"] == "url":
@@ -339,7 +341,7 @@ class Anthropic(Family):
                 "input": value,
             }
         text = {"type": "text", "text": block.text if done else ""}
-        return text | ({"citations": [citation()] if done else []} if block.cited else {})
+        return text | ({"citations": [citation(block)] if done else []} if block.cited else {})
 
     def end(self, turn):
         reason = turn.options.get("finish") or STOPS[turn.stop]
@@ -395,7 +397,7 @@ class Anthropic(Family):
                     add("content", "content_block_delta", index=index, delta=delta)
             else:
                 if block.cited:
-                    delta = {"type": "citations_delta", "citation": citation()}
+                    delta = {"type": "citations_delta", "citation": citation(block)}
                     add("content", "content_block_delta", index=index, delta=delta)
                 if block.kind == "thinking":
                     delta = {"type": "signature_delta", "signature": block.signature}
@@ -417,7 +419,14 @@ class Anthropic(Family):
         return [{"type": "text_delta", "text": piece}]
 
 
-def citation() -> dict:
+def citation(block) -> dict:
+    if block.in_document:
+        place = {"document_index": 0, "start_page_number": 1, "end_page_number": 2}
+        return {
+            "type": "page_location",
+            "cited_text": "It says so.",
+            "document_title": None,
+        } | place
     found = {"type": "web_search_result_location", "cited_text": "It says so."}
     return found | scenario.SOURCE | {"encrypted_index": "Eo8BCioIAhgB"}
 

@@ -313,6 +313,7 @@ class Bedrock(Family):
             if kind in block and "bytes" in block[kind].get("source", {}):
                 name = f"{root}/{block[kind]['format']}"
                 ask.media.append((name, scenario.unbase64(block[kind]["source"]["bytes"])))
+                ask.cites = ask.cites or block[kind].get("citations", {}).get("enabled", False)
 
     # Answers.
 
@@ -339,7 +340,10 @@ class Bedrock(Family):
             return {"toolUse": call}
         if block.cited:
             return {
-                "citationsContent": {"content": [{"text": block.text}], "citations": [citation()]}
+                "citationsContent": {
+                    "content": [{"text": block.text}],
+                    "citations": [citation(block)],
+                }
             }
         return {"text": block.text}
 
@@ -373,7 +377,7 @@ class Bedrock(Family):
                 add("content", "contentBlockDelta", contentBlockIndex=index, delta=delta)
             else:
                 if block.cited:
-                    delta = {"citation": citation()}
+                    delta = {"citation": citation(block)}
                     add("content", "contentBlockDelta", contentBlockIndex=index, delta=delta)
                 if block.kind == "thinking":
                     delta = {"reasoningContent": {"signature": block.signature}}
@@ -385,7 +389,10 @@ class Bedrock(Family):
         return out
 
 
-def citation() -> dict:
+def citation(block) -> dict:
+    if block.in_document:
+        place = {"documentPage": {"documentIndex": 0, "start": 1, "end": 1}}
+        return {"sourceContent": [{"text": "It says so."}], "location": place}
     web = {"url": scenario.SOURCE["url"], "domain": "example.com"}
     said = {"title": scenario.SOURCE["title"], "sourceContent": [{"text": "It says so."}]}
     return said | {"location": {"web": web}}

@@ -62,6 +62,7 @@ class Ask:
     results: list = dataclasses.field(default_factory=list)  # (text, is_error), of the last turn
     schema: dict | None = None
     media: list = dataclasses.field(default_factory=list)  # (mime type, bytes or a URL)
+    cites: bool = False  # the places in its documents are asked for
     stops: list = dataclasses.field(default_factory=list)
     limit: int | None = None
     thinking: bool = False
@@ -83,6 +84,7 @@ class Block:
     name: str = ""
     signature: str = ""
     cited: bool = False
+    in_document: bool = False  # it is cited by its place in the first document, not by SOURCE
 
     @property
     def text(self) -> str:
@@ -261,7 +263,8 @@ def speak(ask: Ask, secret: str) -> Turn:
         if options.get("cite"):
             blocks += [Block("text", list(one), cited=i == 1) for i, one in enumerate(CITED)]
         else:
-            blocks.append(Block("text", found))
+            cited = ask.cites and bool(ask.media)
+            blocks.append(Block("text", found, cited=cited, in_document=cited))
     reasoning = REASONING if blocks[0].kind == "thinking" else 0
     output = reasoning + sum(len(block.pieces) for block in blocks if block.kind != "thinking")
     return Turn(
