@@ -7,6 +7,7 @@
 
 #include "dialect/anthropic/codec.h"
 #include "dialect/bedrock/codec.h"
+#include "dialect/citation.h"
 #include "dialect/cohere/codec.h"
 #include "dialect/gemini/codec.h"
 #include "dialect/openai/codec.h"
@@ -138,7 +139,7 @@ TEST(LateCitation, IsInTheWholeResponse) {
 }
 
 // Their blocks do not overlap, and a citation lies within its block: the end of a text waits for
-// what comes next. Behind another block there is no place for it.
+// what comes next. Behind another block there is no place for it, and that is said.
 TEST(LateCitation, HoldsTheEndOfATextBackForDialectsThatCiteWithinBlocks) {
   for (const Upstream& upstream : upstreams) {
     const std::string messages = told(upstream.codec, upstream.bytes, anthropic::codec());
@@ -147,11 +148,18 @@ TEST(LateCitation, HoldsTheEndOfATextBackForDialectsThatCiteWithinBlocks) {
                                                                    << messages;
     if (upstream.before_another) EXPECT_LT(cited, messages.find("event: content_block_stop"));
     EXPECT_NE(messages.find("event: message_stop"), std::string::npos) << upstream.name;
+    EXPECT_EQ(messages.find(": x-holdfast-dropped: citations\n\nevent: message_stop") !=
+                  std::string::npos,
+              !upstream.before_another)
+        << messages;
     const std::string converse = told(upstream.codec, upstream.bytes, bedrock::codec());
     const auto web = converse.find("https://late.example/");
     EXPECT_EQ(web != std::string::npos, upstream.before_another) << upstream.name;
     if (upstream.before_another) EXPECT_LT(web, converse.find("contentBlockStop"));
     EXPECT_NE(converse.find("messageStop"), std::string::npos) << upstream.name;
+    const auto untold = converse.find(R"({"members":"citations"})");
+    EXPECT_EQ(untold != std::string::npos, !upstream.before_another) << upstream.name;
+    if (!upstream.before_another) EXPECT_LT(converse.find("x-holdfast-dropped"), untold);
   }
 }
 
@@ -178,6 +186,44 @@ TEST(LateCitation, DelaysNoContent) {
   writer->write(event(EventKind::block_start, 1, BlockKind::tool_call), out);
   EXPECT_NE(out.find("content_block_stop"), std::string::npos);
   EXPECT_NE(out.find("tool_use"), std::string::npos);
+}
+
+// However many come behind the end of their text, each is said once, the whole answer has them, and
+// there are not more than most_citations of one text.
+TEST(LateCitation, IsBoundedOnceItsTextHasEnded) {
+  for (const Codec* codec : {&openai_responses::codec(), &gemini::codec()}) {
+    const auto writer = codec->stream_writer({});
+    std::string out;
+    StreamEvent says = event(EventKind::delta, 0);
+    says.text = "Rome.";
+    Citation citation;
+    citation.url = "https://late.example/";
+    citation.from = 0;
+    citation.to = 4;
+    StreamEvent cites = event(EventKind::citation, 0);
+    cites.citation = &citation;
+    writer->write(event(EventKind::start, 0), out);
+    writer->write(event(EventKind::block_start, 0), out);
+    writer->write(says, out);
+    writer->write(event(EventKind::block_stop, 0), out);
+    writer->write(event(EventKind::block_start, 1, BlockKind::tool_call), out);
+    writer->write(event(EventKind::block_stop, 1, BlockKind::tool_call), out);
+    const auto times = [&out](std::string_view what) {
+      std::size_t count = 0;
+      for (auto at = out.find(what); at != std::string::npos; at = out.find(what, at + 1)) ++count;
+      return count;
+    };
+    for (std::size_t i = 0; i < most_citations + 10; ++i) writer->write(cites, out);
+    if (codec == &openai_responses::codec())
+      EXPECT_EQ(times("response.output_text.annotation.added\n"), most_citations);
+    out.clear();
+    StreamEvent finish = event(EventKind::finish, 0);
+    finish.finish = FinishReason::stop;
+    writer->write(finish, out);
+    writer->write(event(EventKind::end, 0), out);
+    const bool responses = codec == &openai_responses::codec();
+    EXPECT_EQ(times(responses ? R"("type":"url_citation")" : R"("segment":)"), most_citations);
+  }
 }
 
 }  // namespace

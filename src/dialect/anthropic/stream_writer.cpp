@@ -2,7 +2,8 @@
 // while another is open waits until that one has ended. message_start waits for what comes next, so
 // that it has the input's tokens when they are told first; message_delta waits for the end, so that
 // it has all counters. The end of a text waits for the next block or the end, since some upstreams
-// cite a text only after it; what they cite once another block has begun has no place here.
+// cite a text only after it; what they cite once another block has begun has no place here, and the
+// end says so by a comment, which SDKs skip and people read.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -157,7 +158,10 @@ class MessagesWriter final : public StreamWriter {
   // It is of the whole block here: the text before its piece has gone out.
   void cite(const StreamEvent& event, std::string& out) {
     const auto block = std::ranges::find(blocks_, event.block, &Pending::number);
-    if (block == blocks_.end() || !can_tell(Dialect::anthropic, *event.citation)) return;
+    if (block == blocks_.end() || !can_tell(Dialect::anthropic, *event.citation)) {
+      untold_ = true;
+      return;
+    }
     WireText text;
     JsonWriter json(text);
     write_citation(json, *event.citation);
@@ -319,6 +323,10 @@ class MessagesWriter final : public StreamWriter {
     usage.end_object();
     out.append(counters.own());
     end_event(out);
+    if (untold_)
+      out.append(": x-holdfast-dropped: ")
+          .append(citations_member(Dialect::anthropic))
+          .append("\n\n");
     out.append("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
     closed_ = true;
   }
@@ -359,6 +367,7 @@ class MessagesWriter final : public StreamWriter {
   FinishReason finish_ = FinishReason::none;
   std::string stop_sequence_, explanation_, refusal_;
   std::string digits_;
+  bool untold_ = false;  // a citation came too late, or cannot be told
   bool refused_ = false;
   bool started_ = false;
   bool ending_ = false;  // no block waits for anything

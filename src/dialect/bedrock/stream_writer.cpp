@@ -159,7 +159,10 @@ class ConverseStreamWriter final : public StreamWriter {
       return;
     }
     const auto at = std::ranges::find(blocks_, event.block, &Block::block);
-    if (at == blocks_.end()) return;
+    if (at == blocks_.end()) {  // a text that has gone out whole may be cited still
+      untold_ = untold_ || event.kind == EventKind::citation;
+      return;
+    }
     const bool now = at == blocks_.begin();
     switch (event.kind) {
       case EventKind::delta:
@@ -201,7 +204,10 @@ class ConverseStreamWriter final : public StreamWriter {
 
   // It is of the whole block here: the text before its piece has gone out.
   void cite(Block& block, const Citation& citation, bool now, std::string& out) {
-    if (!can_tell(Dialect::bedrock, citation)) return;
+    if (!can_tell(Dialect::bedrock, citation)) {
+      untold_ = true;
+      return;
+    }
     WireText text;
     JsonWriter json(text);
     write_citation(json, citation);
@@ -326,6 +332,11 @@ class ConverseStreamWriter final : public StreamWriter {
     for (Block& block : blocks_) block.closed = true;
     ending_ = true;
     advance(out);
+    if (untold_) {  // for people: SDKs skip events that they do not know
+      begin("x-holdfast-dropped", out);
+      out.append(R"({"members":")").append(citations_member(Dialect::bedrock)).append("\"");
+      finish_message(out);
+    }
     begin("messageStop", out);
     out.append(R"({"stopReason":)");
     append_json_string(out, stop_reason_of(finish_, explanation_, calls_));
@@ -352,6 +363,7 @@ class ConverseStreamWriter final : public StreamWriter {
   std::string stop_sequence_, explanation_;
   Usage usage_;
   bool started_ = false, calls_ = false, ending_ = false, ended_ = false, gave_up_ = false;
+  bool untold_ = false;   // a citation came too late, or cannot be told
   std::size_t held_ = 0;  // bytes of text that wait
 };
 

@@ -98,6 +98,7 @@ class Writer final : public StreamWriter {
   struct Text {
     std::uint32_t block;
     std::int64_t begin, end;  // in the characters of the candidate's texts
+    std::size_t cited;        // how often
   };
   // The texts of a candidate, as long as nothing cites them only measured.
   struct Texts {
@@ -174,14 +175,17 @@ class Writer final : public StreamWriter {
     Open* open = find(event);
     Texts& texts = texts_of(event.choice);
     const auto ended = std::ranges::find(texts.ended, event.block, &Text::block);
-    if (open == nullptr ? ended == texts.ended.end() : open->cited.size() >= most_citations) return;
+    if (open == nullptr && ended == texts.ended.end()) return;
+    if ((open != nullptr ? open->cited.size() : ended->cited) >= most_citations) return;
     const std::size_t before = texts.grounding.size();
     const Open::Cited cited{texts.grounding.source(*event.citation), event.citation->from,
                             event.citation->to};
-    if (open != nullptr)
+    if (open != nullptr) {
       open->cited.push_back(cited);
-    else
+    } else {
+      ++ended->cited;
       support(texts, cited, *ended);
+    }
     hold(texts.grounding.size() - before, out);
   }
   static void support(Texts& texts, const Open::Cited& cited, const Text& of) {
@@ -192,7 +196,7 @@ class Writer final : public StreamWriter {
   }
   void end_text(const Open& open) {
     Texts& texts = texts_of(open.choice);
-    const Text text{open.block, open.begin, texts.measure.points()};
+    const Text text{open.block, open.begin, texts.measure.points(), open.cited.size()};
     for (const Open::Cited& each : open.cited) support(texts, each, text);
     if (texts.ended.size() == most_texts) texts.ended.erase(texts.ended.begin());
     texts.ended.push_back(text);

@@ -38,6 +38,7 @@ void read_sources(JsonValue citations, JsonValue search_results, Arena& arena,
 
 void read_reference(JsonValue part, Arena& arena, std::vector<Citation>& out) {
   const JsonValue type = part["type"];
+  if (out.size() >= most_citations) return;
   if (type.text_is("tool_reference")) {
     Citation& found = out.emplace_back();
     found.url = part["url"].text(arena);
@@ -47,6 +48,7 @@ void read_reference(JsonValue part, Arena& arena, std::vector<Citation>& out) {
   }
   if (!type.text_is("reference")) return;
   for (const JsonValue id : part["reference_ids"].elements()) {
+    if (out.size() >= most_citations) return;
     Citation& found = out.emplace_back();
     found.source = Citation::Source::document;
     found.title = id.is_string() ? id.text(arena) : id.raw();

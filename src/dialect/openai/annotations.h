@@ -18,7 +18,8 @@ Citation read_annotation(JsonValue value, Arena& arena);
 void read_sources(JsonValue citations, JsonValue search_results, Arena& arena,
                   std::vector<Citation>& out);
 // Mistral cites by parts of the content that stand behind the text that they back: `reference`
-// names what a tool's result has under an id, `tool_reference` says what it is. Others add nothing.
+// names what a tool's result has under an id, `tool_reference` says what it is. Others add nothing,
+// nor do any once `out` has most_citations.
 void read_reference(JsonValue part, Arena& arena, std::vector<Citation>& out);
 
 // An annotation in two steps, since streams know the piece later: what it says, and the whole with

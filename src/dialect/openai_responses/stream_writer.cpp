@@ -42,8 +42,9 @@ struct Part {
 struct Item {
   ItemKind kind = ItemKind::message;
   std::string id;
-  bool sealed = false;  // no part comes to it any more
-  std::string done;     // as it was when it was complete; empty: not yet
+  bool sealed = false;      // no part comes to it any more
+  std::string done;         // as it was when it was complete; empty: not yet
+  bool cited_late = false;  // since then: the whole answer has more than that
 };
 
 class Writer final : public StreamWriter {
@@ -276,13 +277,13 @@ class Writer final : public StreamWriter {
     });
     if (!part && ended == parts_.end()) return;
     Part& of = part ? *part : *ended;
+    if (of.cited.size() + of.annotated >= most_citations) return;
     const Citation& citation = *event.citation;
     of.cited.push_back({annotation_head(citation), citation.from, citation.to});
     if (!hold(of.cited.back().head.size(), out) || of.open) return;
     // It comes late: the whole answer has it, though the text's own end did not.
     say_citations(of, out);
-    Item& item = items_[of.item];
-    if (!item.done.empty()) item.done = done(of.item);
+    items_[of.item].cited_late = true;
   }
   void say_citations(Part& part, std::string& out) {
     for (const Part::Cited& each : std::exchange(part.cited, {})) {
@@ -428,7 +429,7 @@ class Writer final : public StreamWriter {
       if (items_[i].done.empty())
         append_item(out, i, "incomplete");
       else
-        out.append(items_[i].done);
+        out.append(items_[i].cited_late ? done(i) : items_[i].done);
     }
     return out;
   }
