@@ -31,6 +31,21 @@ boost::json::object to_json(const config::Problem& problem) {
           {"remedy", problem.remedy},
           {"allowed", problem.allowed}};
 }
+
+// Each target once whose price in force nobody has agreed to.
+std::vector<const server::TargetPrices*> with_assumed_prices(
+    const std::vector<server::TargetPrices>& targets, std::int64_t now_us) {
+  std::vector<const server::TargetPrices*> out;
+  for (const server::TargetPrices& target : targets) {
+    const records::Price* price = target.prices.at(now_us);
+    if (price == nullptr || !price->assumed) continue;
+    const bool told = std::ranges::any_of(out, [&](const auto* other) {
+      return other->provider == target.provider && other->model == target.model;
+    });
+    if (!told) out.push_back(&target);
+  }
+  return out;
+}
 }  // namespace
 
 std::string path_to_read(const std::string& asked) {
@@ -50,16 +65,24 @@ Outcome check_config(const std::string& path, const std::string& state_dir, bool
   const auto errors = static_cast<std::size_t>(std::ranges::count(
       problems, config::Severity::error, [](const auto& problem) { return problem.severity; }));
   const std::size_t warnings = problems.size() - errors;
+  const auto targets =
+      settings ? server::list_prices(*settings) : std::vector<server::TargetPrices>();
+  const auto assumed = with_assumed_prices(targets, system_clock().wall_us());
   Outcome outcome;
   outcome.exit_code = settings ? 0 : 1;
   if (json) {
+    boost::json::array prices;
+    for (const server::TargetPrices* target : assumed)
+      prices.push_back(
+          boost::json::object{{"provider", target->provider}, {"model", target->model}});
     boost::json::array list;
     for (const config::Problem& problem : problems) list.push_back(to_json(problem));
     const boost::json::object result = {{"ok", settings.has_value()},
                                         {"path", read},
                                         {"errors", errors},
                                         {"warnings", warnings},
-                                        {"problems", std::move(list)}};
+                                        {"problems", std::move(list)},
+                                        {"assumed_prices", std::move(prices)}};
     outcome.out = boost::json::serialize(result) + "\n";
     return outcome;
   }
@@ -70,6 +93,15 @@ Outcome check_config(const std::string& path, const std::string& state_dir, bool
   else
     outcome.out +=
         fmt::format("{}: {}, {}\n", read, counted(errors, "error"), counted(warnings, "warning"));
+  if (assumed.empty()) return outcome;
+  std::string names;
+  for (const server::TargetPrices* target : assumed)
+    names += fmt::format("{}{}/{}", names.empty() ? "" : ", ", target->provider, target->model);
+  outcome.out += wrap("prices are assumed, of lists that come with this program, for " + names +
+                          ": holdfast prices hints prints what to write under prices.list to agree "
+                          "to them",
+                      columns) +
+                 "\n";
   return outcome;
 }
 

@@ -314,6 +314,16 @@ TEST(Prices, WhatIsAssumedCanBeAgreedTo) {
   EXPECT_NE(before.out.find("0 without a price, 1 with an assumed one: holdfast prices hints"),
             std::string::npos)
       << before.out;
+  const Outcome checked = execute({"config", "check", assuming}, 0);
+  EXPECT_EQ(checked.exit_code, 0);
+  EXPECT_EQ(checked.out, assuming +
+                             ": no problems\nprices are assumed, of lists that come with this "
+                             "program, for openai/gpt-5.4: holdfast prices hints prints what to "
+                             "write under prices.list to agree to them\n");
+  const Outcome as_json = execute({"config", "check", assuming, "--json"}, 0);
+  const auto named = boost::json::parse(as_json.out).at("assumed_prices").as_array();
+  ASSERT_EQ(named.size(), 1U);
+  EXPECT_EQ(named[0].at("model"), "gpt-5.4");
   const Outcome hints = execute({"prices", "hints", assuming}, 0);
   EXPECT_EQ(hints.exit_code, 0) << hints.error;
   EXPECT_NE(hints.out.find("above: [{tokens: 272000, input: 5, output: 22.5, cached: 0.5}]"),
@@ -323,6 +333,7 @@ TEST(Prices, WhatIsAssumedCanBeAgreedTo) {
   const Outcome after = execute({"prices", "check", agreed}, 0);
   EXPECT_EQ(after.exit_code, 0) << after.out;
   EXPECT_EQ(after.out.find("assumed"), std::string::npos) << after.out;
+  EXPECT_EQ(execute({"config", "check", agreed}, 0).out, agreed + ": no problems\n");
   const auto prices_of = [](const std::string& path) {
     const Outcome told = execute({"prices", "check", path, "--json"}, 0);
     return boost::json::parse(told.out).at("data").at(0).at("prices").at(0);

@@ -13,6 +13,15 @@ namespace holdfast::config {
 namespace {
 constexpr std::size_t text_bytes = 1024;
 constexpr std::size_t word_bytes = 256;
+
+// The list at a key; null: nothing stands there, or something else, of which `complain` hears.
+template <class Complain>
+const Node* list_at(const Entry* entry, Complain complain) {
+  if (entry == nullptr || entry->value->type == Node::Type::null) return nullptr;
+  if (entry->value->type == Node::Type::list) return entry->value.get();
+  complain(*entry->value);
+  return nullptr;
+}
 }  // namespace
 
 // Why `node` is not a text of at most `most` bytes; spaces are those of prose, with all of UTF-8.
@@ -51,15 +60,14 @@ bool Section::word(std::string_view key, std::string& into, std::string_view abo
 
 bool Section::words(std::string_view key, std::vector<std::string>& into, std::string_view about) {
   const Entry* entry = take(key, "list of text", fmt::format("{}", fmt::join(into, ", ")), about);
-  if (entry == nullptr || entry->value->type == Node::Type::null) return false;
-  if (entry->value->type != Node::Type::list) {
-    wrong(*entry->value, key, "must be a list", "write it as in [one, two]");
-    return false;
-  }
+  const Node* list = list_at(entry, [&](const Node& other) {
+    wrong(other, key, "must be a list", "write it as in [one, two]");
+  });
+  if (list == nullptr) return false;
   into.clear();
   bool right = true;
-  for (std::size_t i = 0; i < entry->value->items.size(); ++i) {
-    const Node& item = *entry->value->items[i];
+  for (std::size_t i = 0; i < list->items.size(); ++i) {
+    const Node& item = *list->items[i];
     if (item.type == Node::Type::broken) continue;
     std::optional<std::string> why = "must be text";
     if (item.type == Node::Type::text) why = wrong_text(item, word_bytes, false);
@@ -181,15 +189,14 @@ bool Section::secret(std::string_view key, Secret& into, std::string_view about)
 bool Section::secrets(std::string_view key, std::vector<NamedSecret>& into,
                       std::string_view about) {
   const Entry* entry = take(key, "list of secrets: env:NAME, file:PATH or vault:PATH", {}, about);
-  if (entry == nullptr || entry->value->type == Node::Type::null) return false;
-  if (entry->value->type != Node::Type::list) {
-    wrong(*entry->value, key, "must be a list", "write it as in [env:FIRST, env:SECOND]");
-    return false;
-  }
+  const Node* list = list_at(entry, [&](const Node& other) {
+    wrong(other, key, "must be a list", "write it as in [env:FIRST, env:SECOND]");
+  });
+  if (list == nullptr) return false;
   into.clear();
   bool right = true;
-  for (std::size_t i = 0; i < entry->value->items.size(); ++i) {
-    const Node& item = *entry->value->items[i];
+  for (std::size_t i = 0; i < list->items.size(); ++i) {
+    const Node& item = *list->items[i];
     if (item.type == Node::Type::broken) continue;
     const std::string at = fmt::format("{}[{}]", key, i);
     if (item.type != Node::Type::text) {
