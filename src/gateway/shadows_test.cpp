@@ -245,13 +245,13 @@ TEST(ShadowWay, LeavesNoPlaceToProbeTaken) {
   candidate.target = &target;
   candidate.index = trial;
   const MonoTime now = here.clock.now();
-  try {
+  const auto fail_on_the_way = [&] {
     const auto way = ShadowWay::take(*here.health, candidate, now);
-    ASSERT_TRUE(way);
+    EXPECT_TRUE(way);
     EXPECT_FALSE(ShadowWay::take(*here.health, candidate, now)) << "one probes at a time";
     throw std::runtime_error("a bug");
-  } catch (const std::runtime_error&) {
-  }
+  };
+  EXPECT_THROW(fail_on_the_way(), std::runtime_error);
   EXPECT_TRUE(ShadowWay::take(*here.health, candidate, now)) << "the next one may";
   auto way = ShadowWay::take(*here.health, candidate, now);
   Outcome well;
