@@ -101,7 +101,11 @@ def spawn(name: str, port: int, core: int, command: list[str], folder: pathlib.P
     return running
 
 
-def start_holdfast(name: str, binary: str, upstream: int, folder: pathlib.Path) -> Running:
+def start_holdfast(
+    name: str, binary: str, upstream: int, folder: pathlib.Path, price: str = "", more: str = ""
+) -> Running:
+    """`price`: what the target's tokens cost; `more`: further sections of the configuration."""
+    priced = f", price: {price}" if price else ""
     port = free_port()
     config = folder / f"{name}.yaml"
     config.write_text(f"""
@@ -110,8 +114,8 @@ admin: {{ listen: 127.0.0.1:{free_port()} }}
 providers:
   bench: {{ kind: openai_compatible, base_url: http://127.0.0.1:{upstream}/v1, key: env:BENCH_KEY }}
 models:
-  chat: {{ policy: failover, targets: [ {{ provider: bench, model: gpt-4o-mini }} ] }}
-""")
+  chat: {{ policy: failover, targets: [ {{ provider: bench, model: gpt-4o-mini{priced} }} ] }}
+{more}""")
     state = folder / f"{name}-state-{port}"
     state.mkdir()
     command = [binary, "serve", "--config", str(config), "--state", str(state)]

@@ -183,3 +183,19 @@ def budget(result: dict) -> str:
             f"overspent               {dollars(result['overspent_nano_usd'])}",
         ]
     )
+
+
+def protection(result: dict, bare: str) -> str:
+    lines = [
+        "Whole answers, 1 KiB, 16 connections, medians; what protects is added line by line",
+        "",
+        "              requests/s  of bare   CPU us  of bare  busy",
+    ]
+    for name, runs in result.items():
+        lines.append(
+            f"{name:<12} {median(runs, 'requests_per_second'):>11.0f} "
+            f"{ratio(runs, result[bare], 'requests_per_second'):>8.3f} "
+            f"{median(runs, 'cpu_us'):>8.2f} {ratio(runs, result[bare], 'cpu_us'):>8.3f} "
+            f"{median(runs, 'busy'):>5.0%}"
+        )
+    return "\n".join(lines)

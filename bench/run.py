@@ -24,12 +24,13 @@ import contenders
 import failover
 import families
 import pass_through
+import protection
 import report
 import streaming
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-# The last three are run only when they are asked for.
-ONLY = ["pass-through", "streaming", "translation", "failover", "families", "budget"]
+# The last four are run only when they are asked for.
+ONLY = ["pass-through", "streaming", "translation", "failover", "families", "budget", "protection"]
 
 
 def say(text: str):
@@ -124,6 +125,10 @@ def main() -> int:
             found = budget.measure(binary, programs, 10 * asked.requests, 20, folder, say)
             out["budget"] = found
             texts.append(report.budget(found))
+        if asked.only == "protection":
+            found = protection.measure(binary, asked.runs, asked.seconds, folder, say)
+            out["protection"] = found
+            texts.append(report.protection(found, protection.OPEN))
     out["seconds"] = round(time.monotonic() - began)
     print("\n".join(f"{key + ':':<13} {value}" for key, value in out["conditions"].items()))
     print("\n" + "\n\n".join(texts))

@@ -45,6 +45,14 @@ std::int64_t most_tokens_in(const Incoming& incoming, const Candidate& candidate
   return price.most_tokens_in > 0 ? std::min(bytes, price.most_tokens_in) : bytes;
 }
 
+// What its tokens are bounded by is known without its canonical form.
+bool scan_suffices(const Incoming& incoming) {
+  return !incoming.canonical && incoming.front.dialect == dialect::Dialect::openai &&
+         incoming.front.operation == Operation::generate &&
+         incoming.scanned.endpoint == records::Endpoint::chat_completions &&
+         incoming.scanned.only_text;
+}
+
 // What has no canonical request says how much it may get in these fields, if it is JSON at all.
 void read_old_completion(std::string_view body, std::int64_t& most, std::int64_t& answers) {
   dialect::JsonDocument document;
@@ -69,6 +77,9 @@ std::int64_t most_tokens_out(const Incoming& incoming, const Candidate& candidat
   if (incoming.canonical) {
     if (most == 0) most = incoming.canonical->max_tokens.value_or(0);
     answers = std::max<std::int64_t>(incoming.canonical->n.value_or(1), 1);
+  } else if (scan_suffices(incoming)) {
+    if (most == 0) most = incoming.scanned.max_tokens;
+    answers = std::max<std::int64_t>(incoming.scanned.n, 1);
   } else {
     read_old_completion(incoming.body, most, answers);
   }
@@ -113,8 +124,10 @@ Task<std::expected<void, std::string>> BudgetHold::reserve(Candidate& candidate,
             fmt::format("the budget {} is hard, and the price of {}/{} is not known", budget.name,
                         target.provider->name, target.model));
       if (price != nullptr) {
-        const auto read = read_canonical_form(state_.incoming);
-        (void)read;  // what cannot be read is bounded by its bytes
+        if (!scan_suffices(state_.incoming)) {
+          const auto read = read_canonical_form(state_.incoming);
+          (void)read;  // what cannot be read is bounded by its bytes
+        }
         const auto most = worst_case(state_, candidate, *price);
         if (!most)
           co_return std::unexpected(fmt::format("the budget {} cannot cover it", budget.name));

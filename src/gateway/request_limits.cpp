@@ -45,22 +45,38 @@ std::optional<Standing> tighter(std::optional<Standing> one, std::optional<Stand
   return two->remaining < one->remaining ? two : one;
 }
 
-void add(net::AnswerHeaders& headers, dialect::Dialect dialect, std::string_view what,
+enum class Counted : std::uint8_t { requests, tokens };
+
+struct StandingHeaders {
+  std::string_view limit, remaining, reset;
+};
+
+const StandingHeaders& headers_of(dialect::Dialect dialect, Counted what) {
+  static constexpr StandingHeaders openai[] = {
+      {"x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+       "x-ratelimit-reset-requests"},
+      {"x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"}};
+  static constexpr StandingHeaders anthropic[] = {
+      {"anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining",
+       "anthropic-ratelimit-requests-reset"},
+      {"anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining",
+       "anthropic-ratelimit-tokens-reset"}};
+  const auto& names = dialect == dialect::Dialect::anthropic ? anthropic : openai;
+  return names[static_cast<std::size_t>(what)];
+}
+
+void add(net::AnswerHeaders& headers, dialect::Dialect dialect, Counted what,
          const Standing& standing, const Clock& clock) {
-  const bool anthropic = dialect == dialect::Dialect::anthropic;
-  const auto name = [&](std::string_view part) {
-    return anthropic ? fmt::format("anthropic-ratelimit-{}-{}", what, part)
-                     : fmt::format("x-ratelimit-{}-{}", part, what);
-  };
-  headers.add(name("limit"), fmt::format_int(standing.limit).c_str());
-  headers.add(name("remaining"), fmt::format_int(standing.remaining).c_str());
-  if (!anthropic) {
-    headers.add(name("reset"), reset_text(standing.reset_after));
+  const StandingHeaders& names = headers_of(dialect, what);
+  headers.add(names.limit, fmt::format_int(standing.limit).c_str());
+  headers.add(names.remaining, fmt::format_int(standing.remaining).c_str());
+  if (dialect != dialect::Dialect::anthropic) {
+    headers.add(names.reset, reset_text(standing.reset_after));
     return;
   }
   const std::int64_t reset_ms = clock.wall_us() / 1'000 + rounded_up(standing.reset_after).count();
   const std::time_t seconds = (reset_ms + 999) / 1'000;
-  headers.add(name("reset"), fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds)));
+  headers.add(names.reset, fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds)));
 }
 
 }  // namespace
@@ -111,8 +127,8 @@ void RequestLimits::add_headers(dialect::Dialect dialect, const Clock& clock,
     requests = tighter(requests, limit->use->requests(limit->rates, now));
     tokens = tighter(tokens, limit->use->tokens(limit->rates, now));
   }
-  if (requests) add(headers, dialect, "requests", *requests, clock);
-  if (tokens) add(headers, dialect, "tokens", *tokens, clock);
+  if (requests) add(headers, dialect, Counted::requests, *requests, clock);
+  if (tokens) add(headers, dialect, Counted::tokens, *tokens, clock);
 }
 
 std::int64_t tokens_of(const dialect::Usage& usage, std::int64_t untold) {

@@ -1,13 +1,35 @@
 #include "identity/keys.h"
 
+#include <sodium.h>
+
 #include <algorithm>
+#include <tuple>
 
 namespace holdfast::identity {
 
+Keys::Keys(std::vector<KeySettings> keys) : keys_(std::move(keys)) {
+  static_assert(std::tuple_size_v<decltype(hash_key_)> == crypto_shorthash_KEYBYTES);
+  randombytes_buf(hash_key_.data(), hash_key_.size());
+  by_hash_.reserve(keys_.size());
+  for (std::size_t i = 0; i < keys_.size(); ++i) by_hash_.emplace(hash(keys_[i].key.reveal()), i);
+}
+
+std::uint64_t Keys::hash(std::string_view text) const {
+  std::uint64_t out = 0;
+  static_assert(sizeof out == crypto_shorthash_BYTES);
+  crypto_shorthash(reinterpret_cast<unsigned char*>(&out),
+                   reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+                   hash_key_.data());
+  return out;
+}
+
 const KeySettings* Keys::find_key(std::string_view offered) const {
   const KeySettings* found = nullptr;
-  for (const KeySettings& key : keys_)
+  const auto [first, last] = by_hash_.equal_range(hash(offered));
+  for (auto at = first; at != last; ++at) {
+    const KeySettings& key = keys_[at->second];
     if (equal_in_constant_time(offered, key.key.reveal())) found = &key;
+  }
   return found;
 }
 

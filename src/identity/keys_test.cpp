@@ -60,6 +60,23 @@ TEST(Keys, FindsTheKeyThatACertificateStandsFor) {
   }
 }
 
+TEST(Keys, FindsEachOfMany) {
+  std::vector<KeySettings> many;
+  for (int i = 0; i < 500; ++i)
+    many.push_back(key("k" + std::to_string(i), ("sk-" + std::to_string(i)).c_str(), {}));
+  const Keys keys(many);
+  const Keys copy = keys;
+  for (const KeySettings& one : many)
+    for (const Keys* set : {&keys, &copy}) {
+      const KeySettings* found = set->find_key(one.key.reveal());
+      ASSERT_NE(found, nullptr) << one.name;
+      EXPECT_EQ(found->name, one.name);
+    }
+  EXPECT_EQ(keys.find_key("sk-500"), nullptr);
+  EXPECT_EQ(Keys().find_key("sk-1"), nullptr);
+  EXPECT_TRUE(Keys().open());
+}
+
 TEST(Keys, FindsTheKeyOfAName) {
   const Keys keys({key("app", "sk-app", {"chat"})});
   ASSERT_NE(keys.find_name("app"), nullptr);

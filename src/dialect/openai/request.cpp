@@ -55,6 +55,8 @@ enum Place : JsonTag {
   p_store,
   p_service_tier,
   p_stream_format,
+  p_previous_response,
+  p_conversation,
 };
 
 struct Field {
@@ -90,6 +92,8 @@ constexpr Field root_fields[] = {
     {"store", p_store},
     {"service_tier", p_service_tier},
     {"stream_format", p_stream_format},
+    {"previous_response_id", p_previous_response},
+    {"conversation", p_conversation},
 };
 
 // Fields by which other gateways let a caller send a request, and its credentials, elsewhere.
@@ -228,14 +232,14 @@ class RequestVisitor final : public JsonVisitor {
         if (raw == "\"json_object\"") out_.features |= bit(Feature::json_object);
         break;
       case p_n:
-        if (const auto n = integer(kind, raw, "n", most_choices); n && *n > 1)
-          out_.features |= bit(Feature::n_many);
+        out_.n = integer(kind, raw, "n", most_choices).value_or(0);
+        if (out_.n > 1) out_.features |= bit(Feature::n_many);
         break;
       case p_max_tokens:
-        integer(kind, raw, "max_tokens", most_tokens);
+        older_limit_ = integer(kind, raw, "max_tokens", most_tokens).value_or(0);
         break;
       case p_max_completion_tokens:
-        integer(kind, raw, "max_completion_tokens", most_tokens);
+        out_.max_tokens = integer(kind, raw, "max_completion_tokens", most_tokens).value_or(0);
         break;
       case p_stop:
         note_stop(kind, begin, end);
@@ -257,6 +261,10 @@ class RequestVisitor final : public JsonVisitor {
         break;
       case p_metadata:
         if (nullable(kind, JsonKind::object, "metadata")) note(kind, Feature::metadata);
+        break;
+      case p_previous_response:
+      case p_conversation:
+        if (kind != JsonKind::null) out_.only_text = false;
         break;
       case p_store:
         if (raw == "true") note(kind, Feature::stored);
@@ -312,6 +320,7 @@ class RequestVisitor final : public JsonVisitor {
       out_.stream = sound_as_events_;
       out_.answers = sound_as_events_ ? AnswerForm::json : AnswerForm::bytes;
     }
+    if (out_.max_tokens == 0) out_.max_tokens = older_limit_;
     out_.features |= media_features(out_.endpoint);
     if (out_.stream) out_.features |= bit(Feature::stream);
     return std::move(problem_);
@@ -364,6 +373,7 @@ class RequestVisitor final : public JsonVisitor {
     return no_tag;
   }
   void note_part(std::string_view raw) {
+    if (raw != "\"text\"" && raw != "\"refusal\"") out_.only_text = false;
     if (raw == "\"image_url\"") out_.features |= bit(Feature::images);
     if (raw == "\"input_audio\"") out_.features |= bit(Feature::audio);
     if (raw == "\"file\"") out_.features |= bit(Feature::files);
@@ -381,6 +391,7 @@ class RequestVisitor final : public JsonVisitor {
   ScannedRequest& out_;
   std::optional<RequestProblem> problem_;
   std::size_t messages_ = 0, tools_ = 0, stops_ = 0;
+  std::int64_t older_limit_ = 0;  // max_tokens, where the newer field may follow
   bool has_model_ = false, has_messages_ = false, has_input_ = false, has_prompt_ = false;
   bool sound_as_events_ = false;
 };

@@ -48,6 +48,11 @@ struct ScannedRequest {
   bool stop_is_null = false, stop_is_array = false, stop_is_empty = false;
   std::size_t root_at = 0;     // right behind the opening brace
   std::uint32_t features = 0;  // bits of records::Feature
+  // How much may be written: tokens of an answer (the newer field wins), answers. 0: not said.
+  std::int64_t max_tokens = 0, n = 0;
+  // Its messages are text, and it refers to nothing that is kept elsewhere: its bytes bound its
+  // tokens.
+  bool only_text = true;
 };
 
 // Whether a field of this name lets a caller send the request, and its credentials, elsewhere.

@@ -102,6 +102,56 @@ TEST(ScanRequest, NotesTheFeatures) {
   EXPECT_EQ(parts->features, bit(Feature::images) | bit(Feature::files));
 }
 
+TEST(ScanRequest, SaysHowMuchMayBeWritten) {
+  struct Case {
+    const char* rule;
+    const char* more;  // members behind model and messages
+    std::int64_t max_tokens, n;
+    bool only_text;
+  };
+  constexpr Case cases[] = {
+      {"nothing is said", "", 0, 0, true},
+      {"the older limit", R"(,"max_tokens":5)", 5, 0, true},
+      {"the newer one wins", R"(,"max_completion_tokens":7,"max_tokens":5)", 7, 0, true},
+      {"wherever it stands", R"(,"max_tokens":5,"max_completion_tokens":7)", 7, 0, true},
+      {"null is nothing", R"(,"max_completion_tokens":null,"max_tokens":5,"n":null)", 5, 0, true},
+      {"several answers", R"(,"n":3)", 0, 3, true},
+      {"what is kept elsewhere", R"(,"previous_response_id":"resp_1")", 0, 0, false},
+      {"a conversation", R"(,"conversation":{"id":"conv_1"})", 0, 0, false},
+      {"none", R"(,"conversation":null)", 0, 0, true},
+  };
+  for (const Case& c : cases) {
+    const std::string body = std::string(R"({"model":"m","messages":[])") + c.more + "}";
+    const auto scanned = scan_request(Endpoint::chat_completions, body);
+    ASSERT_TRUE(scanned) << c.rule;
+    EXPECT_EQ(scanned->max_tokens, c.max_tokens) << c.rule;
+    EXPECT_EQ(scanned->n, c.n) << c.rule;
+    EXPECT_EQ(scanned->only_text, c.only_text) << c.rule;
+  }
+}
+
+TEST(ScanRequest, OnlyTextIsBoundedByItsBytes) {
+  struct Case {
+    const char* part;
+    bool only_text;
+  };
+  constexpr Case cases[] = {
+      {R"({"type":"text","text":"hello"})", true},
+      {R"({"type":"refusal","refusal":"no"})", true},
+      {R"({"type":"image_url","image_url":{"url":"https://x/y.png"}})", false},
+      {R"({"type":"image\u005furl","image_url":{"url":"https://x/y.png"}})", false},
+      {R"({"type":"file","file":{"file_id":"f"}})", false},
+      {R"({"type":"video_url","video_url":{"url":"https://x/y.mp4"}})", false},
+  };
+  for (const Case& c : cases) {
+    const std::string body =
+        R"({"model":"m","messages":[{"role":"user","content":[)" + std::string(c.part) + "]}]}";
+    const auto scanned = scan_request(Endpoint::chat_completions, body);
+    ASSERT_TRUE(scanned) << c.part;
+    EXPECT_EQ(scanned->only_text, c.only_text) << c.part;
+  }
+}
+
 TEST(Splice, ChangesWhatIsPermittedAndNothingElse) {
   const std::vector<std::string> stop = {"\nUser:"};
   struct Case {
