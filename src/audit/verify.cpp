@@ -23,7 +23,10 @@ constexpr std::array findings = {std::string_view("truncated"),
                                  std::string_view("unreadable"),
                                  std::string_view("unsigned_damage"),
                                  std::string_view("bad_signature"),
-                                 std::string_view("unsigned_log")};
+                                 std::string_view("unsigned_log"),
+                                 std::string_view("records_changed"),
+                                 std::string_view("records_removed"),
+                                 std::string_view("records_added")};
 
 struct Mark {  // a size and the root that was signed for it
   std::uint64_t size = 0;

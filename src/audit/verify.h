@@ -30,6 +30,10 @@ enum class Finding : std::uint8_t {
   unsigned_damage,  // likewise, behind what was signed for: a failing disk, or somebody
   bad_signature,    // a checkpoint that was changed, or that another key has signed
   unsigned_log,     // there is no checkpoint
+  // of the records (usage.h)
+  records_changed,  // an attempt is not what was sealed
+  records_removed,  // one that was sealed is not there, and retention has not deleted it
+  records_added,    // one is there that was not
 };
 std::string_view to_string(Finding finding);
 

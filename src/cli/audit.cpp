@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 
 #include "audit/files.h"
 #include "audit/notes.h"
 #include "audit/reader.h"
 #include "audit/text.h"
+#include "audit/usage.h"
 #include "audit/verify.h"
 #include "base/files.h"
 #include "cli/terminal.h"
@@ -76,6 +79,14 @@ Outcome verify_proof(const AuditArguments& arguments, const audit::PublicKey& ke
   return out;
 }
 
+// null: the records were not looked at.
+boost::json::value usage_json(const std::optional<audit::UsageReport>& held) {
+  if (!held) return {};
+  return boost::json::object{{"segments", held->segments},
+                             {"expired_segments", held->expired_segments},
+                             {"attempts", held->attempts}};
+}
+
 Outcome verify(const AuditArguments& arguments, bool json) {
   const auto key = key_of(arguments);
   if (!key) return failed(key.error());
@@ -86,8 +97,16 @@ Outcome verify(const AuditArguments& arguments, bool json) {
     if (!note) return failed(note.error());
     elsewhere.push_back(*std::move(note));
   }
-  const auto report = audit::verify_folder(folder_of(arguments), *key, elsewhere);
+  auto report = audit::verify_folder(folder_of(arguments), *key, elsewhere);
   if (!report) return failed(report.error());
+  std::optional<audit::UsageReport> held;
+  if (!arguments.records.empty()) {
+    auto looked = audit::verify_usage(folder_of(arguments), arguments.records);
+    if (!looked) return failed(looked.error());
+    held = *std::move(looked);
+    std::ranges::move(held->problems, std::back_inserter(report->problems));
+    std::ranges::move(held->remarks, std::back_inserter(report->remarks));
+  }
   Outcome out{report->problems.empty() ? 0 : gate, {}, {}};
   if (json) {
     boost::json::array problems, remarks;
@@ -100,6 +119,7 @@ Outcome verify(const AuditArguments& arguments, bool json) {
                                                          {"signed_entries", report->signed_entries},
                                                          {"checkpoints", report->checkpoints},
                                                          {"key", key->text()},
+                                                         {"usage", usage_json(held)},
                                                          {"problems", std::move(problems)},
                                                          {"remarks", std::move(remarks)}}) +
               "\n";
@@ -112,6 +132,10 @@ Outcome verify(const AuditArguments& arguments, bool json) {
     out.out +=
         "remark: the key is the one beside the log; only --key, kept elsewhere, shows that "
         "nobody has replaced both\n";
+  if (held)
+    out.out += fmt::format("{} attempts are what was sealed, in {} segments; {} segments expired\n",
+                           held->attempts, held->segments - held->expired_segments,
+                           held->expired_segments);
   out.out += fmt::format("{}: {} entries, {} of them signed for by {} checkpoints of {}\n",
                          report->problems.empty() ? "ok" : "not what was signed for",
                          report->entries, report->signed_entries, report->checkpoints, key->name());

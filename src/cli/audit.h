@@ -12,6 +12,7 @@ struct AuditArguments {
   std::string exported;      // --export: a folder that `export` wrote; empty: the state's log
   std::string key;           // --key: a public key, or the file of one; empty: the log's own
   std::string checkpoint;    // --checkpoint: a file with a note that was kept
+  std::string records;       // --records: a state directory whose records are held against the log
   std::string proof;         // --proof: a file of `prove`
   std::string entry;         // --entry: an index; empty: prove that it goes on from --checkpoint
   std::string to;            // --to: the folder that `export` makes

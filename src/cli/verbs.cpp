@@ -158,6 +158,10 @@ void add_audit(CLI::App& app, Arguments& into) {
       ->add_option("--checkpoint", into.audit.checkpoint,
                    "a kept checkpoint: the log must go on from it")
       ->type_name("FILE");
+  verify
+      ->add_option("--records", into.audit.records,
+                   "a state whose records are held against the log")
+      ->type_name("DIR");
   verify->add_option("--proof", into.audit.proof, "check a proof in place of a log")
       ->type_name("FILE");
   verify->add_flag("--json", into.json, "print the result as JSON");

@@ -139,6 +139,8 @@ constexpr std::array<Description, metric_count> table = {{
      "Starts and ends that no journal took, since the start of the process."},
     {records_lag, "holdfast_records_lag", gauge, "",
      "Starts and ends that are in the journals and not yet in the store."},
+    {records_unsealed, "holdfast_records_unsealed", gauge, "",
+     "Attempts in the records that are not sealed into the audit log yet."},
     {records_lossy, "holdfast_records_lossy", gauge, "",
      "1: a journal cannot write, or the store takes nothing; records may be lost."},
     {journal_bytes, "holdfast_journal_size_bytes", gauge, "", "Size of the journal files."},

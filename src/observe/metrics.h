@@ -70,6 +70,7 @@ enum class Metric : std::uint8_t {
   records_open,
   records_lost,
   records_lag,
+  records_unsealed,
   records_lossy,
   journal_bytes,
   responses_written,

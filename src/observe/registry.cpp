@@ -82,6 +82,7 @@ void Registry::provide_records(const records::Drain& drain) {
   of(Metric::records_open, [](const Totals& totals) { return totals.open; });
   of(Metric::records_lost, [](const Totals& totals) { return totals.lost; });
   of(Metric::records_lag, [](const Totals& totals) { return totals.lag_records; });
+  of(Metric::records_unsealed, [](const Totals& totals) { return totals.unsealed; });
   of(Metric::journal_bytes, [](const Totals& totals) { return totals.journal_bytes; });
   of(Metric::records_lossy,
      [](const Totals& totals) { return totals.lossy || !totals.store_error.empty() ? 1 : 0; });

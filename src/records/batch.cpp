@@ -47,8 +47,9 @@ void put_end(std::span<Value, end_values> into, const AttemptEnd& end, std::stri
   into[16] = std::int64_t{end.price_version};
 }
 
-void Batch::set(const JournalHead& head, std::span<const Record> records) {
+void Batch::set(const JournalHead& head, std::span<const Record> records, std::int64_t first_id) {
   head_ = head;
+  first_id_ = first_id;
   attempts_.clear();
   ends_alone_.clear();
   begin();
@@ -71,6 +72,7 @@ void Batch::set(const JournalHead& head, std::span<const Record> records) {
 
 bool Batch::next(std::span<Value> row) {
   if (next_ == attempts_.size()) return false;
+  row[row_values - 1] = first_id_ + static_cast<std::int64_t>(next_);
   const Attempt& attempt = attempts_[next_++];
   const AttemptStart& start = attempt.start->start;
   row[0] = number(head_.run);

@@ -20,6 +20,7 @@ inline constexpr std::string_view end_columns =
     "tokens_reasoning, first_content_us, total_us, bytes_sent, bytes_received, "
     "upstream_request_id, cost_nano_usd, charged_nano_usd, price_version";
 inline constexpr std::size_t start_values = 16, end_values = 17;
+inline constexpr std::size_t row_values = start_values + end_values + 1;  // and the id
 
 // Fills in the end's columns.   scratch   must live as long as the values
 void put_end(std::span<store::Value, end_values> into, const AttemptEnd& end, std::string& scratch);
@@ -33,17 +34,19 @@ class Batch final : public store::Rows {
     const AttemptEnd* end = nullptr;  // none: it is not among the records
   };
   // What follows is about these records from now on. They stay as they are meanwhile.
-  void set(const JournalHead& head, std::span<const Record> records);
+  //   first_id   of the first row; the others follow
+  void set(const JournalHead& head, std::span<const Record> records, std::int64_t first_id);
   std::span<const Attempt> attempts() const { return attempts_; }
   // Ends of attempts that are in the table already.
   std::span<const AttemptEnd* const> ends_alone() const { return ends_alone_; }
 
-  // The rows: start_columns, then end_columns.
+  // The rows: start_columns, end_columns, then the id.
   void begin() override { next_ = 0; }
   bool next(std::span<store::Value> row) override;
 
  private:
   JournalHead head_;
+  std::int64_t first_id_ = 1;
   std::vector<Attempt> attempts_;
   std::vector<const AttemptEnd*> ends_alone_;
   std::size_t next_ = 0;

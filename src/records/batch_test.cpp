@@ -40,7 +40,7 @@ TEST(Batch, PutsEndsToTheirStarts) {
   for (const Case& c : cases) {
     const auto records = records_of(c.records);
     Batch batch;
-    batch.set({.run = 1, .thread = 2, .sequence = 3}, records);
+    batch.set({.run = 1, .thread = 2, .sequence = 3}, records, 41);
     std::vector<std::uint64_t> whole, open, alone;
     for (const Batch::Attempt& attempt : batch.attempts()) {
       if (attempt.end != nullptr) EXPECT_EQ(attempt.end->serial, attempt.start->serial) << c.rule;
@@ -63,8 +63,8 @@ TEST(Batch, ARowHasAValueForEachColumn) {
   auto records = records_of({7, 8, -7});
   std::get<StartRecord>(records[0]).start.request_id = "a\nb";
   Batch batch;
-  batch.set({.run = 1, .thread = 2, .sequence = 3}, records);
-  std::array<store::Value, start_values + end_values> row;
+  batch.set({.run = 1, .thread = 2, .sequence = 3}, records, 41);
+  std::array<store::Value, row_values> row;
   for (int time = 0; time < 2; ++time, batch.begin()) {
     ASSERT_TRUE(batch.next(row));
     EXPECT_EQ(row[0], store::Value(std::int64_t{1}));
@@ -73,7 +73,9 @@ TEST(Batch, ARowHasAValueForEachColumn) {
     EXPECT_EQ(row[5], store::Value(std::string_view("a?b")));
     EXPECT_EQ(row[start_values + 6], store::Value(std::int64_t{7})) << "tokens_out";
     EXPECT_EQ(row[start_values + 7], store::Value()) << "tokens_cached is not known";
+    EXPECT_EQ(row[row_values - 1], store::Value(std::int64_t{41})) << "the id";
     ASSERT_TRUE(batch.next(row));
+    EXPECT_EQ(row[row_values - 1], store::Value(std::int64_t{42})) << "the id";
     EXPECT_EQ(row[3], store::Value(static_cast<std::int64_t>(State::open)));
     EXPECT_EQ(row[start_values], store::Value()) << "nothing of the end before";
     EXPECT_FALSE(batch.next(row));

@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds pause = 200ms;
 constexpr std::chrono::milliseconds pause_after_error = 1s;
 constexpr std::chrono::milliseconds longest_sleep = 10s;
 constexpr auto retention_interval = 10s;
+constexpr auto lost_after = 24h;     // no attempt takes so long
+constexpr auto seal_interval = 60s;  // a segment is an entry in the audit log, so not too many
 
 // Reads up to `size` bytes at `offset`; fewer only at the file's end.
 Result<std::size_t> read_at(const JournalFile& file, std::uint64_t offset, char* into,
@@ -37,8 +39,8 @@ Result<std::size_t> read_at(const JournalFile& file, std::uint64_t offset, char*
 }  // namespace
 
 Result<std::unique_ptr<Drain>> Drain::open(const std::string& state_dir, const Settings& settings,
-                                           Clock& clock, JournalDisk& disk) {
-  auto ledger = Ledger::open(database_path(state_dir), clock.wall_us());
+                                           Clock& clock, JournalDisk& disk, Sealer* sealer) {
+  auto ledger = Ledger::open(database_path(state_dir), clock.wall_us(), sealer);
   if (!ledger) return std::unexpected(std::move(ledger).error());
   auto folder = JournalFolder::open(journal_path(state_dir), ledger->run(), disk);
   if (!folder) return std::unexpected(std::move(folder).error());
@@ -65,6 +67,8 @@ Drain::Drain(std::shared_ptr<JournalFolder> folder, Ledger ledger, const Setting
       chunk_(std::make_unique_for_overwrite<char[]>(chunk_bytes)),
       synced_at_(clock.now()),
       retained_at_(clock.now() - retention_interval),
+      sealed_at_(clock.now() - seal_interval),
+      marked_at_(clock.now()),
       counts_(ledger_.counts()) {}
 
 Drain::~Drain() {
@@ -107,6 +111,8 @@ Totals Drain::totals() const {
     totals.unmatched = count(counts_.unmatched);
     totals.damaged = count(counts_.damaged);
     if (!outcome_) totals.store_error = outcome_.error().detail;
+    totals.unsealed = count(unsealed_);
+    totals.seal_error = seal_error_;
   }
   totals.lost = folder_->lost.load(std::memory_order_relaxed);
   totals.lossy = folder_->lossy.load(std::memory_order_relaxed) > 0;
@@ -129,7 +135,7 @@ void Drain::run() {
     const std::uint64_t asked = asked_;
     const bool stopping = stopping_;
     lock.unlock();
-    const auto more = pass();
+    const auto more = pass(stopping);
     sync_if_due();
     lock.lock();
     if (!more && outcome_) log::error("records: not stored, retried: {}", more.error().detail);
@@ -137,6 +143,10 @@ void Drain::run() {
     const bool failed = !more;
     outcome_ = failed ? Result<void>(std::unexpected(more.error())) : Result<void>();
     counts_ = ledger_.counts();
+    unsealed_ = ledger_.unsealed();
+    if (!ledger_.log_error().empty() && seal_error_ != ledger_.log_error())
+      log::error("records: not sealed, tried again: {}", ledger_.log_error());
+    seal_error_ = ledger_.log_error();
     if (!failed && *more) continue;
     answered_ = asked;
     ended_ = stopping;
@@ -148,7 +158,7 @@ void Drain::run() {
 }
 
 // Drains what is there. Returns whether there is more to do at once.
-Result<bool> Drain::pass() {
+Result<bool> Drain::pass(bool stopping) {
   bool dead = false;
   for (const auto& file : folder_->files()) {
     auto drained = drain_file(*file);
@@ -161,9 +171,32 @@ Result<bool> Drain::pass() {
     dead_are_settled_ = true;
   }
   if (dead) return true;
+  if (auto more = seal(stopping); !more || *more) return more;
   if (clock_.now() - retained_at_ < retention_interval) return false;
   auto more = ledger_.retain(settings_, clock_.wall_us());
   if (more && !*more) retained_at_ = clock_.now();
+  return more;
+}
+
+// Seals what is due: what an earlier process has left first, the rest before this one ends, and
+// what is to be deleted for want of room.
+Result<bool> Drain::seal(bool stopping) {
+  const MonoTime now = clock_.now();
+  bool due = stopping || now - sealed_at_ >= seal_interval;
+  if (!due && now - retained_at_ >= retention_interval) {
+    const auto large = ledger_.too_large(settings_);
+    if (!large) return large;
+    due = *large;
+  }
+  if (!due) return false;
+  if (now - marked_at_ >= lost_after) {
+    if (auto settled = ledger_.settle_lost(marked_id_); !settled)
+      return std::unexpected(std::move(settled).error());
+    marked_at_ = now;
+    marked_id_ = ledger_.last_id();
+  }
+  const auto more = ledger_.seal();
+  if (more && !*more) sealed_at_ = now;
   return more;
 }
 

@@ -29,6 +29,8 @@ struct Totals {
   std::uint64_t lag_records = 0;    // in files, not yet in the store
   bool lossy = false;               // a journal cannot write: readiness warns
   std::string store_error;          // why the store takes nothing; empty when it does
+  std::uint64_t unsealed = 0;       // attempts that are in no segment yet, open ones included
+  std::string seal_error;           // why none can be sealed; empty when they can
 };
 
 class Drain {
@@ -37,9 +39,11 @@ class Drain {
   // starts the thread that drains. What an earlier process left is drained first, and its attempts
   // without an end become unsettled.
   //   clock    outlives the Drain
+  //   sealer   null: no log is told what is sealed and deleted; else it outlives the Drain
   //   errors   configuration: the database is damaged or of a newer version; io
   static Result<std::unique_ptr<Drain>> open(const std::string& state_dir, const Settings& settings,
-                                             Clock& clock, JournalDisk& disk = system_disk());
+                                             Clock& clock, JournalDisk& disk = system_disk(),
+                                             Sealer* sealer = nullptr);
   ~Drain();  // stops
 
   // A journal for one more thread. Any thread; the journal may outlive the Drain.
@@ -59,7 +63,8 @@ class Drain {
   Drain(std::shared_ptr<JournalFolder> folder, Ledger ledger, const Settings& settings,
         Clock& clock);
   void run();
-  Result<bool> pass();
+  Result<bool> pass(bool stopping);
+  Result<bool> seal(bool stopping);
   Result<void> drain_file(JournalFile& file);
   Result<void> close_file(JournalFile& file);
   void sync_if_due();
@@ -73,7 +78,8 @@ class Drain {
   Ledger ledger_;
   std::unique_ptr<char[]> chunk_;
   std::vector<Record> records_;
-  MonoTime synced_at_, retained_at_;
+  MonoTime synced_at_, retained_at_, sealed_at_, marked_at_;
+  std::int64_t marked_id_ = 0;  // the last attempt at marked_at_
   bool dead_are_settled_ = false;
 
   mutable std::mutex mutex_;  // guards what follows
@@ -82,6 +88,8 @@ class Drain {
   bool stopping_ = false, ended_ = false;
   Result<void> outcome_;  // of the last pass
   Counts counts_;
+  std::int64_t unsealed_ = 0;
+  std::string seal_error_;
   std::thread thread_;
 };
 

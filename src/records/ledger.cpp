@@ -20,16 +20,17 @@ struct Ledger::Statements {
   store::Statement insert, settle, position, forget, count;
 };
 
-Ledger::Ledger(store::Database database) : database_(std::move(database)) {}
+Ledger::Ledger(store::Database database, Sealer* sealer)
+    : database_(std::move(database)), segments_(sealer) {}
 Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
-Result<Ledger> Ledger::open(const std::string& path, std::int64_t wall_us) {
+Result<Ledger> Ledger::open(const std::string& path, std::int64_t wall_us, Sealer* sealer) {
   auto database = store::Database::open(path, store::Access::write);
   if (!database) return std::unexpected(std::move(database).error());
   auto migrated = database->migrate("records", schema);
   if (!migrated) return std::unexpected(std::move(migrated).error());
-  Ledger ledger(*std::move(database));
+  Ledger ledger(*std::move(database), sealer);
   auto prepared = ledger.prepare();
   if (!prepared) return std::unexpected(std::move(prepared).error());
   auto last_run = ledger.database_.integer("SELECT last_run FROM counts");
@@ -38,12 +39,18 @@ Result<Ledger> Ledger::open(const std::string& path, std::int64_t wall_us) {
   auto begun = ledger.database_.execute(fmt::format("UPDATE counts SET last_run={}", run));
   if (!begun) return std::unexpected(std::move(begun).error());
   ledger.run_ = static_cast<std::uint64_t>(run);
+  const auto sealed = last_in_segment(ledger.database_);
+  if (!sealed) return std::unexpected(sealed.error());
+  const auto last = ledger.database_.integer("SELECT coalesce(max(id), 0) FROM attempts");
+  if (!last) return std::unexpected(last.error());
+  ledger.sealed_id_ = *sealed;
+  ledger.next_id_ = std::max(*sealed, *last) + 1;
   return ledger;
 }
 
 Result<void> Ledger::prepare() {
   auto batch = std::make_unique<Batch>();
-  const std::string columns = fmt::format("{}, {}", start_columns, end_columns);
+  const std::string columns = fmt::format("{}, {}, id", start_columns, end_columns);
   auto offered = database_.offer("batch", columns, *batch);
   if (!offered) return offered;
   auto insert =
@@ -133,7 +140,7 @@ Result<void> Ledger::post(std::string_view name, const JournalHead& head,
   Counts change;
   SpendingChanges spent;
   Batch& batch = *statements_->batch;
-  batch.set(head, records);
+  batch.set(head, records, next_id_);
   auto inserted = statements_->insert.run();
   if (!inserted) return inserted;
   for (const Batch::Attempt& attempt : batch.attempts()) {
@@ -154,7 +161,18 @@ Result<void> Ledger::post(std::string_view name, const JournalHead& head,
   statements_->position.bind(2, number(position));
   auto noted = statements_->position.run();
   if (!noted) return noted;
-  return commit(*transaction, change);
+  auto committed = commit(*transaction, change);
+  if (committed) next_id_ += change.attempts;
+  return committed;
+}
+
+Result<bool> Ledger::seal() {
+  auto more = segments_.seal(database_);
+  if (!more) return more;
+  const auto sealed = last_in_segment(database_);
+  if (!sealed) return std::unexpected(sealed.error());
+  sealed_id_ = *sealed;
+  return more;
 }
 
 Result<std::uint64_t> Ledger::position(std::string_view name) {
@@ -198,42 +216,63 @@ Result<void> Ledger::forget_all_but(std::span<const std::string> names) {
 }
 
 Result<void> Ledger::settle_dead_runs() {
+  return settle_where(fmt::format("state=0 AND run<>{}", run_), "process_ended");
+}
+
+Result<void> Ledger::settle_lost(std::int64_t last_id) {
+  return settle_where(fmt::format("state=0 AND id<={}", last_id), "end_lost");
+}
+
+Result<void> Ledger::settle_where(const std::string& condition, std::string_view reason) {
   auto transaction = store::Transaction::begin(database_);
   if (!transaction) return std::unexpected(std::move(transaction).error());
-  auto unknown = note_unsettled(database_, run_);
+  auto unknown = note_unsettled(database_, condition);
   if (!unknown) return unknown;
-  auto done = database_.execute(fmt::format(
-      "UPDATE attempts SET state=2, unsettled_reason='process_ended' WHERE state=0 AND run<>{}",
-      run_));
+  // The partial index has few rows; by the times it could be a walk through many.
+  auto done = database_.execute(
+      fmt::format("UPDATE attempts INDEXED BY attempts_open SET state=2, unsettled_reason='{}' "
+                  "WHERE {}",
+                  reason, condition));
   if (!done) return done;
   Counts change;
   change.unsettled = database_.changes();
   return commit(*transaction, change);
 }
 
-Result<bool> Ledger::retain(const Settings& settings, std::int64_t wall_us) {
-  using std::chrono::duration_cast;
-  const std::int64_t oldest =
-      wall_us - duration_cast<std::chrono::microseconds>(settings.keep).count();
+Result<bool> Ledger::too_large(const Settings& settings) {
   auto used = database_.integer(
       "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM "
       "pragma_freelist_count)");
   auto page_bytes = database_.integer("PRAGMA page_size");
   if (!used) return std::unexpected(std::move(used).error());
   if (!page_bytes) return std::unexpected(std::move(page_bytes).error());
-  const bool too_much = static_cast<std::uint64_t>(*used * *page_bytes) > settings.max_bytes;
-  const std::string age = too_much ? "" : fmt::format(" AND started_us < {}", oldest);
+  return static_cast<std::uint64_t>(*used * *page_bytes) > settings.max_bytes;
+}
+
+Result<bool> Ledger::retain(const Settings& settings, std::int64_t wall_us) {
+  using std::chrono::duration_cast;
+  const auto until = last_expired(database_);
+  if (!until) return std::unexpected(until.error());
   auto deleted = database_.execute(
-      fmt::format("DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE state<>0{} "
-                  "ORDER BY started_us LIMIT {})",
-                  age, retention_batch));
+      fmt::format("DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE id<={} "
+                  "ORDER BY id LIMIT {})",
+                  *until, retention_batch));
   if (!deleted) return std::unexpected(std::move(deleted).error());
-  const bool some = database_.changes() > 0;
+  bool more = database_.changes() > 0;
+  if (!more) {  // what may be deleted is: is there anything else?
+    const auto too_much = too_large(settings);
+    if (!too_much) return too_much;
+    const std::int64_t oldest =
+        wall_us - duration_cast<std::chrono::microseconds>(settings.keep).count();
+    const auto expired = segments_.expire(database_, oldest, *too_much);
+    if (!expired) return expired;
+    more = *expired;
+  }
   auto forgotten = forget_spending(database_, wall_us);
   if (!forgotten) return std::unexpected(std::move(forgotten).error());
   auto shrunk = database_.execute(fmt::format("PRAGMA incremental_vacuum({})", vacuum_batch));
   if (!shrunk) return std::unexpected(std::move(shrunk).error());
-  return some;
+  return more;
 }
 
 }  // namespace holdfast::records

@@ -21,7 +21,7 @@ enum Flags : unsigned {
 };
 
 // Enumerations are stored as their numbers, text that is not there as ''.
-inline constexpr std::array<std::string_view, 2> schema = {R"sql(
+inline constexpr std::array<std::string_view, 3> schema = {R"sql(
 CREATE TABLE attempts(
   id INTEGER PRIMARY KEY,
   run INTEGER NOT NULL, thread INTEGER NOT NULL, serial INTEGER NOT NULL,
@@ -64,6 +64,17 @@ CREATE TABLE spending(
   cost_nano_usd INTEGER NOT NULL, charged_nano_usd INTEGER NOT NULL,
   tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
   PRIMARY KEY(day, provider, model, logical_model, key_name, team, service)) WITHOUT ROWID;
+)sql",
+                                                           R"sql(
+-- Attempts that were sealed into the audit log together, and are deleted together. log_size: of the
+-- log when the segment was made; sealed: the log has it; expired: the log says that its attempts are
+-- deleted; leaves: see segments.h.
+CREATE TABLE segments(
+  number INTEGER PRIMARY KEY,
+  first_id INTEGER NOT NULL, last_id INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  unknown_cost INTEGER NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+  cost_nano_usd INTEGER NOT NULL, log_size INTEGER NOT NULL, newest_us INTEGER NOT NULL,
+  sealed INTEGER NOT NULL, expired INTEGER NOT NULL, root BLOB NOT NULL, leaves BLOB NOT NULL);
 )sql"};
 
 }  // namespace holdfast::records

@@ -82,13 +82,13 @@ Result<void> SpendingChanges::add_to(store::Database& database) const {
   return {};
 }
 
-Result<void> note_unsettled(store::Database& database, std::uint64_t run) {
+Result<void> note_unsettled(store::Database& database, const std::string& condition) {
   return database.execute(fmt::format(
       "INSERT INTO spending SELECT started_us/86400000000, provider, model, logical_model, "
       "key_name, "
-      "team, service, 0, count(*), 0, 0, 0, 0 FROM attempts WHERE state=0 AND run<>{} "
+      "team, service, 0, count(*), 0, 0, 0, 0 FROM attempts WHERE {} "
       "GROUP BY 1, 2, 3, 4, 5, 6, 7 ON CONFLICT DO UPDATE SET unknown=unknown+excluded.unknown",
-      run));
+      condition));
 }
 
 Result<void> forget_spending(store::Database& database, std::int64_t wall_us) {

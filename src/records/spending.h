@@ -38,8 +38,8 @@ class SpendingChanges {
   std::map<Who, Sums>::value_type* last_ = nullptr;  // most often the next one's too
 };
 
-// Counts the open attempts of runs before `run` as ones whose cost is not known.
-Result<void> note_unsettled(store::Database& database, std::uint64_t run);
+// Counts the open attempts for which `condition` (SQL) holds as ones whose cost is not known.
+Result<void> note_unsettled(store::Database& database, const std::string& condition);
 Result<void> forget_spending(store::Database& database, std::int64_t wall_us);
 
 // By what totals are told apart.

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "audit/usage.h"
 #include "base/log.h"
 #include "config/document.h"
 #include "gateway/answer_cache.h"
@@ -128,7 +129,9 @@ class Server {
     if (!audited) return refuse_start(audited.error());
     audit_ = *std::move(audited);
     auditing_.emplace(*audit_, clock_, registry_);
-    auto drain = records::Drain::open(options_.state_dir, settings_.records, clock_);
+    usage_sealer_.emplace(*audit_, options_.state_dir + "/audit");
+    auto drain = records::Drain::open(options_.state_dir, settings_.records, clock_,
+                                      records::system_disk(), &*usage_sealer_);
     if (!drain) return refuse_start(drain.error());
     drain_ = std::move(*drain);
     if (auto kept = open_responses(); !kept) return refuse_start(kept.error());
@@ -634,6 +637,7 @@ class Server {
   std::optional<Access> access_;
   std::unique_ptr<audit::Log> audit_;
   std::optional<Auditing> auditing_;
+  std::optional<audit::UsageSealer> usage_sealer_;  // the drain's
   std::unique_ptr<records::Drain> drain_;
   std::unique_ptr<responses::Keeper> responses_;  // null: none are kept
   std::unique_ptr<records::BudgetLedger> budget_ledger_;

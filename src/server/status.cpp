@@ -249,6 +249,10 @@ std::vector<std::string> warnings_of(const AdminState& state) {
         fmt::format("the audit log's new entries are written, but cannot be signed for: {}",
                     audited.checkpoint_problem));
   const records::Totals totals = state.drain.totals();
+  if (!totals.seal_error.empty())
+    out.push_back(
+        fmt::format("attempts cannot be sealed into the audit log, so none are deleted either: {}",
+                    totals.seal_error));
   if (totals.lossy) out.emplace_back("records cannot be written: is the disk full?");
   if (state.responses != nullptr) {
     const responses::Totals kept = state.responses->totals();

@@ -250,6 +250,7 @@ def test_a_full_disk_refuses_changes_and_goes_on_serving(holdfast, fake):
     audit("verify", "--state", instance.state)
 
 
+@pytest.mark.attack(95)
 def test_a_start_on_a_full_disk_serves_and_refuses_changes(holdfast, fake, tmp_path):
     """Disk full: what cannot be written down is not done, and applications are served."""
     config = configs.through(fake("one"))
