@@ -190,7 +190,7 @@ TEST(ConfigCheck, PrintsProblemsForPeopleAndForPrograms) {
                            "[...]}}\n" +
                            path +
                            ":2:10: admin.lisen: unknown key; did you mean \"listen\"? allowed: "
-                           "listen, open_reading\n" +
+                           "listen, open_reading, tls\n" +
                            path + ": 2 errors, 0 warnings\n");
   const Outcome json = execute({"config", "check", "--json", path}, 0);
   EXPECT_EQ(json.exit_code, 1);
@@ -202,7 +202,7 @@ TEST(ConfigCheck, PrintsProblemsForPeopleAndForPrograms) {
   EXPECT_EQ(problem.at("column").as_int64(), 10);
   EXPECT_EQ(problem.at("key").as_string(), "admin.lisen");
   EXPECT_EQ(problem.at("what").as_string(), "unknown key");
-  EXPECT_EQ(problem.at("allowed").as_string(), "listen, open_reading");
+  EXPECT_EQ(problem.at("allowed").as_string(), "listen, open_reading, tls");
   std::istringstream wrapped(execute({"config", "check", path}, 80).out);
   for (std::string line; std::getline(wrapped, line);) EXPECT_LE(line.size(), 80U) << line;
 }
