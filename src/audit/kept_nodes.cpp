@@ -38,7 +38,7 @@ bool nodes_have_root(const ReadFile& nodes, std::uint64_t size, const Hash& root
   std::vector<Hash> whole;
   while (edge.size() < size) {
     // With each leaf come the subtrees that it completes.
-    const auto count = static_cast<std::size_t>(1 + std::countr_zero(edge.size() + 1));
+    const auto count = 1 + static_cast<std::size_t>(std::countr_zero(edge.size() + 1));
     const auto found = kept.next(count);
     if (!found) return false;
     whole.clear();
