@@ -120,6 +120,7 @@ std::expected<json::value, Outcome> post_to_administration(const Administration&
     return std::unexpected(
         trouble(usage, "--admin: a token is sent to https:// or to this machine alone"));
   base->origin.private_allowed = true;
+  base->origin.ca_file = to.ca_file;
   const auto token = find_token(to, environment);
   if (!token) return std::unexpected(trouble(infrastructure, token.error().detail));
   const auto answer =

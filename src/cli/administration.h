@@ -15,6 +15,7 @@ struct Administration {
   std::string url = "http://127.0.0.1:8081";
   std::string state_dir;   // whose admin.token is sent, unless something else is named
   std::string token_file;  // a file with another token; may be empty
+  std::string ca_file;     // who may sign its certificate; empty: the system's authorities
 };
 
 // POSTs `body` to `path` and returns what was answered with 200 or 201; what else was answered, and

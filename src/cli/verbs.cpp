@@ -110,6 +110,8 @@ void add_administration(CLI::App& verb, Arguments& into) {
       ->type_name("DIR");
   verb.add_option("--token-file", into.admin.token_file, "a file with another token")
       ->type_name("FILE");
+  verb.add_option("--ca-file", into.admin.ca_file, "PEM file of who may sign its certificate")
+      ->type_name("FILE");
 }
 
 void add_target(CLI::App& app, Arguments& into) {

@@ -59,8 +59,8 @@ std::optional<Foreign> refuse_foreign(const net::Exchange& exchange) {
       shown != nullptr && !shown->problem.empty())
     return refuse("invalid_client_certificate", shown->problem);
   // What reads may be open to whoever can connect to loopback: a page in somebody's browser must
-  // not be among them.
-  if (!net::is_loopback_host(net::host_of(head.host)))
+  // not be among them. By TLS it cannot be: our certificate is not one for its name.
+  if (!exchange.secure() && !net::is_loopback_host(net::host_of(head.host)))
     return refuse("host_not_allowed", "only loopback host names are answered here");
   if (const auto origin = head.headers.find("origin");
       origin &&

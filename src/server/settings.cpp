@@ -60,7 +60,8 @@ void read_server(Section& top, Settings& into) {
 void read_admin(Section& top, Settings& into) {
   top.section("admin", "The administration's side", [&](Section& section) {
     read_listen(section, into.administration,
-                "where administration, metrics and the status page are; loopback only");
+                "where administration, metrics and the status page are; beyond loopback only with "
+                "admin.tls and open_reading: no");
     section.flag("open_reading", into.open_reading,
                  "whether status, metrics and records are for everybody who can connect; what "
                  "changes something never is, and health always");
@@ -69,9 +70,13 @@ void read_admin(Section& top, Settings& into) {
 }
 
 void check_listeners(Section& top, const Settings& settings) {
-  if (!net::is_loopback_host(settings.administration.address))
+  const bool remote = !net::is_loopback_host(settings.administration.address);
+  if (remote && !settings.administration_tls)
     top.problem("admin.listen", "must be a loopback address: tokens would be sent in the clear",
-                "write 127.0.0.1:8081, and reach it through a tunnel");
+                "write 127.0.0.1:8081, or give it a certificate under admin.tls");
+  if (remote && settings.open_reading)
+    top.problem("admin.listen", "must be a loopback address while everybody may read there",
+                "write 127.0.0.1:8081, or admin.open_reading: no");
   if (settings.keys.empty() && !net::is_loopback_host(settings.applications.address))
     top.problem("server.listen", "open to strangers: with no keys it must be a loopback address",
                 "write 127.0.0.1:8080, or add client keys under keys");

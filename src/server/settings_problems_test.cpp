@@ -62,11 +62,11 @@ TEST(ReadSettings, RulesOfTheListeners) {
       {"an unknown key",
        "server: { lisen: x }",
        {"t.yaml:1:11: server.lisen: unknown key; did you mean \"listen\"? allowed: listen, "
-        "region, threads, max_body, response_buffer, cache_size, drain_timeout, queue_length, "
+        "tls, region, threads, max_body, response_buffer, cache_size, drain_timeout, queue_length, "
         "queue_timeout, memory_limit, cors_origins"}},
       {"an unknown key unlike any",
        "admin: { password: x }",
-       {"t.yaml:1:10: admin.password: unknown key; allowed: listen, open_reading"}},
+       {"t.yaml:1:10: admin.password: unknown key; allowed: listen, open_reading, tls"}},
       {"a section that is text",
        "server: 8080",
        {"t.yaml:1:9: server: must be a map of keys, not text"}},
@@ -109,8 +109,14 @@ TEST(ReadSettings, RulesOfTheListeners) {
         "write 127.0.0.1:8080, or add client keys under keys"}},
       {"administration for strangers",
        "admin: { listen: \"[::]:8081\" }",
-       {"t.yaml:1:10: admin.listen: must be a loopback address: tokens would be sent in the clear; write "
-        "127.0.0.1:8081, and reach it through a tunnel"}},
+       {"t.yaml:1:10: admin.listen: must be a loopback address while everybody may read there; "
+        "write 127.0.0.1:8081, or admin.open_reading: no",
+        "t.yaml:1:10: admin.listen: must be a loopback address: tokens would be sent in the clear; "
+        "write 127.0.0.1:8081, or give it a certificate under admin.tls"}},
+      {"administration for strangers who must say who they are, in the clear",
+       "admin: { listen: \"[::]:8081\", open_reading: no }",
+       {"t.yaml:1:10: admin.listen: must be a loopback address: tokens would be sent in the clear; "
+        "write 127.0.0.1:8081, or give it a certificate under admin.tls"}},
       {"one port for both",
        "admin: { listen: 127.0.0.1:8080 }",
        {"t.yaml:1:10: admin.listen: the same address and port as server.listen"}},

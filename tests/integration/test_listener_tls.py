@@ -154,9 +154,47 @@ def test_half_a_pair_and_clients_that_nobody_asks(tmp_path, authority):
 
 def test_administration_stays_on_loopback(tmp_path, authority):
     pair = authority.leaf("open", HERE)
-    text = listeners(pair["cert"], pair["key"], '  listen: "0.0.0.0:8081"\n', "admin")
-    code, said = check(tmp_path, text)
-    assert code == 1 and "admin.listen: must be a loopback address" in said, said
+    beyond = '  listen: "0.0.0.0:8081"\n'
+    code, said = check(tmp_path, listeners(pair["cert"], pair["key"], beyond, "admin"))
+    assert code == 1 and "must be a loopback address while everybody may read there" in said, said
+    closed = beyond + "  open_reading: no\n"
+    code, said = check(tmp_path, listeners(pair["cert"], pair["key"], closed, "admin"))
+    assert code == 0, said
+
+
+def test_administration_beyond_loopback(holdfast, fake, authority):
+    """With TLS, and for those alone who say who they are, under whatever name it has."""
+    pair = authority.leaf("gateway", ["gateway.example", "127.0.0.1"])
+    config = config_for(fake("one"), pair)
+    config["admin"] |= {"listen": "0.0.0.0:0", "open_reading": False}
+    instance = holdfast(config)
+    instance.tls = client(authority)
+    named = {"host": "gateway.example"}
+    assert instance.ask("GET", "/readyz", headers=named, admin=True)[0] == 200
+    for path in ("/metrics", "/api/v1/status", "/api/v1/requests"):
+        assert instance.ask("GET", path, headers=named, admin=True)[0] == 401, path
+        known = named | {"authorization": f"Bearer {instance.token()}"}
+        assert instance.ask("GET", path, headers=known, admin=True)[0] == 200, path
+    foreign = named | {"origin": "https://other.example"}
+    assert instance.ask("GET", "/api/v1/status", headers=foreign, admin=True)[0] == 403
+
+
+def test_the_command_line_asks_by_tls(secure, authority):
+    instance = secure()
+    command = [BINARY, "target", "drain", "one", "--admin", instance.admin_url]
+    command += ["--state", instance.state]
+
+    def run(*more):
+        return subprocess.run(
+            [*map(str, command), *more], capture_output=True, text=True, timeout=60,
+            env=clean_environment(), check=False,
+        )  # fmt: skip
+
+    assert run("--ca-file", str(authority.file)).returncode == 0
+    refused = run()  # the system's authorities do not know ours
+    assert refused.returncode == 4 and "authority that is not trusted here" in refused.stderr
+    refused = run("--ca-file", "/none.pem")
+    assert refused.returncode == 4 and "/none.pem" in refused.stderr
 
 
 # What no client gets.
