@@ -84,6 +84,28 @@ void check_listeners(Section& top, const Settings& settings) {
     top.problem("admin.listen", "the same address and port as server.listen");
 }
 
+// Whether what connects to `origin` comes out at `listen`, as far as it is written there: a name in
+// the outer world that leads back here is not seen.
+bool leads_to(const net::Origin& origin, const Listen& listen) {
+  if (listen.port == 0 || origin.port != listen.port) return false;
+  if (listen.address == "0.0.0.0" || listen.address == "::")
+    return net::is_loopback_host(origin.host) || origin.host == listen.address;
+  return origin.host == listen.address ||
+         (origin.host == "localhost" && net::is_loopback_host(listen.address));
+}
+
+// A request that comes back as a request of its own goes round as fast as the machine can, also
+// when nobody waits for it any more.
+void check_loops(Section& top, const Settings& settings) {
+  for (const provider::Settings& one : settings.providers)
+    for (const Listen* listen : {&settings.applications, &settings.administration})
+      if (leads_to(one.base.origin, *listen))
+        top.problem(fmt::format("providers.{}.base_url", one.name),
+                    "leads to Holdfast itself: requests would go round for ever",
+                    "write the address of the provider, or let server.listen and admin.listen be "
+                    "others");
+}
+
 // A certificate that nobody is asked for stands for nothing.
 void check_certificates(Section& top, const Settings& settings) {
   if (settings.applications_tls && !settings.applications_tls->client_ca.empty()) return;
@@ -149,6 +171,7 @@ void read_all(Section& top, Settings& into) {
   audit::read_settings(top, into.audit);
   control::alert::read_settings(top, names_for_alerts(into), into.alerts);
   check_listeners(top, into);
+  check_loops(top, into);
   check_certificates(top, into);
 }
 }  // namespace

@@ -304,6 +304,17 @@ TEST(ReadSettings, RulesOfProviders) {
       {"empty text",
        "kind: openai, key: env:OPENAI_KEY, owner: ''",
        {"t.yaml:1:59: providers.p.owner: is empty"}},
+      {"the gateway itself",
+       url("http://127.0.0.1:8080/v1"),
+       {"t.yaml:1:42: providers.p.base_url: leads to Holdfast itself: requests would go round for "
+        "ever; write the address of the provider, or let server.listen and admin.listen be "
+        "others"}},
+      {"the gateway itself by its name",
+       url("http://localhost:8081"),
+       {"t.yaml:1:42: providers.p.base_url: leads to Holdfast itself: requests would go round for "
+        "ever; write the address of the provider, or let server.listen and admin.listen be "
+        "others"}},
+      {"another address of this machine", url("http://127.0.0.2:8080/v1"), {}},
       {"a header with a space",
        "kind: openai, key: env:OPENAI_KEY, project: 'a b'",
        {"t.yaml:1:61: providers.p.project: has a space or a character that is not ASCII in it"}},

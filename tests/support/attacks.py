@@ -18,12 +18,13 @@ class Row:
     answer: str
     none: str = ""
     open: str = ""
+    missing: str = ""
     also: list[str] = dataclasses.field(default_factory=list)
     tests: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
     def state(self) -> str:
         if self.tests:
-            return "partly shown" if self.open else "shown"
+            return "partly shown" if self.missing else "shown"
         return "not concerned" if self.none else "open"
 
 
@@ -115,8 +116,10 @@ def _line(row: Row) -> str:
     state = row.state()
     if state == "not concerned":
         state += f": {row.none}"
-    elif row.open:
+    elif not row.tests and row.open:
         state += f": {row.open}"
+    elif row.missing:
+        state += f": {row.missing}"
     by_file: dict[str, list[str]] = {}
     for file, name in row.tests:
         by_file.setdefault(file, []).append(f"`{name}`")
