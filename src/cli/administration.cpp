@@ -44,8 +44,8 @@ Task<Result<Answer>> exchange(net::UpstreamCall& call, std::string request,
   co_return answer;
 }
 
-Result<Answer> post(const net::Origin& origin, std::string_view path, const Secret& token,
-                    std::string_view body) {
+Result<Answer> ask(const net::Origin& origin, std::string_view method, std::string_view path,
+                   const Secret& token, std::string_view body) {
   boost::asio::io_context loop;
   net::Watchdog watchdog(loop, system_clock());
   const auto connector = net::make_connector(loop, watchdog, system_clock());
@@ -55,9 +55,9 @@ Result<Answer> post(const net::Origin& origin, std::string_view path, const Secr
   {
     net::UpstreamCall call(pool, origin, key);
     std::string request = fmt::format(
-        "POST {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n"
+        "{} {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n"
         "Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
-        path, origin.authority(), token.reveal(), body.size(), body);
+        method, path, origin.authority(), token.reveal(), body.size(), body);
     auto asking = exchange(call, std::move(request), system_clock().now() + patience);
     boost::asio::co_spawn(loop, std::move(asking),
                           [&](const std::exception_ptr& error, Result<Answer> answer) {
@@ -107,12 +107,11 @@ Outcome trouble(int code, std::string_view what) {
   return {code, {}, fmt::format("holdfast: {}\n", what)};
 }
 
-}  // namespace
-
-std::expected<json::value, Outcome> post_to_administration(const Administration& to,
-                                                           std::string_view path,
-                                                           const json::value& body,
-                                                           const config::Environment& environment) {
+std::expected<json::value, Outcome> ask_administration(const Administration& to,
+                                                       std::string_view method,
+                                                       std::string_view path,
+                                                       const std::string& body,
+                                                       const config::Environment& environment) {
   auto base = net::parse_base_url(to.url);
   if (!base)
     return std::unexpected(Outcome{usage, {}, fmt::format("--admin: {}\n", base.error().detail)});
@@ -123,8 +122,7 @@ std::expected<json::value, Outcome> post_to_administration(const Administration&
   base->origin.ca_file = to.ca_file;
   const auto token = find_token(to, environment);
   if (!token) return std::unexpected(trouble(infrastructure, token.error().detail));
-  const auto answer =
-      post(base->origin, base->path + std::string(path), token->token, json::serialize(body));
+  const auto answer = ask(base->origin, method, base->path + std::string(path), token->token, body);
   if (!answer)
     return std::unexpected(trouble(
         infrastructure, fmt::format("{}: {}\nIs that the administration's address (admin.listen)?",
@@ -140,6 +138,20 @@ std::expected<json::value, Outcome> post_to_administration(const Administration&
   json::value value = json::parse(answer->body, error);
   if (error) return std::unexpected(trouble(infrastructure, to.url + " answered no JSON"));
   return value;
+}
+
+}  // namespace
+
+std::expected<json::value, Outcome> post_to_administration(const Administration& to,
+                                                           std::string_view path,
+                                                           const json::value& body,
+                                                           const config::Environment& environment) {
+  return ask_administration(to, "POST", path, json::serialize(body), environment);
+}
+
+std::expected<json::value, Outcome> get_from_administration(
+    const Administration& to, std::string_view path, const config::Environment& environment) {
+  return ask_administration(to, "GET", path, {}, environment);
 }
 
 }  // namespace holdfast::cli

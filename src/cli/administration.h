@@ -26,5 +26,9 @@ struct Administration {
 std::expected<boost::json::value, Outcome> post_to_administration(
     const Administration& to, std::string_view path, const boost::json::value& body,
     const config::Environment& environment = config::process_environment());
+// The same for what is only looked at; the path may have a query.
+std::expected<boost::json::value, Outcome> get_from_administration(
+    const Administration& to, std::string_view path,
+    const config::Environment& environment = config::process_environment());
 
 }  // namespace holdfast::cli

@@ -117,7 +117,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
        {"sreve"},
        "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, alerts, "
        "route, "
-       "prices, target, audit, simulate, vault, version, "
+       "prices, target, key, audit, simulate, vault, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -137,6 +137,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"help for an unknown verb",
        {"help", "nothing"},
        "holdfast: unknown verb \"nothing\"; verbs: serve, config, alerts, route, prices, target, "
+       "key, "
        "audit, simulate, vault, "
        "version, "
        "completion, "
@@ -284,7 +285,7 @@ TEST(Completion, WorksInBash) {
   };
   const Case cases[] = {
       {"verbs first", "holdfast \"\"", 1,
-       "serve config alerts route prices target audit simulate vault version "
+       "serve config alerts route prices target key audit simulate vault version "
        "completion help --help --version "},
       {"verbs by their beginning", "holdfast ver", 1, "version "},
       {"verbs below", "holdfast config \"\"", 2, "check reference --help "},

@@ -9,6 +9,7 @@
 #include "cli/alerts.h"
 #include "cli/check.h"
 #include "cli/completion.h"
+#include "cli/key.h"
 #include "cli/route.h"
 #include "cli/target.h"
 #include "cli/vault.h"
@@ -99,6 +100,9 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path.starts_with("holdfast target "))
     return act_on_target(arguments.admin, path.substr(path.rfind(' ') + 1), arguments.target,
                          arguments.duration, arguments.reason);
+  if (path.starts_with("holdfast key "))
+    return run_key(arguments.admin, path.substr(path.rfind(' ') + 1), arguments.key,
+                   arguments.json);
   if (path.starts_with("holdfast audit "))
     return audit_verb(path.substr(path.rfind(' ') + 1), arguments.audit, arguments.json);
   if (path == "holdfast simulate") return simulate(arguments.simulate, arguments.json, columns);

@@ -136,6 +136,69 @@ void add_target(CLI::App& app, Arguments& into) {
   add("restore", "Undo drain and freeze", "holdfast target restore openai");
 }
 
+// What a virtual key may do.
+void add_scope(CLI::App& verb, KeyArguments& into) {
+  const auto add = [&verb](const char* name, std::optional<std::string>& value, const char* about,
+                           const char* type) {
+    verb.add_option(name, value, about)->type_name(type);
+  };
+  add("--models", into.models, "logical models, commas between; none: all", "NAMES");
+  add("--providers", into.providers, "providers that may be asked", "NAMES");
+  add("--endpoints", into.endpoints, "as chat_completions,embeddings", "NAMES");
+  add("--networks", into.networks, "where it may be used from, as 10.0.0.0/8", "NETWORKS");
+  add("--regions", into.regions, "where its requests may be answered", "NAMES");
+  add("--team", into.team, "whose limits and budgets count", "NAME");
+  add("--service", into.service, "what asks with it, likewise", "NAME");
+  add("--region", into.region, "where its callers are", "NAME");
+  add("--sensitivity", into.sensitivity, "of what is asked with it", "NAME");
+  add("--class", into.service_class, "who is shed last", "CLASS");
+  add("--limits", into.limits, "as requests_per_minute=60,tokens_per_minute=9000", "LIMITS");
+  add("--starts-in", into.starts_in, "not valid before, as 1h", "TIME");
+  add("--expires-in", into.expires_in, "valid for, as 90d; never: without end", "TIME");
+  add("--note", into.note, "what it is for", "TEXT");
+}
+
+void add_key(CLI::App& app, Arguments& into) {
+  CLI::App* key = add_verb(app, "key", "Give out keys to applications of a running gateway",
+                           "holdfast key create shop --models chat --expires-in 90d");
+  key->require_subcommand(1);
+  const auto add = [&](const char* name, const char* about, const std::string& example) {
+    CLI::App* verb = add_verb(*key, name, about, example);
+    if (std::string_view(name) != "list")
+      verb->add_option("KEY", into.key.key, "its name; of one that is there, its id will do")
+          ->type_name("")
+          ->required();
+    add_administration(*verb, into);
+    verb->add_flag("--json", into.json, "print what the administration answers");
+    return verb;
+  };
+  const auto add_reason = [&](CLI::App* verb) {
+    verb->add_option("--reason", into.key.reason, "why, for the audit log")->type_name("TEXT");
+  };
+  CLI::App* create = add("create", "Make a key, and show its secret once",
+                         "holdfast key create shop --models chat --expires-in 90d");
+  create->add_option("--owner", into.key.owner, "as team:checkout, user:ann or service:till")
+      ->type_name("KIND:NAME");
+  create->add_option("--parent", into.key.parent, "a key that it never has more than")
+      ->type_name("KEY");
+  add_scope(*create, into.key);
+  add_reason(create);
+  add("list", "List the keys that were made", "holdfast key list");
+  add("show", "Show a key, without its secret", "holdfast key show shop");
+  CLI::App* rotate = add("rotate", "Give a key a new secret, and show that once",
+                         "holdfast key rotate shop --overlap 24h");
+  rotate->add_option("--overlap", into.key.overlap, "how long the old secret is good too; 0s: not")
+      ->type_name("TIME")
+      ->required();
+  add_reason(rotate);
+  add_reason(add("revoke", "End a key at once, and what is asked with it",
+                 "holdfast key revoke shop --reason leaked"));
+  CLI::App* change = add("change", "Change what a key may do; what is not named stays",
+                         "holdfast key change shop --models chat,embed");
+  add_scope(*change, into.key);
+  add_reason(change);
+}
+
 void add_audit(CLI::App& app, Arguments& into) {
   CLI::App* audit = add_verb(app, "audit", "Show what was done, and that nobody has changed it",
                              "holdfast audit verify --state /var/lib/holdfast");
@@ -326,6 +389,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   add_route(*app, into);
   add_prices(*app, into);
   add_target(*app, into);
+  add_key(*app, into);
   add_audit(*app, into);
   add_simulate(*app, into);
   add_vault(*app, into);

@@ -7,6 +7,7 @@
 
 #include "cli/administration.h"
 #include "cli/audit.h"
+#include "cli/key.h"
 #include "cli/route.h"
 #include "cli/simulate.h"
 #include "cli/vault.h"
@@ -28,6 +29,7 @@ struct Arguments {  // what the command line sets
   std::string shell;
   Administration admin;                  // of a running gateway
   std::string target, duration, reason;  // of holdfast target
+  KeyArguments key;
   std::vector<std::string> help_verbs;
   bool markdown = false;
 };

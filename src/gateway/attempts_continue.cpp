@@ -3,6 +3,7 @@
 #include "gateway/attempts.h"
 #include "gateway/continuation.h"
 #include "gateway/kept.h"
+#include "gateway/virtual_key.h"
 
 namespace holdfast::gateway {
 
@@ -70,8 +71,8 @@ Task<void> Attempts::end_cut_stream(FailureClass failure, bool error_event_sent)
     co_return;
   }
   parts_.counters.error_events.add();
-  const std::string event =
-      error_event_sent ? std::string() : error_event(state_, broken_stream(failure));
+  const Refusal refusal = state_.key_ended ? key_ended() : broken_stream(failure);
+  const std::string event = error_event_sent ? std::string() : error_event(state_, refusal);
   auto sent = co_await state_.exchange.end(event);
   (void)sent;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "gateway/journal_turn.h"
+#include "gateway/wrong_keys.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "observe/counters.h"
@@ -17,6 +18,7 @@
 #include "routing/health.h"
 #include "routing/load.h"
 #include "routing/memory_account.h"
+#include "routing/published_keys.h"
 #include "routing/retry_budget.h"
 #include "routing/snapshot.h"
 #include "vault/credential.h"
@@ -65,6 +67,14 @@ struct LoopParts {
   routing::RetryBudget retries = {};
 };
 
+// A request, as the gateway ends it from outside: with an error in its client's dialect.
+struct UnderWay {
+  virtual ~UnderWay() = default;
+  virtual void cut() = 0;  // the process is stopping
+  // Ends it if its virtual key is none of `keys` any more, or its time is over.
+  virtual void check_key(const routing::PublishedKeys& keys) = 0;
+};
+
 // Used by its loop's thread alone.
 class Gateway final : public net::Handler {
  public:
@@ -76,6 +86,8 @@ class Gateway final : public net::Handler {
 
   // The configuration for the requests that come from now on.
   void use(std::shared_ptr<const routing::Snapshot> snapshot);
+  // The virtual keys from now on; ends the requests whose keys are revoked.
+  void use_keys(std::shared_ptr<const routing::PublishedKeys> keys);
   // The credential of `provider` from now on; null: it has none any more.
   void use_credential(const std::string& provider,
                       std::shared_ptr<const vault::Credential> credential);
@@ -98,7 +110,9 @@ class Gateway final : public net::Handler {
   std::unique_ptr<Shadows> shadows_;  // null: no model has had any so far
   bool no_more_shadows_ = false;
   std::shared_ptr<const routing::Snapshot> snapshot_;
-  std::list<std::function<void()>> under_way_;  // each ends one request
+  std::shared_ptr<const routing::PublishedKeys> keys_;
+  WrongKeys wrong_keys_;
+  std::list<UnderWay*> under_way_;
 };
 
 }  // namespace holdfast::gateway

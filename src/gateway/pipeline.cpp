@@ -1,7 +1,7 @@
 // A request's way, one room after the other:
 //
 //   receive       the head has been read strictly (net/); who may connect at all is checked here
-//   identify      whose key is it
+//   identify      whose key is it, and may it be used from there
 //   admit         path, method and media type are known; the body is read within its limits
 //   translate_in  one scan finds the fields that matter and refuses what must not pass
 //   route         the logical model's targets, the healthy ones first
@@ -32,6 +32,7 @@
 #include "gateway/model_list.h"
 #include "gateway/shadows.h"
 #include "gateway/shedding.h"
+#include "gateway/virtual_key.h"
 #include "gateway/waiting_room.h"
 #include "net/sigv4.h"
 #include "net/url.h"
@@ -109,31 +110,52 @@ observe::Refusal refusal_reason(int status) {
 }
 
 // One request on its way. Lives in Gateway::handle.
-class Pipeline {
+class Pipeline final : public UnderWay {
  public:
-  Pipeline(LoopParts& parts, JournalTurn& turn, WaitingRoom& waiting, Shadows* shadows,
-           std::shared_ptr<const routing::Snapshot> snapshot, net::Exchange& exchange)
-      : parts_(parts),
+  // The gateway's, as they are when the request comes.
+  struct Of {
+    LoopParts& parts;
+    JournalTurn& turn;
+    WaitingRoom& waiting;
+    WrongKeys& wrong_keys;
+    Shadows* shadows;
+    std::shared_ptr<const routing::Snapshot> snapshot;
+    std::shared_ptr<const routing::PublishedKeys> keys;
+  };
+  Pipeline(Of of, net::Exchange& exchange)
+      : parts_(of.parts),
+        wrong_keys_(of.wrong_keys),
         state_{.exchange = exchange,
-               .parts = parts,
-               .turn = turn,
-               .waiting = waiting,
-               .snapshot = std::move(snapshot),
-               .started = parts.clock.now(),
-               .shadows = shadows,
-               .answer_most = state_.snapshot->response_buffer} {}
+               .parts = of.parts,
+               .turn = of.turn,
+               .waiting = of.waiting,
+               .snapshot = std::move(of.snapshot),
+               .started = of.parts.clock.now(),
+               .shadows = of.shadows,
+               .answer_most = state_.snapshot->response_buffer,
+               .keys = std::move(of.keys)} {}
 
   Task<void> run() {
     parts_.counters.requests_in_flight.up();
-    const std::optional<Refusal> refusal = co_await go();
+    std::optional<Refusal> refusal = co_await go();
+    if (refusal && state_.key_ended) refusal = key_ended();
     if (refusal) co_await answer(*refusal);
     parts_.counters.requests_in_flight.down();
     account_request();
   }
 
-  void cut() {
+  void cut() override {
     state_.stopping = true;
     state_.cancel();
+  }
+
+  void check_key(const routing::PublishedKeys& keys) override {
+    if (state_.virtual_key == nullptr || state_.key_ended) return;
+    const identity::UsableKey* now = keys.table.find_id(state_.virtual_key->id);
+    if (now != nullptr && now->standing(parts_.clock.wall_us()) == identity::KeyVerdict::accepted)
+      return;
+    state_.key_ended = true;
+    cut();
   }
 
  private:
@@ -188,7 +210,7 @@ class Pipeline {
     const auto& allowed = state_.snapshot->cors_origins;
     if (origin && std::find(allowed.begin(), allowed.end(), *origin) != allowed.end())
       state_.cors_origin = *origin;
-    if (!state_.snapshot->keys.open()) return std::nullopt;
+    if (!open_to_all()) return std::nullopt;
     // Open to whoever can connect: a page in somebody's browser must not be among them.
     if (!head().host.empty() && !net::is_loopback_host(net::host_of(head().host)))
       return refuse(403, "without configured keys only loopback host names are answered",
@@ -200,35 +222,74 @@ class Pipeline {
     return std::nullopt;
   }
 
+  // Whether there are no keys: then anybody who can connect may ask.
+  bool open_to_all() const { return state_.snapshot->keys.open() && state_.keys->table.empty(); }
+
   std::optional<Refusal> identify() {
     const net::ClientCertificate* const shown = state_.exchange.client_certificate();
     if (shown != nullptr && !shown->problem.empty()) {
       parts_.counters.refused(observe::Refusal::forbidden);
       return refuse(403, shown->problem, error_type(403), "invalid_client_certificate");
     }
-    if (state_.snapshot->keys.open()) return std::nullopt;
+    if (open_to_all()) return std::nullopt;
     if (claims_signature()) return std::nullopt;  // proven once the body is there
     const std::string offered = offered_key(head());
     // A key that is sent counts for more: the certificate may be that of a whole fleet.
-    if (offered.empty() && shown != nullptr) {
-      key_ = state_.snapshot->keys.find_certificate(shown->names);
-      if (key_ == nullptr) {
-        parts_.counters.refused(observe::Refusal::forbidden);
-        return refuse(403, "the client certificate stands for no key of this server",
-                      error_type(403), "unknown_client_certificate");
-      }
-    } else {
-      key_ = state_.snapshot->keys.find_key(offered);
+    if (offered.empty() && shown != nullptr) return identify_certificate(*shown);
+    const auto text = identity::read_key_text(offered);
+    if (text) {
+      const auto found = state_.keys->table.find(offered, *text, parts_.clock.wall_us());
+      if (found.key != nullptr) return take_virtual(found);
     }
-    if (key_ == nullptr) {
-      parts_.counters.refused(observe::Refusal::unauthorized);
-      return refuse(401, "a valid key is needed: Authorization: Bearer KEY", error_type(401),
-                    "invalid_api_key");
+    if (const identity::KeySettings* key = state_.snapshot->keys.find_key(offered)) {
+      take_key(*key);
+      return std::nullopt;
     }
-    state_.key_name = key_->name;
-    state_.service_class = key_->service_class;
+    parts_.counters.refused(observe::Refusal::unauthorized);
+    if (text) return refuse_wrong(text->id);
+    if (text.error() == identity::KeyTextProblem::mistyped)
+      return refuse(401, "this begins as a key of this server and is none: it was cut or mistyped",
+                    error_type(401), "invalid_api_key");
+    return refuse(401, "a valid key is needed: Authorization: Bearer KEY", error_type(401),
+                  "invalid_api_key");
+  }
+
+  std::optional<Refusal> identify_certificate(const net::ClientCertificate& shown) {
+    if (const auto* key = state_.snapshot->keys.find_certificate(shown.names)) {
+      take_key(*key);
+      return std::nullopt;
+    }
+    parts_.counters.refused(observe::Refusal::forbidden);
+    return refuse(403, "the client certificate stands for no key of this server", error_type(403),
+                  "unknown_client_certificate");
+  }
+
+  void take_key(const identity::KeySettings& key) {
+    key_ = &key;
+    state_.key_name = key.name;
+    state_.service_class = key.service_class;
     state_.key = key_;
+  }
+
+  std::optional<Refusal> take_virtual(const identity::KeyTable::Found& found) {
+    if (auto refusal = refuse_key(found, state_.exchange.client_address())) {
+      parts_.counters.refused(refusal_reason(refusal->status));
+      return refusal;
+    }
+    take_key(found.key->settings);
+    state_.virtual_key = found.key;
+    found.key->use->last_used_us.store(parts_.clock.wall_us(), std::memory_order_relaxed);
     return std::nullopt;
+  }
+
+  // Whether there is a key with this id makes no difference to what is answered.
+  Refusal refuse_wrong(std::string_view id) {
+    const auto wait = wrong_keys_.note(state_.exchange.client_address(), id, parts_.clock.now());
+    if (!wait) return *refuse_key({}, state_.exchange.client_address());
+    Refusal refusal = refuse(429, "too many wrong secrets for this key from this address",
+                             error_type(429), "too_many_wrong_keys");
+    refusal.retry_after = std::chrono::ceil<std::chrono::milliseconds>(*wait);
+    return refusal;
   }
 
   // An AWS SDK signs: with the key's name as access key id, and the key as its secret.
@@ -238,7 +299,7 @@ class Pipeline {
   }
 
   std::optional<Refusal> verify_signature(std::string_view body) {
-    if (state_.snapshot->keys.open() || !claims_signature()) return std::nullopt;
+    if (open_to_all() || !claims_signature()) return std::nullopt;
     const auto claim = net::read_sigv4_claim(*head().headers.find("authorization"));
     const identity::KeySettings* key =
         claim ? state_.snapshot->keys.find_name(claim->access_key_id) : nullptr;
@@ -248,18 +309,17 @@ class Pipeline {
           *claim, {"POST", head().path(), head().query(), head().headers.fields, hash}, key->key,
           "bedrock", parts_.clock.wall_us() / 1'000'000);
       if (verdict == net::SigV4Verdict::accepted) {
-        key_ = key;
-        state_.key_name = key->name;
-        state_.service_class = key->service_class;
-        state_.key = key;
+        take_key(*key);
         return std::nullopt;
       }
       parts_.counters.refused(observe::Refusal::unauthorized);
       return refuse(403, net::to_string(verdict), error_type(403), "invalid_signature");
     }
     parts_.counters.refused(observe::Refusal::unauthorized);
-    return refuse(401, "the access key id is the name of no key of this server", error_type(401),
-                  "invalid_api_key");
+    return refuse(401,
+                  "the access key id is the name of no key of the configuration; a virtual key "
+                  "cannot sign, send it as a bearer token (AWS_BEARER_TOKEN_BEDROCK)",
+                  error_type(401), "invalid_api_key");
   }
 
   std::optional<Refusal> admit() {
@@ -280,6 +340,11 @@ class Pipeline {
       return refuse(405, fmt::format("{} takes {}", head().path().substr(0, 200), allow_),
                     error_type(405), "method_not_allowed");
     }
+    if (state_.virtual_key != nullptr)
+      if (auto refusal = refuse_endpoint(*state_.virtual_key, front)) {
+        parts_.counters.refused(observe::Refusal::forbidden);
+        return refusal;
+      }
     if (front.method != Method::post) return std::nullopt;
     if (const std::string_view wanted = wanted_content_type(front.body); !wanted.empty())
       return refuse(415, fmt::format("Content-Type must be {}", wanted), error_type(415),
@@ -371,8 +436,9 @@ class Pipeline {
 
   std::optional<Refusal> limit() {
     if (state_.model == nullptr) return std::nullopt;
-    return state_.limits.take(*state_.snapshot, key_, *state_.model, estimated_tokens(),
-                              parts_.clock.now(), parts_.counters);
+    return state_.limits.take(*state_.snapshot, {key_, state_.virtual_key, state_.keys.get()},
+                              *state_.model, estimated_tokens(), parts_.clock.now(),
+                              parts_.counters);
   }
 
   // Before anybody has counted; 0 for requests that only count, and for forms with files.
@@ -398,6 +464,8 @@ class Pipeline {
     if (budget == nullptr || !exchangeable) return &model;
     const auto cheaper = state_.snapshot->models.find(budget->degrade_to);
     if (cheaper == state_.snapshot->models.end()) return &model;
+    // What falls back never goes beyond what a virtual key may use.
+    if (state_.virtual_key != nullptr && !identity::may_use(key_, cheaper->first)) return &model;
     state_.degraded =
         fmt::format("{} -> {}: budget {}", model.name, budget->degrade_to, budget->name);
     return &cheaper->second;
@@ -410,6 +478,11 @@ class Pipeline {
     if (!fitting && state_.incoming.front.operation == Operation::count_tokens)
       co_return co_await answer_estimate();
     if (!fitting) co_return std::move(fitting.error());
+    if (state_.virtual_key != nullptr)
+      if (auto refusal = keep_permitted(*state_.virtual_key, state_.model->name, *fitting)) {
+        parts_.counters.refused(observe::Refusal::forbidden);
+        co_return refusal;
+      }
     Attempts attempts(state_);
     while (true) {
       std::optional<Refusal> told = co_await attempts.run(*fitting);
@@ -543,6 +616,7 @@ class Pipeline {
   }
 
   LoopParts& parts_;
+  WrongKeys& wrong_keys_;
   RequestState state_;
   const identity::KeySettings* key_ = nullptr;
   Route route_ = Route::other;
@@ -556,19 +630,21 @@ Gateway::Gateway(LoopParts parts, std::shared_ptr<const routing::Snapshot> snaps
     : parts_(std::move(parts)),
       turn_(parts_.loop, parts_.journal),
       waiting_(std::make_unique<WaitingRoom>(parts_.loop, parts_.watchdog, parts_.capacity,
-                                             parts_.counters)) {
+                                             parts_.counters)),
+      keys_(std::make_shared<routing::PublishedKeys>()) {
   use(std::move(snapshot));
 }
 
 Gateway::~Gateway() = default;
 
 Task<void> Gateway::handle(net::Exchange& exchange) {
-  Pipeline pipeline(parts_, turn_, *waiting_, shadows_.get(), snapshot_, exchange);
+  Pipeline pipeline({parts_, turn_, *waiting_, wrong_keys_, shadows_.get(), snapshot_, keys_},
+                    exchange);
   struct Entry {  // leaves the list however the request ends
-    std::list<std::function<void()>>& list;
-    std::list<std::function<void()>>::iterator place;
+    std::list<UnderWay*>& list;
+    std::list<UnderWay*>::iterator place;
     ~Entry() { list.erase(place); }
-  } entry{under_way_, under_way_.insert(under_way_.end(), [&pipeline] { pipeline.cut(); })};
+  } entry{under_way_, under_way_.insert(under_way_.end(), &pipeline)};
   co_await pipeline.run();
 }
 
@@ -578,6 +654,11 @@ void Gateway::use(std::shared_ptr<const routing::Snapshot> snapshot) {
   if (!shadows_ && !no_more_shadows_ && std::ranges::any_of(snapshot_->models, has_shadows))
     shadows_ = std::make_unique<Shadows>(parts_, turn_, *waiting_);
   if (shadows_) shadows_->use(*snapshot_);
+}
+
+void Gateway::use_keys(std::shared_ptr<const routing::PublishedKeys> keys) {
+  keys_ = std::move(keys);
+  for (UnderWay* request : under_way_) request->check_key(*keys_);
 }
 
 void Gateway::use_credential(const std::string& provider,
@@ -602,6 +683,7 @@ void Gateway::keep_house(const net::HttpServer& server) {
   counters.journal_flushes.set(parts_.journal.flushes());
   if (parts_.journal.pending()) turn_.schedule();
   parts_.pool.evict();
+  for (UnderWay* request : under_way_) request->check_key(*keys_);  // whose time is over
   if (shadows_) shadows_->keep_house();
 }
 
@@ -615,7 +697,7 @@ Task<void> Gateway::shadows_ended() {
 }
 
 void Gateway::cut_all() {
-  for (const auto& cut : under_way_) cut();
+  for (UnderWay* request : under_way_) request->cut();
 }
 
 std::string Gateway::problem_answer(const net::HeadProblem& problem, net::AnswerHeaders& headers) {

@@ -81,16 +81,21 @@ void add(net::AnswerHeaders& headers, dialect::Dialect dialect, Counted what,
 
 }  // namespace
 
-std::optional<Refusal> RequestLimits::take(const routing::Snapshot& snapshot,
-                                           const identity::KeySettings* key,
+std::optional<Refusal> RequestLimits::take(const routing::Snapshot& snapshot, const Asker& asker,
                                            const routing::Model& model, std::int64_t tokens,
                                            MonoTime now, observe::ThreadCounters& counters) {
-  if (key != nullptr) {
-    shown_[0] = find(snapshot.key_limits, key->name);
-    shown_[1] = find(snapshot.team_limits, key->team);
+  if (asker.key != nullptr) {
+    const auto& of_key = asker.virtual_key == nullptr ? snapshot.key_limits : asker.keys->limits;
+    shown_[0] = find(of_key, asker.key->name);
+    shown_[of_keys] = find(snapshot.team_limits, asker.key->team);
   }
+  if (asker.virtual_key != nullptr)
+    for (std::size_t i = 0; i < asker.virtual_key->ancestors.size() && i + 1 < of_keys; ++i)
+      shown_[i + 1] = find(asker.keys->limits, asker.virtual_key->ancestors[i]);
   estimate_ = tokens;
-  const std::array<const Limit*, 3> limits = {shown_[0], shown_[1], model.limit.get()};
+  std::array<const Limit*, of_keys + 2> limits{};
+  std::ranges::copy(shown_, limits.begin());
+  limits.back() = model.limit.get();
   for (std::size_t i = 0; i < limits.size(); ++i) {
     if (limits[i] == nullptr) continue;
     auto permit = routing::LimitPermit::take(*limits[i], tokens, now);
@@ -116,7 +121,7 @@ void RequestLimits::settle(MonoTime now) {
 
 void RequestLimits::add_headers(dialect::Dialect dialect, const Clock& clock,
                                 net::AnswerHeaders& headers) const {
-  if (shown_[0] == nullptr && shown_[1] == nullptr) return;
+  if (std::ranges::all_of(shown_, [](const Limit* one) { return one == nullptr; })) return;
   if (dialect != dialect::Dialect::openai && dialect != dialect::Dialect::openai_responses &&
       dialect != dialect::Dialect::anthropic)
     return;  // the others have no headers for it

@@ -8,18 +8,26 @@
 #include "gateway/answers.h"
 #include "net/http_server.h"
 #include "observe/counters.h"
+#include "routing/published_keys.h"
 #include "routing/snapshot.h"
 
 namespace holdfast::gateway {
 
-// Used by one loop. The snapshot outlives it.
+// Who asks.
+struct Asker {
+  const identity::KeySettings* key = nullptr;        // null: no keys are configured
+  const identity::UsableKey* virtual_key = nullptr;  // null: it is one of the configuration
+  const routing::PublishedKeys* keys = nullptr;      // that it is of, where it is virtual
+};
+
+// Used by one loop. The snapshot and the published keys outlive it.
 class RequestLimits {
  public:
   // Takes the request from every limit that it counts against, or from none.
-  //   key      null: no keys are configured
+  //   asker    a virtual key counts against the limits of its parents too
   //   tokens   as estimated; 0 when it makes none
   //   returns  what the client is told when it does not fit
-  std::optional<Refusal> take(const routing::Snapshot& snapshot, const identity::KeySettings* key,
+  std::optional<Refusal> take(const routing::Snapshot& snapshot, const Asker& asker,
                               const routing::Model& model, std::int64_t tokens, MonoTime now,
                               observe::ThreadCounters& counters);
   // An attempt has ended.
@@ -32,10 +40,11 @@ class RequestLimits {
   void add_headers(dialect::Dialect dialect, const Clock& clock, net::AnswerHeaders& headers) const;
 
  private:
-  std::array<routing::LimitPermit, 3> permits_;   // key, team, model
-  std::array<const routing::Limit*, 2> shown_{};  // key, team; null: none
-  std::int64_t estimate_ = 0;                     // tokens
-  std::int64_t used_ = 0;                         // by the attempts that have ended
+  static constexpr std::size_t of_keys = limits::key_generations;
+  std::array<routing::LimitPermit, of_keys + 2> permits_;   // key and its parents, team, model
+  std::array<const routing::Limit*, of_keys + 1> shown_{};  // key and its parents, team; null: none
+  std::int64_t estimate_ = 0;                               // tokens
+  std::int64_t used_ = 0;                                   // by the attempts that have ended
 };
 
 // The tokens that a limit counts; `untold` when nobody told.

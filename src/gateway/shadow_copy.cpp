@@ -61,7 +61,8 @@ ShadowCopy::ShadowCopy(const Of& of, const RequestState& original,
              .started = parts_.clock.now(),
              .deadline = parts_.clock.now() + original.model->deadline,
              .on_trial = true,
-             .answer_most = std::min(original.answer_most, limits::shadow_answer_bytes)} {}
+             .answer_most = std::min(original.answer_most, limits::shadow_answer_bytes),
+             .keys = original.keys} {}
 
 void ShadowCopy::cut(ShadowDrop why) {
   if (!std::exchange(state_.stopping, true)) cut_for_ = why;

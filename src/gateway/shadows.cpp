@@ -81,6 +81,8 @@ std::optional<ShadowDrop> Shadows::refuses(const RequestState& state, const rout
   const auto regions = state.key == nullptr ? std::span<const std::string>()
                                             : std::span<const std::string>(state.key->regions);
   if (!routing::in_regions_of(shadow.rule, regions)) return ShadowDrop::region;
+  if (state.virtual_key != nullptr && !state.virtual_key->may_ask(shadow.target.provider->name))
+    return ShadowDrop::region;
   switch (loop_parts_.health.view(shadow.index, loop_parts_.clock.now()).state) {
     case routing::BreakerState::open:
     case routing::BreakerState::cooling:

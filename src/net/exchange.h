@@ -1,5 +1,6 @@
 // One request of a client and its answer, over any stream: what a handler sees of the server.
 #pragma once
+#include <boost/asio/ip/address.hpp>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -34,6 +35,7 @@ struct ClientConnection {
   std::unique_ptr<Stream> stream;
   ReadBuffer buffer;                               // read, and not yet consumed
   bool secure = false;                             // it is TLS
+  boost::asio::ip::address address{};              // where it comes from; 0.0.0.0: no socket of ours
   std::optional<ClientCertificate> certificate{};  // that the client has shown
 };
 
@@ -46,6 +48,8 @@ class Exchange {
   const ClientCertificate* client_certificate() const {
     return connection_.certificate ? &*connection_.certificate : nullptr;
   }
+  // Of whoever has connected; no header changes it. 0.0.0.0 where there is no socket.
+  const boost::asio::ip::address& client_address() const { return connection_.address; }
   using Body = std::expected<std::string_view, HeadProblem>;
   // The body, when it has come whole with its head and is not larger; else read_body() is needed.
   std::optional<std::string_view> body_at_hand(std::size_t max_bytes);

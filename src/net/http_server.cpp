@@ -29,8 +29,8 @@ constexpr std::size_t accept_batch = 64;
 }  // namespace
 
 struct HttpServer::Connection : ClientConnection {
-  Connection(std::unique_ptr<Stream> of, TlsStream* to_shake)
-      : ClientConnection{std::move(of), ReadBuffer(read_buffer_bytes), to_shake != nullptr},
+  Connection(std::unique_ptr<Stream> of, TlsStream* to_shake, const asio::ip::address& from)
+      : ClientConnection{std::move(of), ReadBuffer(read_buffer_bytes), to_shake != nullptr, from},
         tls(to_shake) {}
 
   std::list<std::unique_ptr<Connection>>::iterator self;
@@ -95,16 +95,18 @@ void HttpServer::accept_queued(std::size_t most) {
 void HttpServer::take(asio::ip::tcp::socket socket) {
   boost::system::error_code error;
   socket.non_blocking(true, error);
+  const asio::ip::address address = socket.remote_endpoint(error).address();
   auto tcp = std::make_unique<TcpStream>(std::move(socket), shared_.watchdog);
-  if (!options_.tls) return adopt(std::move(tcp));
+  if (!options_.tls) return begin(std::move(tcp), nullptr, address);
   auto tls = std::make_unique<TlsStream>(std::move(tcp), options_.tls);
   TlsStream* const to_shake = tls.get();
-  begin(std::move(tls), to_shake);
+  begin(std::move(tls), to_shake, address);
 }
 
-void HttpServer::adopt(std::unique_ptr<Stream> stream) { begin(std::move(stream), nullptr); }
+void HttpServer::adopt(std::unique_ptr<Stream> stream) { begin(std::move(stream), nullptr, {}); }
 
-void HttpServer::begin(std::unique_ptr<Stream> stream, TlsStream* tls) {
+void HttpServer::begin(std::unique_ptr<Stream> stream, TlsStream* tls,
+                       const asio::ip::address& address) {
   if (connections_.size() >= options_.max_connections) {
     if (idle_.empty()) {
       log::warning("{} connections are open and busy: one more was closed", connections_.size());
@@ -114,7 +116,7 @@ void HttpServer::begin(std::unique_ptr<Stream> stream, TlsStream* tls) {
     mark_idle(*idle_.front(), false);
   }
   ++accepted_;
-  connections_.push_back(std::make_unique<Connection>(std::move(stream), tls));
+  connections_.push_back(std::make_unique<Connection>(std::move(stream), tls, address));
   Connection& connection = *connections_.back();
   connection.self = std::prev(connections_.end());
   asio::co_spawn(loop_, serve(connection), asio::detached);

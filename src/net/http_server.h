@@ -68,7 +68,7 @@ class HttpServer {
   Task<void> accept_loop();
   void accept_queued(std::size_t most);
   void take(asio::ip::tcp::socket socket);
-  void begin(std::unique_ptr<Stream> stream, TlsStream* tls);
+  void begin(std::unique_ptr<Stream> stream, TlsStream* tls, const asio::ip::address& address);
   Task<bool> shake_hands(Connection& connection);
   Task<void> serve(Connection& connection);
   Task<bool> serve_one(Connection& connection);

@@ -32,6 +32,7 @@ class Alerts;
 class Auditing;
 class BudgetKeeper;
 class Credentials;
+class VirtualKeys;
 
 // What the administrative side shows. Its thread's own, but for what is thread-safe by itself.
 struct AdminState {
@@ -54,6 +55,7 @@ struct AdminState {
   const BudgetKeeper* budgets = nullptr;       // null: there are no budgets
   const Credentials* credentials = nullptr;    // null: before the workers have started
   const Alerts* alerts = nullptr;              // likewise
+  VirtualKeys* keys = nullptr;                 // there before the administration answers
   std::string reload_problem = {};             // why the last reload was refused; empty: it was not
   std::vector<std::string> tls_warnings = {};  // of the listeners' certificates
   bool draining = false;

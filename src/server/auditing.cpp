@@ -91,6 +91,11 @@ void Auditing::credential_refused(const std::string& provider, FailureClass fail
   write_gathered();
 }
 
+void Auditing::key_refused(const std::string& name, std::uint64_t count) {
+  gather("key.refused", name, count);
+  write_gathered();
+}
+
 void Auditing::gather(const std::string& action, const std::string& target, std::uint64_t count) {
   const auto key = std::make_pair(action, target);
   if (gathered_.size() >= limits::audit_gathered && !gathered_.contains(key))

@@ -42,6 +42,8 @@ class Auditing {
   // entry a minute says how many there were.
   void request_refused(std::string_view code);  // at the administration
   void credential_refused(const std::string& provider, FailureClass failure);
+  // The id of a virtual key came with a wrong secret, `count` times.
+  void key_refused(const std::string& name, std::uint64_t count);
 
   // Once a second: clients that were refused, what has come together, checkpoints.
   void tick();

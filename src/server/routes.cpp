@@ -13,6 +13,7 @@
 #include "server/alerts.h"
 #include "server/auditing.h"
 #include "server/budget_keeper.h"
+#include "server/key_actions.h"
 #include "server/prices.h"
 #include "server/regions.h"
 #include "server/route_explain.h"
@@ -293,6 +294,7 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/regions", read, answer_regions},
     {"/api/v1/audit", read_audit, answer_audit},
     {"/api/v1/targets", read, answer_targets, operate, act_on_target},
+    {"/api/v1/keys", read, answer_keys, manage_keys, act_on_key},
 };
 
 }  // namespace

@@ -25,6 +25,7 @@
 #include "server/listener_tls.h"
 #include "server/prober.h"
 #include "server/snapshot.h"
+#include "server/virtual_keys.h"
 #include "server/worker.h"
 #include "store/state_lock.h"
 #include "vault/sealed/lookup.h"
@@ -141,6 +142,11 @@ class Server {
     auto access = Access::open(options_.state_dir);
     if (!access) return refuse_start(access.error());
     access_ = std::move(*access);
+    auto keys = VirtualKeys::open(options_.state_dir, limits_);
+    if (!keys) return refuse_start(keys.error());
+    keys_ = *std::move(keys);
+    if (const identity::KeySettings* clash = keys_->clash(settings_.keys))
+      return refuse_start({ErrorCode::configuration, clash_message(*clash)});
     if (auto free = refuse_taken_port(settings_.applications); !free)
       return refuse_start(free.error());
     if (auto free = refuse_taken_port(settings_.administration); !free)
@@ -159,6 +165,7 @@ class Server {
                               options_.state_dir, HF_VERSION, clock_.wall_us(), snapshot,
                               settings_});
     admin_->budgets = keeper_ ? &*keeper_ : nullptr;
+    admin_->keys = keys_.get();
     use_health(*snapshot);
     if (auto opened = open_tls(); !opened) return refuse_start(opened.error());
     if (auto made = make_workers(snapshot); !made) return refuse_start(made.error());
@@ -178,6 +185,14 @@ class Server {
   }
 
  private:
+  static std::string clash_message(const identity::KeySettings& key) {
+    return fmt::format(
+        "keys.{0}: a virtual key has, or had, this name, and what it did is recorded under it: "
+        "give "
+        "the key of the configuration another name",
+        key.name);
+  }
+
   Result<void> open_responses() {
     if (!settings_.responses.store) {
       const std::string left = responses::database_path(options_.state_dir);
@@ -289,7 +304,13 @@ class Server {
     credentials_.emplace(clock_, workers_);
     credentials_->use(settings_);  // first: what is written down is there with the first request
     admin_->credentials = &*credentials_;
-    for (const auto& worker : workers_) worker->start();
+    keys_->tell([this](const VirtualKeys::Published& keys) {
+      for (const auto& worker : workers_) worker->use_keys(keys);
+    });
+    for (const auto& worker : workers_) {
+      worker->use_keys(keys_->published());  // first, too
+      worker->start();
+    }
     if (application_tls_)
       application_tls_->give_to([this](const std::shared_ptr<const net::ServerTls>& tls) {
         for (const auto& worker : workers_) worker->use_tls(tls);
@@ -484,6 +505,12 @@ class Server {
 
   void reload() {
     auto loaded = load(options_);
+    if (loaded)
+      if (const identity::KeySettings* clash = keys_->clash(loaded->keys)) {
+        refuse_reload(clash_message(*clash));
+        auditing_->reload_refused(fmt::format("keys.{}", clash->name), 1);
+        return;
+      }
     if (!loaded) {
       ++reload_failures_;
       for (const config::Problem& problem : loaded.error())
@@ -504,9 +531,7 @@ class Server {
     event.after = {{"configuration_sha256", loaded->digest}};
     const auto intent = auditing_->begin(event);
     if (!intent) {
-      ++reload_failures_;
-      admin_->reload_problem = "the audit log cannot be written: " + intent.error().detail;
-      log::error("reload refused: {}", admin_->reload_problem);
+      refuse_reload("the audit log cannot be written: " + intent.error().detail);
       return;
     }
     for (const config::Problem& warning : loaded->warnings)
@@ -539,6 +564,12 @@ class Server {
     settings_.digest = loaded->digest;
     auditing_->conclude(*intent, true);
     log::info("configuration reloaded: generation {}", generation_);
+  }
+
+  void refuse_reload(const std::string& why) {
+    ++reload_failures_;
+    admin_->reload_problem = why;
+    log::error("reload refused: {}", why);
   }
 
   // What the configuration and the operator say of its targets, before a request may meet them.
@@ -587,6 +618,7 @@ class Server {
     prober_.tick(admin_->snapshot);
     engines_.reap();
     alerts_->tick();
+    for (const auto& [name, count] : keys_->take_wrong()) auditing_->key_refused(name, count);
     auditing_->tick();
     look_at_tls();
     rate_timer_.expires_after(rate_interval);
@@ -635,6 +667,7 @@ class Server {
   FailureLog failures_;
   std::optional<OperatorState> operators_;
   std::optional<Access> access_;
+  std::unique_ptr<VirtualKeys> keys_;
   std::unique_ptr<audit::Log> audit_;
   std::optional<Auditing> auditing_;
   std::optional<audit::UsageSealer> usage_sealer_;  // the drain's

@@ -77,6 +77,10 @@ void Worker::use_tls(std::shared_ptr<const net::ServerTls> tls) {
   asio::post(loop_, [this, tls = std::move(tls)] { http_->use_tls(tls); });
 }
 
+void Worker::use_keys(std::shared_ptr<const routing::PublishedKeys> keys) {
+  asio::post(loop_, [this, keys = std::move(keys)] { gateway_.use_keys(keys); });
+}
+
 void Worker::use_credential(const std::string& provider,
                             std::shared_ptr<const vault::Credential> credential) {
   asio::post(loop_, [this, provider, credential = std::move(credential)] {

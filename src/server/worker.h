@@ -36,6 +36,7 @@ class Worker {
   // Any thread from here on.
   void use(std::shared_ptr<const routing::Snapshot> snapshot);
   void use_tls(std::shared_ptr<const net::ServerTls> tls);
+  void use_keys(std::shared_ptr<const routing::PublishedKeys> keys);
   void use_credential(const std::string& provider,
                       std::shared_ptr<const vault::Credential> credential);
   // Accepts no more, lets requests finish until `deadline`, then ends them with an error; the
