@@ -132,7 +132,7 @@ std::expected<json::value, Outcome> ask_administration(const Administration& to,
         usage, fmt::format("{} does not know the token of {}: {}. Is it another Holdfast's? "
                            "--state names the state directory of the one that is meant",
                            to.url, token->source, message_of(*answer))));
-  if (answer->status != 200 && answer->status != 201)
+  if (answer->status < 200 || answer->status > 202)
     return std::unexpected(trouble(usage, message_of(*answer)));
   boost::system::error_code error;
   json::value value = json::parse(answer->body, error);

@@ -18,8 +18,8 @@ struct Administration {
   std::string ca_file;     // who may sign its certificate; empty: the system's authorities
 };
 
-// POSTs `body` to `path` and returns what was answered with 200 or 201; what else was answered, and
-// why nothing was, is in the outcome, fit to be shown.
+// POSTs `body` to `path`, or GETs it, and returns what was answered with 200 to 202; what else was
+// answered, and why nothing was, is in the outcome, fit to be shown.
 //
 // The token is the first that is there: `token_file`, the variables HOLDFAST_ADMIN_TOKEN_FILE and
 // HOLDFAST_ADMIN_TOKEN, admin.token in `state_dir`. It is sent by TLS or to loopback alone.

@@ -117,7 +117,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
        {"sreve"},
        "holdfast: unknown verb \"sreve\"; did you mean \"serve\"? verbs: serve, config, alerts, "
        "route, "
-       "prices, target, key, audit, simulate, vault, version, "
+       "prices, target, key, admin, audit, simulate, vault, version, "
        "completion, help\nSee holdfast --help\n"},
       {"an unknown verb below one",
        {"config", "x"},
@@ -137,7 +137,7 @@ TEST(Execute, SaysWhatIsWrongWithTheCommandLine) {
       {"help for an unknown verb",
        {"help", "nothing"},
        "holdfast: unknown verb \"nothing\"; verbs: serve, config, alerts, route, prices, target, "
-       "key, "
+       "key, admin, "
        "audit, simulate, vault, "
        "version, "
        "completion, "
@@ -191,7 +191,7 @@ TEST(ConfigCheck, PrintsProblemsForPeopleAndForPrograms) {
                            "[...]}}\n" +
                            path +
                            ":2:10: admin.lisen: unknown key; did you mean \"listen\"? allowed: "
-                           "listen, open_reading, tls\n" +
+                           "listen, open_reading, session_idle, session_time, tls\n" +
                            path + ": 2 errors, 0 warnings\n");
   const Outcome json = execute({"config", "check", "--json", path}, 0);
   EXPECT_EQ(json.exit_code, 1);
@@ -203,7 +203,8 @@ TEST(ConfigCheck, PrintsProblemsForPeopleAndForPrograms) {
   EXPECT_EQ(problem.at("column").as_int64(), 10);
   EXPECT_EQ(problem.at("key").as_string(), "admin.lisen");
   EXPECT_EQ(problem.at("what").as_string(), "unknown key");
-  EXPECT_EQ(problem.at("allowed").as_string(), "listen, open_reading, tls");
+  EXPECT_EQ(problem.at("allowed").as_string(),
+            "listen, open_reading, session_idle, session_time, tls");
   std::istringstream wrapped(execute({"config", "check", path}, 80).out);
   for (std::string line; std::getline(wrapped, line);) EXPECT_LE(line.size(), 80U) << line;
 }
@@ -285,7 +286,7 @@ TEST(Completion, WorksInBash) {
   };
   const Case cases[] = {
       {"verbs first", "holdfast \"\"", 1,
-       "serve config alerts route prices target key audit simulate vault version "
+       "serve config alerts route prices target key admin audit simulate vault version "
        "completion help --help --version "},
       {"verbs by their beginning", "holdfast ver", 1, "version "},
       {"verbs below", "holdfast config \"\"", 2, "check reference --help "},

@@ -103,6 +103,9 @@ Outcome perform(CLI::App& app, const Arguments& arguments, std::size_t columns) 
   if (path.starts_with("holdfast key "))
     return run_key(arguments.admin, path.substr(path.rfind(' ') + 1), arguments.key,
                    arguments.json);
+  if (path.starts_with("holdfast admin "))
+    return administer(arguments.admin, path.substr(std::string_view("holdfast admin ").size()),
+                      arguments.administer, arguments.json);
   if (path.starts_with("holdfast audit "))
     return audit_verb(path.substr(path.rfind(' ') + 1), arguments.audit, arguments.json);
   if (path == "holdfast simulate") return simulate(arguments.simulate, arguments.json, columns);

@@ -199,6 +199,74 @@ void add_key(CLI::App& app, Arguments& into) {
   add_reason(change);
 }
 
+void add_admin_people(CLI::App& admin, Arguments& into) {
+  CLI::App* people = add_verb(admin, "people", "Add, change and remove people who administer",
+                              "holdfast admin people list");
+  people->require_subcommand(1);
+  const auto add = [&](const char* name, const char* about, const std::string& example) {
+    CLI::App* verb = add_verb(*people, name, about, example);
+    add_administration(*verb, into);
+    verb->add_option("NAME", into.administer.name, "who")->type_name("")->required();
+    verb->add_option("--reason", into.administer.reason, "why, for the audit log")
+        ->type_name("TEXT");
+    return verb;
+  };
+  const auto add_roles = [&](CLI::App* verb) {
+    verb->add_option("--role", into.administer.roles, "what it stands for; may be given again")
+        ->type_name("ROLE")
+        ->required();
+  };
+  add_roles(add("add", "Add a person, and print the one-time password",
+                "holdfast admin people add ann --role operator"));
+  add_roles(add("set-roles", "Give a person other roles",
+                "holdfast admin people set-roles ann --role operator --role auditor"));
+  add("remove", "Remove a person, and end all sessions", "holdfast admin people remove ann");
+  add("sign-out", "End all sessions of a person", "holdfast admin people sign-out ann");
+  CLI::App* list =
+      add_verb(*people, "list", "Name the people who administer", "holdfast admin people list");
+  add_administration(*list, into);
+  list->add_flag("--json", into.json, "print the list as JSON");
+}
+
+void add_admin_tokens(CLI::App& admin, Arguments& into) {
+  CLI::App* token = add_verb(admin, "token", "Make and revoke tokens for automation",
+                             "holdfast admin token list");
+  token->require_subcommand(1);
+  CLI::App* create = add_verb(*token, "create", "Make a token, and print it once",
+                              "holdfast admin token create deploy --role operator --for 30d");
+  CLI::App* revoke =
+      add_verb(*token, "revoke", "End a token at once", "holdfast admin token revoke deploy");
+  for (CLI::App* verb : {create, revoke}) {
+    add_administration(*verb, into);
+    verb->add_option("NAME", into.administer.name, "what it is for")->type_name("")->required();
+    verb->add_option("--reason", into.administer.reason, "why, for the audit log")
+        ->type_name("TEXT");
+  }
+  create->add_option("--role", into.administer.roles, "what it stands for; may be given again")
+      ->type_name("ROLE")
+      ->required();
+  create->add_option("--for", into.administer.duration, "how long it holds; without: 90 days")
+      ->type_name("TIME");
+  CLI::App* list = add_verb(*token, "list", "Name the tokens, without showing them",
+                            "holdfast admin token list");
+  add_administration(*list, into);
+  list->add_flag("--json", into.json, "print the list as JSON");
+}
+
+void add_admin(CLI::App& app, Arguments& into) {
+  CLI::App* admin = add_verb(app, "admin", "Say who administers a running gateway",
+                             "holdfast admin people add ann --role operator");
+  admin->require_subcommand(1);
+  add_admin_people(*admin, into);
+  add_admin_tokens(*admin, into);
+  CLI::App* reset =
+      add_verb(*admin, "reset-password", "Give a person a new one-time password, and print it",
+               "sudo -u holdfast holdfast admin reset-password --state /var/lib/holdfast");
+  add_administration(*reset, into);
+  into.administer.name = "admin";
+  reset->add_option("NAME", into.administer.name, "who; without: admin")->type_name("");
+}
+
 void add_audit(CLI::App& app, Arguments& into) {
   CLI::App* audit = add_verb(app, "audit", "Show what was done, and that nobody has changed it",
                              "holdfast audit verify --state /var/lib/holdfast");
@@ -390,6 +458,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& into) {
   add_prices(*app, into);
   add_target(*app, into);
   add_key(*app, into);
+  add_admin(*app, into);
   add_audit(*app, into);
   add_simulate(*app, into);
   add_vault(*app, into);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/administration.h"
+#include "cli/admin.h"
 #include "cli/audit.h"
 #include "cli/key.h"
 #include "cli/route.h"
@@ -28,6 +28,7 @@ struct Arguments {  // what the command line sets
   bool json = false;
   std::string shell;
   Administration admin;                  // of a running gateway
+  AdminArguments administer;             // of holdfast admin
   std::string target, duration, reason;  // of holdfast target
   KeyArguments key;
   std::vector<std::string> help_verbs;

@@ -40,10 +40,10 @@ out_path.write_text(
 #pragma once
 #include <string_view>
 
-namespace holdfast::console {{
+namespace holdfast::console::{page_path.stem}_data {{
 inline constexpr std::string_view policy = R"policy({policy})policy";
 inline constexpr std::string_view page = R"embedded({page})embedded";
-}}  // namespace holdfast::console
+}}  // namespace holdfast::console::{page_path.stem}_data
 """,
     encoding="utf-8",
 )

@@ -4,7 +4,7 @@
 
 namespace holdfast::console {
 
-std::string_view status_page() { return page; }
-std::string_view content_security_policy() { return policy; }
+std::string_view status_page() { return status_page_data::page; }
+std::string_view content_security_policy() { return status_page_data::policy; }
 
 }  // namespace holdfast::console

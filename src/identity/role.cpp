@@ -53,16 +53,22 @@ std::string to_string(const Roles& roles) {
   return out.empty() ? "no role" : out;
 }
 
-std::string to_string(const Principal& principal) {
-  switch (principal.kind) {
+std::string_view to_string(PrincipalKind kind) {
+  switch (kind) {
     case PrincipalKind::machine:
       return "machine";
     case PrincipalKind::person:
-      return "person:" + principal.name;
+      return "person";
     case PrincipalKind::token:
-      return "token:" + principal.name;
+      return "token";
   }
   return {};
+}
+
+std::string to_string(const Principal& principal) {
+  std::string out(to_string(principal.kind));
+  if (principal.kind != PrincipalKind::machine) out.append(":").append(principal.name);
+  return out;
 }
 
 bool may(const Principal& principal, Permission permission) {

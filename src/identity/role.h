@@ -70,6 +70,8 @@ enum class PrincipalKind : std::uint8_t {
   token  // automation
 };
 
+std::string_view to_string(PrincipalKind kind);
+
 // Somebody whom the administration knows.
 struct Principal {
   PrincipalKind kind = PrincipalKind::person;

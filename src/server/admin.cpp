@@ -37,8 +37,9 @@ const AdminRoute* find_route(std::string_view path) {
   return nullptr;
 }
 
-void add_safety_headers(net::AnswerHeaders& headers) {
-  headers.add("content-security-policy", console::content_security_policy());
+void add_safety_headers(net::AnswerHeaders& headers, std::string_view policy = {}) {
+  headers.add("content-security-policy",
+              policy.empty() ? console::content_security_policy() : policy);
   headers.add("x-content-type-options", "nosniff");
   headers.add("x-frame-options", "DENY");
   headers.add("referrer-policy", "no-referrer");
@@ -63,8 +64,7 @@ std::optional<Foreign> refuse_foreign(const net::Exchange& exchange) {
   if (!exchange.secure() && !net::is_loopback_host(net::host_of(head.host)))
     return refuse("host_not_allowed", "only loopback host names are answered here");
   if (const auto origin = head.headers.find("origin");
-      origin &&
-      *origin != std::string(exchange.secure() ? "https://" : "http://").append(head.host))
+      origin && *origin != own_origin(head, exchange.secure()))
     return refuse("origin_not_allowed", "requests from other origins are refused");
   return std::nullopt;
 }
@@ -73,6 +73,12 @@ std::optional<Foreign> refuse_foreign(const net::Exchange& exchange) {
 bool is_json(const net::RequestHead& head) {
   const std::string_view type = head.headers.find("content-type").value_or("");
   return net::same_name(type.substr(0, type.find(';')), "application/json");
+}
+
+AdminAnswer to_login() {
+  AdminAnswer answer = admin_problem(303, "not_authenticated", "sign in at /login");
+  answer.headers.emplace_back("location", "/login");
+  return answer;
 }
 
 }  // namespace
@@ -84,12 +90,12 @@ AdminAnswer admin_problem(int status, std::string_view code, std::string_view me
 }
 
 Task<AdminAnswer> AdminHandler::act(const AdminRoute& route, net::Exchange& exchange,
-                                    const std::string& request_id, const identity::Principal& who) {
+                                    const std::string& request_id, const Caller& caller) {
   if (!is_json(exchange.head()))
     co_return admin_problem(415, "unsupported_media_type", "send content-type: application/json");
   const auto body = co_await exchange.read_body(limits::admin_body_bytes);
   if (!body) co_return admin_problem(body.error().status, "bad_body", body.error().detail);
-  co_return route.act(state_, {*body, request_id, who});
+  co_return route.act(state_, {*body, request_id, caller.who, caller.session, exchange.secure()});
 }
 
 // Who asks is known before the body is read.
@@ -104,20 +110,31 @@ Task<AdminAnswer> AdminHandler::answer(net::Exchange& exchange, const AdminRoute
   };
   if (needs == identity::Permission::probe)
     co_return route.answer(state_, read_query(head.query()));
-  const auto who = state_.access.identify(head);
-  if (!who) co_return refused(who.error());
-  if (const auto problem = refuse(*who, needs, state_.settings.open_reading))
+  const auto known = state_.access.identify(head, exchange.secure());
+  if (!known) co_return refused(known.error());
+  if (const auto problem = refuse(*known, needs, state_.local && state_.settings.open_reading)) {
+    if (problem->status == 401 && route.path == "/") co_return to_login();  // it is a browser
     co_return refused(*problem);
+  }
+  const Caller caller = known->value_or(Caller{});
+  if (!acts && route.self != nullptr) co_return route.self(state_, caller);
   if (!acts) co_return route.answer(state_, read_query(head.query()));
-  co_return co_await act(route, exchange, request_id, **who);
+  if (needs != identity::Permission::sign_in)
+    if (const auto problem = refuse_forged(caller, head, exchange.secure()))
+      co_return refused(*problem);
+  co_return co_await act(route, exchange, request_id, caller);
 }
 
 Task<void> AdminHandler::handle(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.head();
   const AdminRoute* route = find_route(head.path());
-  const bool reads = head.method == net::Method::get || head.method == net::Method::head;
+  const bool takes_get = route != nullptr && (route->answer != nullptr || route->self != nullptr);
   const bool takes_post = route != nullptr && route->act != nullptr;
+  const bool gets = head.method == net::Method::get || head.method == net::Method::head;
   const bool acts = takes_post && head.method == net::Method::post;
+  const std::string allowed = takes_get && takes_post ? "GET, HEAD, POST"
+                              : takes_get             ? "GET, HEAD"
+                                                      : "POST";
   AdminAnswer answered;
   std::string request_id;
   if (auto refused = refuse_foreign(exchange)) {
@@ -126,20 +143,19 @@ Task<void> AdminHandler::handle(net::Exchange& exchange) {
   } else if (route == nullptr) {
     answered =
         admin_problem(404, "unknown_path", "unknown path; /openapi.json describes those there are");
-  } else if (reads || acts) {
+  } else if ((gets && takes_get) || acts) {
     if (acts) request_id = make_id("req", state_.clock.wall_us(), random_);
     answered = co_await answer(exchange, *route, request_id);
   } else {
-    answered = admin_problem(
-        405, "method_not_allowed",
-        takes_post ? "this path takes GET, HEAD and POST" : "this path takes GET and HEAD");
+    answered = admin_problem(405, "method_not_allowed", "this path takes " + allowed);
   }
   net::AnswerHeaders headers;
   headers.add("content-type", answered.content_type);
-  if (answered.status == 405) headers.add("allow", takes_post ? "GET, HEAD, POST" : "GET, HEAD");
+  if (answered.status == 405) headers.add("allow", allowed);
   if (answered.status == 401) headers.add("www-authenticate", "Bearer realm=\"holdfast\"");
   if (!request_id.empty()) headers.add("x-request-id", request_id);
-  add_safety_headers(headers);
+  for (const auto& [name, value] : answered.headers) headers.add(name, value);
+  add_safety_headers(headers, answered.policy);
   auto sent = co_await exchange.answer(answered.status, headers, answered.body);
   (void)sent;
 }

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -28,6 +30,7 @@
 namespace holdfast::server {
 
 class Access;
+struct Caller;
 class Alerts;
 class Auditing;
 class BudgetKeeper;
@@ -59,6 +62,7 @@ struct AdminState {
   std::string reload_problem = {};             // why the last reload was refused; empty: it was not
   std::vector<std::string> tls_warnings = {};  // of the listeners' certificates
   bool draining = false;
+  bool local = true;  // the administration listens on loopback alone
   observe::RateMeter rates = {};
   observe::Rates last_rates = {};
 };
@@ -70,6 +74,8 @@ struct AdminAnswer {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::vector<std::pair<std::string_view, std::string>> headers = {};
+  std::string_view policy = {};  // Content-Security-Policy of a page; empty: the status page's
 };
 
 // A POST, as the route that takes it sees it.
@@ -77,6 +83,8 @@ struct AdminAct {
   std::string_view body;           // JSON
   std::string request_id;          // told in x-request-id, and in the audit log
   const identity::Principal& who;  // has the permission that the route names
+  std::string_view session = {};   // the id of the session in the cookie; empty: none
+  bool secure = false;             // it came over TLS
 };
 
 // One route of the table in routes.cpp. What it asks of the caller stands before what it does: a
@@ -84,11 +92,19 @@ struct AdminAct {
 class AdminRoute {
  public:
   using Answer = AdminAnswer (*)(AdminState&, const QueryFields&);
+  using Self = AdminAnswer (*)(AdminState&, const Caller&);
   using Act = AdminAnswer (*)(AdminState&, const AdminAct&);
   // GET and HEAD alone.
   constexpr AdminRoute(std::string_view at, identity::Permission reading, Answer what)
       : path(at), reads(reading), answer(what) {}
-  // A POST of JSON too.
+  // The same, about whoever asks.
+  constexpr AdminRoute(std::string_view at, identity::Permission reading, Self what,
+                       identity::Permission acting, Act doing)
+      : path(at), reads(reading), answer(nullptr), self(what), acts(acting), act(doing) {}
+  // A POST of JSON alone.
+  constexpr AdminRoute(std::string_view at, identity::Permission acting, Act doing)
+      : path(at), reads(acting), answer(nullptr), acts(acting), act(doing) {}
+  // GET, HEAD and a POST of JSON.
   constexpr AdminRoute(std::string_view at, identity::Permission reading, Answer what,
                        identity::Permission acting, Act doing)
       : path(at), reads(reading), answer(what), acts(acting), act(doing) {}
@@ -96,6 +112,7 @@ class AdminRoute {
   std::string_view path;
   identity::Permission reads;
   Answer answer;
+  Self self = nullptr;
   identity::Permission acts{};  // where there is an act
   Act act = nullptr;            // null: the path takes no POST
 };
@@ -116,7 +133,7 @@ class AdminHandler final : public net::Handler {
   Task<AdminAnswer> answer(net::Exchange& exchange, const AdminRoute& route,
                            const std::string& request_id);
   Task<AdminAnswer> act(const AdminRoute& route, net::Exchange& exchange,
-                        const std::string& request_id, const identity::Principal& who);
+                        const std::string& request_id, const Caller& caller);
   AdminState& state_;
   Random random_;  // of request ids
 };

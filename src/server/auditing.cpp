@@ -86,6 +86,11 @@ void Auditing::request_refused(std::string_view code) {
   write_gathered();
 }
 
+void Auditing::sign_in_refused(const std::string& who) {
+  gather("session.refused", who, 1);
+  write_gathered();
+}
+
 void Auditing::credential_refused(const std::string& provider, FailureClass failure) {
   gather("credential.refused", fmt::format("{}: {}", provider, to_string(failure)), 1);
   write_gathered();

@@ -40,7 +40,8 @@ class Auditing {
 
   // What others bring about, as often as they like: the first is written down at once, then one
   // entry a minute says how many there were.
-  void request_refused(std::string_view code);  // at the administration
+  void request_refused(std::string_view code);   // at the administration
+  void sign_in_refused(const std::string& who);  // a wrong password
   void credential_refused(const std::string& provider, FailureClass failure);
   // The id of a virtual key came with a wrong secret, `count` times.
   void key_refused(const std::string& name, std::uint64_t count);

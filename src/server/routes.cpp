@@ -14,9 +14,11 @@
 #include "server/auditing.h"
 #include "server/budget_keeper.h"
 #include "server/key_actions.h"
+#include "server/people_actions.h"
 #include "server/prices.h"
 #include "server/regions.h"
 #include "server/route_explain.h"
+#include "server/sign_in.h"
 #include "server/status.h"
 #include "server/target_actions.h"
 
@@ -43,7 +45,7 @@ AdminAnswer answer_healthz(AdminState&, const QueryFields&) {
 
 AdminAnswer answer_readyz(AdminState& state, const QueryFields&) {
   json::array warnings;  // they name providers: for those who may read
-  if (state.settings.open_reading)
+  if (state.local && state.settings.open_reading)
     for (const std::string& warning : warnings_of(state)) warnings.emplace_back(warning);
   const bool ready = !state.draining;
   return answer_json({{"status", ready ? "ready" : "draining"}, {"warnings", std::move(warnings)}},
@@ -279,6 +281,7 @@ using enum identity::Permission;
 
 constexpr AdminRoute routes[] = {
     {"/", read, answer_status_page},
+    {"/login", sign_in, answer_login_page},
     {"/healthz", probe, answer_healthz},
     {"/readyz", probe, answer_readyz},
     {"/metrics", read, answer_metrics},
@@ -295,6 +298,10 @@ constexpr AdminRoute routes[] = {
     {"/api/v1/audit", read_audit, answer_audit},
     {"/api/v1/targets", read, answer_targets, operate, act_on_target},
     {"/api/v1/keys", read, answer_keys, manage_keys, act_on_key},
+    {"/api/v1/session", own_session, answer_session, sign_in, act_sign_in},
+    {"/api/v1/session/end", own_session, act_sign_out},
+    {"/api/v1/people", manage_people, answer_people, manage_people, act_on_people},
+    {"/api/v1/tokens", manage_people, answer_tokens, manage_people, act_on_tokens},
 };
 
 }  // namespace

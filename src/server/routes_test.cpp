@@ -11,9 +11,11 @@ namespace holdfast::server {
 namespace {
 
 using identity::Permission;
-using identity::Principal;
-using identity::PrincipalKind;
 using identity::Role;
+
+Caller person(identity::Roles roles) {
+  return {{identity::PrincipalKind::person, "ann", roles}, "id", "csrf"};
+}
 
 TEST(Routes, WhatChangesSomethingIsNeverForEverybody) {
   for (const AdminRoute& route : admin_routes()) {
@@ -38,9 +40,7 @@ TEST(Routes, HealthAloneIsForMachinesWithoutAName) {
 }
 
 TEST(Routes, ThoseWhoMayNotAreRefusedByName) {
-  const auto refused =
-      refuse(Principal{PrincipalKind::person, "ann", {Role::viewer, Role::auditor}},
-             Permission::operate, true);
+  const auto refused = refuse(person({Role::viewer, Role::auditor}), Permission::operate, true);
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 403);
   EXPECT_EQ(refused->code, "not_permitted");
@@ -48,7 +48,7 @@ TEST(Routes, ThoseWhoMayNotAreRefusedByName) {
 }
 
 TEST(Routes, ReadingIsOpenOnlyWhereItIsSaid) {
-  const Principal nobody{PrincipalKind::person, "ann", {}};
+  const Caller nobody = person({});
   EXPECT_FALSE(refuse(std::nullopt, Permission::read, true));
   EXPECT_TRUE(refuse(std::nullopt, Permission::read, false));
   EXPECT_TRUE(refuse(nobody, Permission::read, false)) << "a name without a role is no permission";

@@ -53,6 +53,14 @@ std::expected<Settings, std::vector<config::Problem>> load(const ServeOptions& o
   return read_settings(document);
 }
 
+// The one place where the password is ever shown.
+std::string first_person_text(const std::string& password) {
+  return fmt::format(
+      "first start: sign in as admin with the one-time password {} within a day, at /login of the "
+      "administration. Lost: holdfast admin reset-password",
+      password);
+}
+
 // Each connection needs a descriptor, and each stream two.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -139,7 +147,7 @@ class Server {
     auto operators = OperatorState::open(options_.state_dir);
     if (!operators) return refuse_start(operators.error());
     operators_ = std::move(*operators);
-    auto access = Access::open(options_.state_dir);
+    auto access = Access::open(options_.state_dir, clock_);
     if (!access) return refuse_start(access.error());
     access_ = std::move(*access);
     auto keys = VirtualKeys::open(options_.state_dir, limits_);
@@ -147,6 +155,7 @@ class Server {
     keys_ = *std::move(keys);
     if (const identity::KeySettings* clash = keys_->clash(settings_.keys))
       return refuse_start({ErrorCode::configuration, clash_message(*clash)});
+    access_->use(settings_.sessions);
     if (auto free = refuse_taken_port(settings_.applications); !free)
       return refuse_start(free.error());
     if (auto free = refuse_taken_port(settings_.administration); !free)
@@ -164,12 +173,14 @@ class Server {
                               capacity_, failures_, *operators_, *auditing_, *access_,
                               options_.state_dir, HF_VERSION, clock_.wall_us(), snapshot,
                               settings_});
+    admin_->local = net::is_loopback_host(settings_.administration.address);
     admin_->budgets = keeper_ ? &*keeper_ : nullptr;
     admin_->keys = keys_.get();
     use_health(*snapshot);
     if (auto opened = open_tls(); !opened) return refuse_start(opened.error());
     if (auto made = make_workers(snapshot); !made) return refuse_start(made.error());
     if (auto made = make_admin(); !made) return refuse_start(made.error());
+    make_first_person();
     auditing_->started(HF_VERSION, settings_.digest);
     start_workers();
     admin_http_->start();
@@ -191,6 +202,16 @@ class Server {
         "give "
         "the key of the configuration another name",
         key.name);
+  }
+
+  // A disk that is full keeps nobody from being served.
+  void make_first_person() {
+    const auto first = access_->make_first_person();
+    if (!first)
+      log::error("no local administrator could be made, the next start tries again: {}",
+                 first.error().detail);
+    else if (*first)
+      std::printf("%s\n", first_person_text(**first).c_str());
   }
 
   Result<void> open_responses() {
@@ -553,6 +574,7 @@ class Server {
     for (const auto& worker : workers_) worker->use(snapshot);
     admin_->snapshot = snapshot;
     admin_->settings = *loaded;
+    access_->use(loaded->sessions);
     if (auto read = access_->reload(); !read)
       log::error("reload: the machine's token stays as it was: {}", read.error().detail);
     admin_->reload_problem.clear();

@@ -65,6 +65,10 @@ void read_admin(Section& top, Settings& into) {
     section.flag("open_reading", into.open_reading,
                  "whether status, metrics and records are for everybody who can connect; what "
                  "changes something never is, and health always");
+    section.duration("session_idle", into.sessions.idle, 1s, 24h,
+                     "without a request a person's session ends after it");
+    section.duration("session_time", into.sessions.whole, 1s, 720h,
+                     "and after this, whatever is done");
     into.administration_tls = read_tls(section, net::alpn_http1);
   });
 }

@@ -11,6 +11,7 @@
 #include "base/overload_limits.h"
 #include "config/problem.h"
 #include "control/alert/settings.h"
+#include "identity/sessions.h"
 #include "identity/settings.h"
 #include "provider/settings.h"
 #include "records/price_settings.h"
@@ -48,6 +49,8 @@ struct Settings {
   std::chrono::milliseconds queue_timeout = limits::queue_timeout;  // server.queue_timeout
   std::uint64_t memory_limit = 0;         // server.memory_limit; 0: half of what there is
   std::vector<std::string> cors_origins;  // server.cors_origins; empty: CORS off
+  // admin.session_idle, admin.session_time
+  identity::SessionTimes sessions;
   std::vector<identity::KeySettings> keys;
   std::vector<identity::TeamSettings> teams;
   records::Settings records;

@@ -66,7 +66,8 @@ TEST(ReadSettings, RulesOfTheListeners) {
         "queue_timeout, memory_limit, cors_origins"}},
       {"an unknown key unlike any",
        "admin: { password: x }",
-       {"t.yaml:1:10: admin.password: unknown key; allowed: listen, open_reading, tls"}},
+       {"t.yaml:1:10: admin.password: unknown key; allowed: listen, open_reading, session_idle, "
+        "session_time, tls"}},
       {"a section that is text",
        "server: 8080",
        {"t.yaml:1:9: server: must be a map of keys, not text"}},
