@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "cli/vault_act.h"
 #include "config/environment.h"
 #include "config/secrets.h"
 #include "vault/sealed/files.h"
@@ -110,8 +111,11 @@ Outcome init(const VaultArguments& arguments) {
   const auto secret = options.key_file.empty() ? read_passphrase(options.passphrase_file)
                                                : make_key_file(options.key_file);
   if (!secret) return failed(secret.error());
+  auto act = VaultAct::begin(arguments.state_dir, "init", {});
+  if (!act) return failed(act.error());
   const auto made = Vault::create(arguments.state_dir, *secret);
   if (!made) return failed(made.error());
+  act->done();
   return {0,
           fmt::format("made {}/vault.db, opened by {}\nWithout it nobody reads a secret again: "
                       "keep a copy in another place than the backups.\n",
@@ -128,12 +132,15 @@ Outcome put(const VaultArguments& arguments, const OperatorSecret& opener) {
   if (!secret) return failed(secret.error());
   auto vault = Vault::open(arguments.state_dir, opener, store::Access::write);
   if (!vault) return failed(vault.error());
+  auto act = VaultAct::begin(arguments.state_dir, "put", arguments.path);
+  if (!act) return failed(act.error());
   const auto version =
       vault->put(arguments.path, secret->reveal(), arguments.metadata, system_clock());
   if (!version) return failed(version.error());
+  act->done();
   return {0,
-          fmt::format("stored {0}@{1}; a running gateway takes it over on SIGHUP\n", arguments.path,
-                      *version),
+          fmt::format("stored {0}@{1}; a running gateway takes it over within a second\n",
+                      arguments.path, *version),
           {}};
 }
 
@@ -149,8 +156,11 @@ Outcome rekey(const VaultArguments& arguments, const OperatorSecret& opener) {
   if (!secret) return failed(secret.error());
   auto vault = Vault::open(arguments.state_dir, opener, store::Access::write);
   if (!vault) return failed(vault.error());
+  auto act = VaultAct::begin(arguments.state_dir, "rekey", {});
+  if (!act) return failed(act.error());
   const auto done = vault->rekey(*secret);
   if (!done) return failed(done.error());
+  act->done();
   return {0,
           fmt::format("opened by {} from now on; backups of before are opened by what opened the "
                       "vault then\n",
@@ -159,24 +169,33 @@ Outcome rekey(const VaultArguments& arguments, const OperatorSecret& opener) {
 }
 
 Outcome backup(const VaultArguments& arguments, const Vault& vault) {
+  auto act = VaultAct::begin(arguments.state_dir, "backup", {});
+  if (!act) return failed(act.error());
   const auto bytes = vault.backup();
   if (!bytes) return failed(bytes.error());
   const auto written = write_new_file(arguments.file, *bytes);
   if (!written) return failed(written.error());
+  act->done();
   return {0, fmt::format("wrote {} (change {})\n", arguments.file, vault.generation()), {}};
 }
 
 Outcome restore(const VaultArguments& arguments, const OperatorSecret& secret) {
   const auto bytes = read_file(arguments.file, limits::vault_backup_bytes);
   if (!bytes) return failed(bytes.error());
+  auto act = VaultAct::begin(arguments.state_dir, "restore", {});
+  if (!act) return failed(act.error());
   const auto made = Vault::restore(arguments.state_dir, *bytes, secret);
   if (!made) return failed(made.error());
+  act->done();
   return {0, fmt::format("made {}/vault.db out of {}\n", arguments.state_dir, arguments.file), {}};
 }
 
 Outcome accept_rollback(const VaultArguments& arguments, const OperatorSecret& secret) {
+  auto act = VaultAct::begin(arguments.state_dir, "accept-rollback", {});
+  if (!act) return failed(act.error());
   const auto accepted = Vault::accept_rollback(arguments.state_dir, secret);
   if (!accepted) return failed(accepted.error());
+  act->done();
   return {0, fmt::format("{}/vault.db is the right one from now on\n", arguments.state_dir), {}};
 }
 
@@ -189,8 +208,11 @@ Outcome with_open_vault(const std::string& verb, const VaultArguments& arguments
   if (verb == "list") return show(vault->list(), as_json);
   if (verb == "get-metadata") return show(vault->versions(arguments.path), as_json);
   if (verb == "backup") return backup(arguments, *vault);
+  auto act = VaultAct::begin(arguments.state_dir, "rotate", arguments.root ? "root" : "");
+  if (!act) return failed(act.error());
   const auto rotated = vault->rotate(arguments.root ? Level::root : Level::data_key);
   if (!rotated) return failed(rotated.error());
+  act->done();
   return {0,
           arguments.root ? "new root key and data key; every secret is sealed anew\n"
                          : "new data key; every secret is sealed anew\n",

@@ -177,4 +177,12 @@ Document parse(std::string_view text, std::string name, Environment environment,
   if (broken) document.root = nullptr;
   return document;
 }
+
+Result<ResolvedSecret> secret_of(const Document& document, std::string_view reference) {
+  if (document.seen) document.seen->look(reference, document.folder);
+  auto secret = resolve_secret(reference, document.folder, document.environment, document.vault);
+  if (secret && document.seen) document.seen->saw(reference, secret->value);
+  return secret;
+}
+
 }  // namespace holdfast::config

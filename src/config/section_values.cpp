@@ -175,8 +175,7 @@ bool Section::listen(std::string_view key, ListenAddress& into, std::string_view
 bool Section::secret(std::string_view key, Secret& into, std::string_view about) {
   const Node* node = take_text(key, "secret: env:NAME, file:PATH or vault:PATH", {}, about);
   if (node == nullptr) return false;
-  Result<ResolvedSecret> value =
-      resolve_secret(node->text, document()->folder, document()->environment, document()->vault);
+  Result<ResolvedSecret> value = secret_of(*document(), node->text);
   if (!value) {
     wrong(*node, key, std::move(value.error().detail), {}, "env:NAME, file:PATH, vault:PATH");
     return false;
@@ -204,8 +203,7 @@ bool Section::secrets(std::string_view key, std::vector<NamedSecret>& into,
       right = false;
       continue;
     }
-    Result<ResolvedSecret> value =
-        resolve_secret(item.text, document()->folder, document()->environment, document()->vault);
+    Result<ResolvedSecret> value = secret_of(*document(), item.text);
     const bool twice = std::ranges::find(into, item.text, &NamedSecret::reference) != into.end();
     if (!value || twice) {
       wrong(item, at, twice ? "is named twice" : std::move(value.error().detail), {},

@@ -172,7 +172,11 @@ Refusal no_target_answered(std::span<const FailedAttempt> attempts,
     return refuse(503, fmt::format("no provider could answer ({})", list_of(attempts)),
                   error_type(503), "no_target_available");
 
-  const FinalAnswer final = final_answer(last.failure);
+  const bool no_credential = std::ranges::all_of(attempts, &FailedAttempt::no_credential);
+  const FinalAnswer final =
+      no_credential ? FinalAnswer{503, "credential_unavailable",
+                                  "this gateway has no credential for the provider at the moment"}
+                    : final_answer(last.failure);
   const std::string_view code = final.code.empty() ? to_string(last.failure) : final.code;
   const bool no_money =
       last.failure == FailureClass::unpaid || last.failure == FailureClass::over_budget;

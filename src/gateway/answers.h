@@ -25,7 +25,8 @@ struct Refusal {
 // How one attempt failed.
 struct FailedAttempt {
   FailureClass failure = FailureClass::none;
-  std::uint16_t status = 0;  // the upstream's; 0: none
+  std::uint16_t status = 0;    // the upstream's; 0: none
+  bool no_credential = false;  // revoked, since there was none to send
   std::string provider, model;
   std::string detail;  // for the operator's log and status page; no secrets
   std::optional<std::chrono::milliseconds> retry_after;

@@ -27,6 +27,7 @@ struct Outcome {
   bool forgotten = false;       // the provider has lost the response that the request goes on from
   bool next_key = false;        // another key of the same provider is to be tried
   bool old_credential = false;  // it was refused, and a newer one has come meanwhile
+  bool no_credential = false;   // there is none that may still be used: nothing was sent
   dialect::Usage usage;
   std::int64_t first_content_us = -1;  // since the attempt's start
   std::uint64_t bytes_sent = 0, bytes_received = 0;

@@ -78,15 +78,12 @@ std::optional<std::string> Attempt::presentable(const std::string& error) const 
 // The provider's credential, if there is one that has not expired; else the failure is noted.
 std::shared_ptr<const vault::Credential> Attempt::find_credential() {
   const auto found = state_.parts.credentials.find(provider_.name);
-  if (found == state_.parts.credentials.end()) {
-    fail(FailureClass::revoked, "no credential has come from its token service yet");
-    return nullptr;
-  }
-  if (found->second->expires_us <= state_.parts.clock.wall_us()) {
-    fail(FailureClass::revoked, "its credential has expired, and no new one has come");
-    return nullptr;
-  }
-  return found->second;
+  const bool any = found != state_.parts.credentials.end();
+  if (any && found->second->expires_us > state_.parts.clock.wall_us()) return found->second;
+  outcome_.no_credential = true;
+  fail(FailureClass::revoked, any ? "its credential has expired, and no new one has come"
+                                  : "no credential has come from where it is fetched yet");
+  return nullptr;
 }
 
 }  // namespace holdfast::gateway

@@ -301,8 +301,8 @@ void Attempts::note_failure(const Candidate& candidate, const Outcome& outcome, 
     parts_.health.undecided(candidate.index);
   if (outcome.failure == FailureClass::client_left || outcome.failure == FailureClass::hedge_lost)
     return;
-  failed.push_back({outcome.failure, outcome.status, target.provider->name, target.model,
-                    outcome.detail, outcome.retry_after, outcome.error_body,
+  failed.push_back({outcome.failure, outcome.status, outcome.no_credential, target.provider->name,
+                    target.model, outcome.detail, outcome.retry_after, outcome.error_body,
                     outcome.error_message});
   if (!blamed) return;
   parts_.on_failure({state_.request_id, state_.model->name, target.provider->name, target.model,

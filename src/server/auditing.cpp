@@ -127,6 +127,18 @@ void Auditing::gather_clients() {
   clients_refused_ = refused;
 }
 
+void Auditing::vault_changes(std::optional<std::int64_t> changes) {
+  if (std::exchange(vault_known_, true) && changes != vault_changes_) {
+    audit::Event event = own_event("vault.changed", {});
+    event.actor = "operator";
+    event.from = "command line";
+    if (vault_changes_) event.before = {{"changes", *vault_changes_}};
+    if (changes) event.after = {{"changes", *changes}};
+    if (!log_.append(event)) return;  // it is tried again
+  }
+  vault_changes_ = changes;
+}
+
 void Auditing::tick() {
   log_.tick();  // first: after a failure it opens the log again
   if (log_.status().problem.empty()) write_owed_start();

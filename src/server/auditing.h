@@ -46,6 +46,10 @@ class Auditing {
   // The id of a virtual key came with a wrong secret, `count` times.
   void key_refused(const std::string& name, std::uint64_t count);
 
+  // The vault has seen so many changes; nothing: there is none. What is new since the last time was
+  // done by `holdfast vault`, which leaves the log to this process.
+  void vault_changes(std::optional<std::int64_t> changes);
+
   // Once a second: clients that were refused, what has come together, checkpoints.
   void tick();
   void use(const audit::Settings& settings) { log_.use(settings); }
@@ -67,7 +71,9 @@ class Auditing {
   const observe::Registry& registry_;
   std::map<std::pair<std::string, std::string>, Gathered> gathered_;  // by action and target
   std::optional<audit::Event> owed_start_;
-  std::uint64_t clients_refused_ = 0;  // so many are accounted for
+  bool vault_known_ = false;
+  std::optional<std::int64_t> vault_changes_;  // so many are accounted for
+  std::uint64_t clients_refused_ = 0;          // so many are accounted for
 };
 
 // What an operator is about to do over the administration; `before` and `after` are to be filled

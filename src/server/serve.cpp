@@ -1,5 +1,6 @@
 #include "server/serve.h"
 
+#include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -8,10 +9,10 @@
 #include <csignal>
 #include <cstdio>
 #include <optional>
+#include <thread>
 
 #include "audit/usage.h"
 #include "base/log.h"
-#include "config/document.h"
 #include "gateway/answer_cache.h"
 #include "provider/kind.h"
 #include "responses/schema.h"
@@ -23,12 +24,13 @@
 #include "server/budget_keeper.h"
 #include "server/credentials.h"
 #include "server/listener_tls.h"
+#include "server/loader.h"
 #include "server/prober.h"
 #include "server/snapshot.h"
 #include "server/virtual_keys.h"
 #include "server/worker.h"
 #include "store/state_lock.h"
-#include "vault/sealed/lookup.h"
+#include "vault/sealed/vault_file.h"
 
 namespace holdfast::server {
 namespace {
@@ -45,12 +47,15 @@ int refuse_start(const Error& error) {
   return error.code == ErrorCode::configuration ? exit_configuration : exit_infrastructure;
 }
 
-// The vault is open while the configuration is read, and no longer.
-std::expected<Settings, std::vector<config::Problem>> load(const ServeOptions& options) {
-  config::Document document = config::load(options.config_path);
-  document.vault =
-      vault::sealed::lookup_in(options.state_dir, document.environment, system_clock());
-  return read_settings(document);
+// Another gateway has it for long, a verb of `holdfast vault` for a moment.
+Result<store::StateLock> lock_state(const std::string& directory) {
+  for (int tries = 0; tries < 20; ++tries) {
+    auto lock = store::StateLock::try_acquire(directory);
+    if (!lock) return std::unexpected(std::move(lock).error());
+    if (*lock) return **std::move(lock);
+    std::this_thread::sleep_for(100ms);
+  }
+  return store::StateLock::acquire(directory);  // which says who has it
 }
 
 // The one place where the password is ever shown.
@@ -117,22 +122,23 @@ class Engines {
 // The running process.
 class Server {
  public:
-  Server(ServeOptions options, Settings settings, Clock& clock)
+  Server(ServeOptions options, Reading first, Clock& clock)
       : options_(std::move(options)),
         clock_(clock),
         registry_(HF_VERSION),
         health_(entropy_seed()),
-        cache_(settings.cache_size),
+        cache_(first.settings->cache_size),
         engines_(options_.state_dir, clock),
         failures_(loop_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         rate_timer_(loop_),
         watchdog_(loop_, clock),
         prober_(loop_, watchdog_, clock, health_, entropy_seed()),
-        settings_(std::move(settings)) {}
+        settings_(std::move(*first.settings)),
+        first_{std::move(first.document), std::move(first.secrets), {}} {}
 
   int run() {
-    auto lock = store::StateLock::acquire(options_.state_dir);
+    auto lock = lock_state(options_.state_dir);
     if (!lock) return refuse_start(lock.error());
     auto audited = audit::Log::open(options_.state_dir + "/audit", settings_.audit, clock_);
     if (!audited) return refuse_start(audited.error());
@@ -191,6 +197,14 @@ class Server {
     await_signal();
     measure_rates();
     announce();
+    // From here on the snapshot and the administration's copy have what is secret in them: when
+    // those go, it is gone.
+    settings_.providers.clear();
+    settings_.keys.clear();
+    loader_.emplace(options_, first_, [this](std::shared_ptr<Loaded> loaded) {
+      asio::post(loop_, [this, loaded = std::move(loaded)] { take(*loaded); });
+    });
+    first_ = {};
     loop_.run();
     return finish();
   }
@@ -363,6 +377,10 @@ class Server {
     };
     for (const config::Problem& warning : settings_.warnings)
       log::warning("{}", config::to_string(warning));
+    if (!vault::sealed::LockedBytes::all_locked())
+      log::warning(
+          "keys of the vault could not be locked in memory and may be swapped out: raise the limit "
+          "(LimitMEMLOCK, ulimit -l)");
     std::printf(
         "listening on %s (applications)\n",
         url(settings_.applications, application_port_, application_tls_.has_value()).c_str());
@@ -525,35 +543,71 @@ class Server {
   }
 
   void reload() {
-    auto loaded = load(options_);
-    if (loaded)
-      if (const identity::KeySettings* clash = keys_->clash(loaded->keys)) {
-        refuse_reload(clash_message(*clash));
-        auditing_->reload_refused(fmt::format("keys.{}", clash->name), 1);
-        return;
-      }
-    if (!loaded) {
-      ++reload_failures_;
-      for (const config::Problem& problem : loaded.error())
-        log::error("reload refused: {}", config::to_string(problem));
-      const auto first = std::find_if(
-          loaded.error().begin(), loaded.error().end(),
-          [](const config::Problem& one) { return one.severity == config::Severity::error; });
-      admin_->reload_problem = config::to_string(*first);
-      auditing_->reload_refused(fmt::format("{}:{}: {}", first->file, first->line, first->key),
-                                loaded.error().size());
-      return;
+    if (loader_->ask())
+      log::info("a reading of the configuration is under way: the one that was asked for follows");
+  }
+
+  // What the loader has read.
+  void take(Loaded& loaded) {
+    if (!loader_) return;  // stopping
+    const bool taken = loaded.reading.settings ? use(loaded) : refuse(loaded);
+    loader_->done(taken ? &loaded.reading : nullptr);
+  }
+
+  static std::string_view named(Loaded::Cause cause) {
+    switch (cause) {
+      case Loaded::Cause::asked:
+        return "reload";
+      case Loaded::Cause::secrets:
+        return "new secrets";
     }
+    return {};
+  }
+
+  bool refuse(const Loaded& loaded) {
+    const std::vector<config::Problem>& problems = loaded.reading.settings.error();
+    ++reload_failures_;
+    for (const config::Problem& problem : problems)
+      log::error("{} refused: {}", named(loaded.cause), config::to_string(problem));
+    const auto first = std::find_if(problems.begin(), problems.end(), [](const auto& one) {
+      return one.severity == config::Severity::error;
+    });
+    admin_->reload_problem = config::to_string(*first);
+    auditing_->reload_refused(fmt::format("{}:{}: {}", first->file, first->line, first->key),
+                              problems.size());
+    return false;
+  }
+
+  static audit::Event event_of(const Loaded& loaded) {
     audit::Event event;
-    event.action = "configuration.reload";
-    event.actor = "operator";
-    event.from = "SIGHUP";
+    switch (loaded.cause) {
+      case Loaded::Cause::asked:
+        event.action = "configuration.reload";
+        event.actor = "operator";
+        event.from = "SIGHUP";
+        return event;
+      case Loaded::Cause::secrets:
+        event.action = "secrets.change";
+        event.actor = "holdfast";
+        event.from = "their files";
+        event.target = fmt::format("{}", fmt::join(loaded.secrets, ", "));
+        return event;
+    }
+    return event;
+  }
+
+  bool use(Loaded& loaded_now) {
+    Settings* const loaded = &*loaded_now.reading.settings;
+    if (const identity::KeySettings* clash = keys_->clash(loaded->keys)) {
+      auditing_->reload_refused(fmt::format("keys.{}", clash->name), 1);
+      return refuse(loaded_now.cause, clash_message(*clash));
+    }
+    audit::Event event = event_of(loaded_now);
     event.before = {{"configuration_sha256", settings_.digest}};
     event.after = {{"configuration_sha256", loaded->digest}};
     const auto intent = auditing_->begin(event);
     if (!intent) {
-      refuse_reload("the audit log cannot be written: " + intent.error().detail);
-      return;
+      return refuse(loaded_now.cause, "the audit log cannot be written: " + intent.error().detail);
     }
     for (const config::Problem& warning : loaded->warnings)
       log::warning("{}", config::to_string(warning));
@@ -573,7 +627,7 @@ class Server {
     credentials_->use(*loaded);  // first: what is no longer of a provider goes nowhere new with it
     for (const auto& worker : workers_) worker->use(snapshot);
     admin_->snapshot = snapshot;
-    admin_->settings = *loaded;
+    admin_->settings = Settings(*loaded);  // moved in: what is overwritten would not be wiped
     access_->use(loaded->sessions);
     if (auto read = access_->reload(); !read)
       log::error("reload: the machine's token stays as it was: {}", read.error().detail);
@@ -585,13 +639,19 @@ class Server {
     auditing_->use(loaded->audit);
     settings_.digest = loaded->digest;
     auditing_->conclude(*intent, true);
-    log::info("configuration reloaded: generation {}", generation_);
+    if (loaded_now.cause == Loaded::Cause::asked)
+      log::info("configuration reloaded: generation {}", generation_);
+    else
+      log::info("taken over with their new values: {} (generation {})",
+                fmt::join(loaded_now.secrets, ", "), generation_);
+    return true;
   }
 
-  void refuse_reload(const std::string& why) {
+  bool refuse(Loaded::Cause cause, const std::string& why) {
     ++reload_failures_;
     admin_->reload_problem = why;
-    log::error("reload refused: {}", why);
+    log::error("{} refused: {}", named(cause), why);
+    return false;
   }
 
   // What the configuration and the operator say of its targets, before a request may meet them.
@@ -641,6 +701,7 @@ class Server {
     engines_.reap();
     alerts_->tick();
     for (const auto& [name, count] : keys_->take_wrong()) auditing_->key_refused(name, count);
+    auditing_->vault_changes(vault::sealed::changes_in(options_.state_dir));
     auditing_->tick();
     look_at_tls();
     rate_timer_.expires_after(rate_interval);
@@ -651,6 +712,7 @@ class Server {
 
   int finish() {
     if (joiner_.joinable()) joiner_.join();
+    loader_.reset();
     prober_.stop();
     loop_.restart();
     while (!prober_.idle()) loop_.run_one();
@@ -703,6 +765,8 @@ class Server {
   net::Watchdog watchdog_;
   Prober prober_;
   Settings settings_;
+  Reading first_;  // until the loader has it
+  std::optional<Loader> loader_;
   std::uint64_t generation_ = 0, reload_failures_ = 0;
   std::optional<AdminState> admin_;
   std::optional<Alerts> alerts_;
@@ -721,13 +785,13 @@ int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is a full disk, not the end
   raise_descriptor_limit();
-  auto settings = load(options);
-  if (!settings) {
-    for (const config::Problem& problem : settings.error())
+  Reading first = read_configuration(options);
+  if (!first.settings) {
+    for (const config::Problem& problem : first.settings.error())
       std::fprintf(stderr, "%s\n", config::to_string(problem).c_str());
     return exit_configuration;
   }
-  const auto server = std::make_unique<Server>(options, std::move(*settings), system_clock());
+  const auto server = std::make_unique<Server>(options, std::move(first), system_clock());
   return server->run();
 }
 

@@ -12,6 +12,7 @@
 #include "server/budget_keeper.h"
 #include "server/credentials.h"
 #include "server/regions.h"
+#include "vault/sealed/locked_memory.h"
 
 namespace holdfast::server {
 namespace {
@@ -195,6 +196,7 @@ json::object credential_json(const vault::Status& status) {
   json::object out;
   out["ready"] = status.ready;
   out["expires_at"] = instant_json(status.expires_us);
+  out["version"] = status.version == 0 ? json::value() : json::value(status.version);
   out["last_error"] = status.last_error.empty() ? json::value() : json::value(status.last_error);
   return out;
 }
@@ -248,6 +250,10 @@ std::vector<std::string> warnings_of(const AdminState& state) {
     out.push_back(
         fmt::format("the audit log's new entries are written, but cannot be signed for: {}",
                     audited.checkpoint_problem));
+  if (!vault::sealed::LockedBytes::all_locked())
+    out.emplace_back(
+        "keys of the vault could not be locked in memory and may be swapped out: raise the limit "
+        "(LimitMEMLOCK, ulimit -l)");
   const records::Totals totals = state.drain.totals();
   if (!totals.seal_error.empty())
     out.push_back(

@@ -23,6 +23,18 @@ std::string owner_of(int descriptor) {
 }  // namespace
 
 Result<StateLock> StateLock::acquire(const std::string& directory) {
+  auto lock = try_acquire(directory);
+  if (!lock) return std::unexpected(std::move(lock).error());
+  if (*lock) return **std::move(lock);
+  const int file = ::open((directory + "/lock").c_str(), O_RDONLY | O_CLOEXEC);
+  const std::string owner = owner_of(file);
+  if (file >= 0) ::close(file);
+  return fail(ErrorCode::io, fmt::format("the state directory {} is in use by {}: stop that one "
+                                         "first, or give this one another --state",
+                                         directory, owner));
+}
+
+Result<std::optional<StateLock>> StateLock::try_acquire(const std::string& directory) {
   if (auto made = make_folder(directory); !made)
     return fail(ErrorCode::io, fmt::format("no state directory: {}", made.error().detail));
   const std::string path = directory + "/lock";
@@ -31,18 +43,14 @@ Result<StateLock> StateLock::acquire(const std::string& directory) {
     return fail(ErrorCode::io, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   StateLock lock(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK)
-      return fail(ErrorCode::io,
-                  fmt::format("the state directory {} is in use by {}: stop that one first, or "
-                              "give this one another --state",
-                              directory, owner_of(descriptor)));
+    if (errno == EWOULDBLOCK) return std::nullopt;
     return fail(ErrorCode::io, fmt::format("cannot lock {}: {}", path, std::strerror(errno)));
   }
   // Only told to whoever comes second; a full disk is no reason not to serve.
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(descriptor, 0) == 0) [[maybe_unused]]
     const ssize_t written = ::pwrite(descriptor, pid.data(), pid.size(), 0);
-  return lock;
+  return std::optional(std::move(lock));
 }
 
 StateLock::StateLock(StateLock&& other) noexcept

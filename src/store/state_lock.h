@@ -1,5 +1,6 @@
 // The state directory belongs to one process at a time.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -12,6 +13,8 @@ class StateLock {
   // holds this process's id. The lock ends with the process, however it ends.
   //   errors   io: another process has it, named by its id; or the disk fails
   static Result<StateLock> acquire(const std::string& directory);
+  // The same; nothing when another process has it.
+  static Result<std::optional<StateLock>> try_acquire(const std::string& directory);
   StateLock(StateLock&& other) noexcept;
   StateLock& operator=(StateLock&&) = delete;
   ~StateLock();

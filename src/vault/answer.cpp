@@ -50,6 +50,11 @@ Words words_of(const json::object& object) {
   if (const json::value* error = object.if_contains("error"); error && error->is_object())
     return {std::string(text_of(error->get_object(), "status")),
             std::string(text_of(error->get_object(), "message"))};
+  // OpenBao: {"errors": ["..."]}.
+  if (const json::value* errors = object.if_contains("errors");
+      errors && errors->is_array() && !errors->get_array().empty())
+    if (const json::value& error = errors->get_array().front(); error.is_string())
+      return {{}, std::string(error.get_string())};
   const auto first = [&](std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys)
       if (const std::string_view text = text_of(object, key); !text.empty())

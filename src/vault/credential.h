@@ -23,6 +23,8 @@ struct Credential {  // never changed once it is published
   Secret token;                        // bearer: visible ASCII, fit for Authorization: Bearer
   net::AwsCredential aws;              // aws: what net::sign_sigv4 takes
   std::int64_t expires_us = never_us;  // UTC, microseconds
+  bool leased = false;                 // replaced at two thirds of its life, as leases are
+  std::int64_t version = 0;            // of a secret that has versions, from 1; 0: it has none
 };
 
 // What one fetch may use. Used by one coroutine.
@@ -33,7 +35,7 @@ struct Exchange {
   // The text of a file without the white space around it. Blocks on the disk.
   //   errors   configuration: unreadable, empty, longer than limits::token_file_bytes
   virtual Result<Secret> read_file(const std::string& path) = 0;
-  // Sends a request and waits for the answer, which has status 200.
+  // Sends a request and waits for the answer, which has status 200, or what `refusals_too` allows.
   //   errors   configuration: the service refuses, and what it says; upstream_unavailable,
   //   deadline_exceeded, malformed_response, too_large, cancelled
   virtual Task<Result<TokenAnswer>> send(TokenRequest request) = 0;

@@ -112,7 +112,9 @@ void Refresher::take(Credential credential) {
   const bool lasts = credential.expires_us == never_us;
   const std::int64_t life_us =
       std::clamp<std::int64_t>(credential.expires_us - now_us, 0, longest_life_us);
-  const Duration wait = refresh_after(std::chrono::microseconds(life_us), random_);
+  const std::chrono::microseconds life(life_us);
+  const Duration wait =
+      credential.leased ? renew_after(life, random_) : refresh_after(life, random_);
   next_ = lasts ? net::no_deadline : loop_.clock.now() + wait;
   next_us_ = lasts ? never_us : now_us + in_us(wait);
   if (failed_ > 0) log::info("credential of {}: fetched again", name_);
@@ -120,6 +122,9 @@ void Refresher::take(Credential credential) {
   const auto published = std::make_shared<const Credential>(std::move(credential));
   {
     const std::lock_guard lock(mutex_);
+    if (published->version != status_.version)
+      log::info("credential of {}: version {}", name_, published->version);
+    status_.version = published->version;
     status_.fetched_us = now_us;
     status_.expires_us = published->expires_us;
     status_.next_us = next_us_;
@@ -197,7 +202,9 @@ Task<Result<TokenAnswer>> Refresher::send(TokenRequest request) {
     co_return std::unexpected(std::move(error));
   }
   learn_time(*answer, request.endpoint.origin.tls);
-  if (answer->status == 200) co_return answer;
+  const int status = answer->status;
+  const bool refused = status == 400 || status == 403 || status == 404;
+  if (status == 200 || (refused && request.refusals_too)) co_return answer;
   asked_wait_ = read_seconds(answer->header("retry-after"));
   co_return fail(code_of(answer->status), refusal(request, *answer));
 }

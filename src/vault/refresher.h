@@ -18,6 +18,7 @@ struct Status {                 // for the status page; nothing in it is secret
   std::int64_t fetched_us = 0;  // when the last one came; 0: never
   std::int64_t expires_us = 0;  // its end; never_us: none
   std::int64_t next_us = 0;     // when it is fetched again; never_us: not
+  std::int64_t version = 0;     // of the secret, where secrets have versions; 0: they have not
   std::uint64_t fetches = 0;    // that succeeded
   std::uint64_t failures = 0;
   std::string last_error;  // of the last fetch; empty: it succeeded

@@ -47,6 +47,7 @@ struct TokenRequest {
   Endpoint endpoint;
   std::vector<Header> headers;
   Secret body;
+  bool refusals_too = false;  // answers of 400, 403 and 404 are answers too, no errors
 };
 
 // The request as it goes over the wire; asks for the connection to be closed.

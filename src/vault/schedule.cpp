@@ -22,6 +22,11 @@ Duration refresh_after(Duration life, Random& random) {
   return std::max(shortest_wait, latest - up_to((life - latest) / 10, random));
 }
 
+Duration renew_after(Duration life, Random& random) {
+  const Duration latest = life / 3 * 2;
+  return std::max(shortest_wait, latest - up_to(latest / 10, random));
+}
+
 Duration retry_after(int failures, Duration asked, Random& random) {
   const Duration full =
       std::min<Duration>(longest_backoff, 1s * (1L << std::clamp(failures - 1, 0, 6)));

@@ -15,6 +15,7 @@
 #include "vault/aws.h"
 #include "vault/azure.h"
 #include "vault/google.h"
+#include "vault/openbao.h"
 
 namespace holdfast::vault {
 namespace {
@@ -23,7 +24,7 @@ using config::Choice;
 using config::Section;
 using enum Source;
 
-constexpr std::array<Choice<Source>, 12> sources = {
+constexpr std::array<Choice<Source>, 13> sources = {
     {{"google_service_account", google_service_account},
      {"google_metadata", google_metadata},
      {"google_workload_identity", google_workload_identity},
@@ -35,7 +36,8 @@ constexpr std::array<Choice<Source>, 12> sources = {
      {"aws_web_identity", aws_web_identity},
      {"aws_assume_role", aws_assume_role},
      {"aws_container", aws_container},
-     {"aws_instance", aws_instance}}};
+     {"aws_instance", aws_instance},
+     {"openbao", openbao}}};
 // Those that may stand under `base`.
 constexpr std::array<Choice<Source>, 4> base_sources = {{{"aws_static", aws_static},
                                                          {"aws_web_identity", aws_web_identity},
@@ -134,6 +136,7 @@ class AuthReader {
          [&] { section_.word("role", settings_.role, "none: the one that the instance has"); });
   }
 
+  void read_openbao();
   void read_assume_role(const AuthOffer& offer);
 
   void read_common() {
@@ -144,10 +147,10 @@ class AuthReader {
               "say where it is, as in token_file: /var/run/secrets/token");
     });
     only({google_metadata, entra_client_secret, entra_federated, azure_managed_identity,
-          aws_web_identity, aws_assume_role, aws_container, aws_instance},
+          aws_web_identity, aws_assume_role, aws_container, aws_instance, openbao},
          [&] {
            url("endpoint", settings_.endpoint,
-               "the token service; none: the cloud's own; required for aws_container and for "
+               "the token service; none: the cloud's own; required for aws_container, openbao and "
                "form: app_service");
            const bool app_service = settings_.source == azure_managed_identity &&
                                     settings_.form == ManagedForm::app_service;
@@ -155,6 +158,8 @@ class AuthReader {
            need_if(settings_.source == aws_container, "endpoint",
                    "write endpoint: http://169.254.170.2${AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}, "
                    "or ${AWS_CONTAINER_CREDENTIALS_FULL_URI}");
+           need_if(settings_.source == openbao, "endpoint",
+                   "write where the server is, as in endpoint: https://bao.example:8200");
          });
   }
 
@@ -231,6 +236,38 @@ class AuthReader {
   bool holds_ = false;  // what only() is reading now is for it
 };
 
+void AuthReader::read_openbao() {
+  const auto path = [&](std::string_view key, std::string& into, std::string_view about) {
+    if (!section_.word(key, into, about)) return;
+    std::string_view rest = into;
+    while (true) {
+      const std::string_view part = rest.substr(0, rest.find('/'));
+      if (part.empty() || part == "." || part == "..")
+        return section_.problem(key, "is not a path", "write it as in holdfast/openai");
+      if (part.size() == rest.size()) return;
+      rest.remove_prefix(part.size() + 1);
+    }
+  };
+  only({openbao}, [&] {
+    path("mount", settings_.mount, "of the key-value engine, version 2");
+    path("path", settings_.path, "of the secret below the mount");
+    need("path", "write where the secret is, as in path: holdfast/openai");
+    section_.word("field", settings_.field, "the secret's field that is the key");
+    section_.integer("version", settings_.version, 0, 1'000'000'000, "0: always the newest");
+    section_.word("role_id", settings_.role_id, "of the AppRole that logs in");
+    section_.secret("secret_id", settings_.secret_id, "of the AppRole");
+    path("login_mount", settings_.login_mount, "of the AppRole method");
+    section_.secret("token", settings_.token, "in place of an AppRole; it is renewed");
+    const bool role = !settings_.role_id.empty() && !settings_.secret_id.empty();
+    const bool reading = section_.document() != nullptr && known_ && holds_;
+    if (reading && role != settings_.token.empty())
+      section_.problem("role_id", "and secret_id, or token: one of the two is needed",
+                       "write role_id: ... and secret_id: file:/run/secrets/secret_id");
+    section_.duration("lease", settings_.lease, 1s, 24h,
+                      "how long a secret is used that cannot be read again");
+  });
+}
+
 void AuthReader::read_assume_role(const AuthOffer& offer) {
   only({aws_assume_role}, [&] {
     section_.word("external_id", settings_.external_id, "what the role's owner asks for");
@@ -256,9 +293,10 @@ auto comparable(const AuthSettings& s) {
       std::tie(s.source, s.credential_file, s.token_file, s.endpoint, s.token_url,
                s.impersonation_url, s.scopes, s.account, s.tenant, s.client_id, s.scope, s.form,
                s.access_key_id, s.region, s.role, s.role_arn, s.session_name, s.external_id,
-               s.duration, s.network.private_allowed, s.network.ca_file),
-      s.client_secret.reveal(), s.identity_header.reveal(), s.secret_access_key.reveal(),
-      s.session_token.reveal());
+               s.duration, s.network.private_allowed, s.network.ca_file, s.mount, s.path, s.field,
+               s.version, s.role_id, s.login_mount, s.lease),
+      s.secret_id.reveal(), s.token.reveal(), s.client_secret.reveal(), s.identity_header.reveal(),
+      s.secret_access_key.reveal(), s.session_token.reveal());
 }
 }  // namespace
 
@@ -282,9 +320,10 @@ std::optional<AuthSettings> read_auth(Section& provider, const AuthOffer& offer)
     if (set || auth.document() == nullptr)
       auth.require("source", "say where it comes from, as in source: google_service_account");
     const Source source = settings.source;
-    const bool offered = is_google(source)  ? offer.google
-                         : is_azure(source) ? offer.azure
-                                            : offer.aws;
+    const bool offered = source == openbao   ? true
+                         : is_google(source) ? offer.google
+                         : is_azure(source)  ? offer.azure
+                                             : offer.aws;
     if (known && !offered) auth.problem("source", "is of another cloud than the provider");
     AuthReader reader(auth, settings, known);
     reader.read_network();
@@ -292,6 +331,7 @@ std::optional<AuthSettings> read_auth(Section& provider, const AuthOffer& offer)
     reader.read_azure();
     reader.read_aws();
     reader.read_common();
+    reader.read_openbao();
     reader.read_assume_role(offer);
   });
   if (!set) return std::nullopt;
@@ -303,6 +343,7 @@ std::optional<AuthSettings> read_auth(Section& provider, const AuthOffer& offer)
 std::unique_ptr<const CredentialSource> make_source(const AuthSettings& settings) {
   if (is_google(settings.source)) return make_google_source(settings);
   if (is_azure(settings.source)) return make_azure_source(settings);
+  if (settings.source == openbao) return make_openbao_source(settings);
   return make_aws_source(settings);
 }
 

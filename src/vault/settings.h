@@ -31,6 +31,7 @@ enum class Source : std::uint8_t {  // spelled in the file as here
   aws_assume_role,
   aws_container,
   aws_instance,
+  openbao,
 };
 std::string_view to_string(Source source);
 
@@ -56,7 +57,12 @@ struct AuthSettings {  // what a source does not use keeps its default
   std::string role;                         // aws_instance; empty: the instance's own
   std::string role_arn, session_name = "holdfast", external_id;
   std::chrono::seconds duration{3'600};
-  std::shared_ptr<const AuthSettings> base;  // aws_assume_role: who assumes it
+  std::string mount = "secret", path, field = "key";  // openbao: where the secret is
+  int version = 0;                                    // openbao; 0: the newest
+  std::string role_id, login_mount = "approle";       // openbao
+  Secret secret_id, token;                            // openbao: one of them
+  std::chrono::seconds lease{300};                    // openbao
+  std::shared_ptr<const AuthSettings> base;           // aws_assume_role: who assumes it
   Network network;
 };
 // Whether both get the same credential in the same way, so that one that runs may be kept.

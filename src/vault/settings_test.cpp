@@ -62,7 +62,10 @@ TEST(ReadAuth, EverySourceHasASmallestForm) {
       {Source::aws_assume_role,
        "  role_arn: arn\n  region: eu-west-1\n  base: { source: aws_instance }\n"},
       {Source::aws_container, "  endpoint: http://169.254.170.2/v2/credentials/x\n"},
-      {Source::aws_instance, ""}};
+      {Source::aws_instance, ""},
+      {Source::openbao,
+       "  endpoint: https://bao.example:8200\n  path: holdfast/openai\n  role_id: r\n"
+       "  secret_id: env:SECRET\n"}};
   for (const Case& c : cases) {
     const std::string name(to_string(c.source));
     const Read got = read("  source: " + name + "\n" + c.rest, {}, folder.path());

@@ -1,6 +1,7 @@
 #include "vault/sealed/constructions.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
@@ -31,6 +32,12 @@ const unsigned char* bytes_of(std::string_view text) {
 }
 unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 void* unchanged(std::string_view text) { return const_cast<char*>(text.data()); }  // for OSSL_PARAM
+
+// What does not open is no fault of OpenSSL's next user on this thread: its queue stays empty.
+std::nullopt_t does_not_open() {
+  ERR_clear_error();
+  return std::nullopt;
+}
 
 void start_sodium() {
   static const int started = sodium_init();
@@ -147,7 +154,7 @@ std::optional<LockedBytes> unwrap_key(std::string_view wrapping, std::string_vie
   int written = 0;
   if (EVP_DecryptUpdate(context.get(), out.data(), &written, bytes_of(wrapped),
                         static_cast<int>(wrapped.size())) != 1)
-    return std::nullopt;
+    return does_not_open();
   out.shrink(static_cast<std::size_t>(written));
   return out;
 }
@@ -193,7 +200,7 @@ std::optional<LockedBytes> gcm_decrypt(std::string_view key, std::string_view no
     HF_CHECK(EVP_DecryptUpdate(context.get(), out.data(), &written, bytes_of(text),
                                static_cast<int>(text.size())) == 1);
   std::array<unsigned char, tag_bytes> rest{};
-  if (EVP_DecryptFinal_ex(context.get(), rest.data(), &written) != 1) return std::nullopt;
+  if (EVP_DecryptFinal_ex(context.get(), rest.data(), &written) != 1) return does_not_open();
   return out;
 }
 

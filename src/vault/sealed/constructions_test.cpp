@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <libdeflate.h>
+#include <openssl/err.h>
 
 #include <fstream>
 
@@ -269,6 +270,15 @@ TEST(LockedBytes, AreLockedWhileTheyLiveAndLeftOutOfCoreDumps) {
     EXPECT_TRUE(found);
   }
   EXPECT_EQ(locked_kib(), before);
+}
+
+TEST(Constructions, WhatDoesNotOpenLeavesNoErrorBehind) {
+  const std::string key(key_bytes, 'k'), nonce(nonce_bytes, 'n');
+  ERR_clear_error();
+  EXPECT_FALSE(unwrap_key(key, std::string(40, 'x')));
+  EXPECT_EQ(ERR_peek_error(), 0U);
+  EXPECT_FALSE(xaes_decrypt(key, nonce, std::string(32, 'x'), ""));
+  EXPECT_EQ(ERR_peek_error(), 0U);
 }
 }  // namespace
 }  // namespace holdfast::vault::sealed

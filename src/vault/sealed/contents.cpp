@@ -3,8 +3,9 @@
 namespace holdfast::vault::sealed {
 namespace {
 constexpr std::uint64_t format = 1;
-constexpr std::uint64_t most_passes = 64;
-constexpr std::uint64_t most_memory = std::uint64_t{2} << 30U;
+// What a file may ask for before it is known to be ours: some seconds and 256 MiB.
+constexpr std::uint64_t most_passes = 10;
+constexpr std::uint64_t most_memory = std::uint64_t{256} << 20U;
 constexpr std::uint64_t least_memory = std::uint64_t{8} << 10U;  // of Argon2
 constexpr std::uint64_t most_id = std::uint64_t{1} << 62U;
 

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "vault/sealed/constructions.h"
+
 namespace holdfast::vault::sealed {
 namespace {
 using namespace std::chrono_literals;
@@ -43,11 +45,33 @@ Result<void> sync_folder_of(const std::string& path) {
   return {};
 }
 
-// The whole of a file that is to take another's name; what a crash has left of one is overwritten.
+// The whole of a file that is to take another's name. It is new: nobody else writes into it, and it
+// is no link that leads elsewhere. Nothing of it is left when that fails.
 Result<void> write_beside(const std::string& next, std::string_view bytes) {
-  const Descriptor file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const Descriptor file(
+      ::open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.number() < 0) return io_failure("cannot make", next);
-  return write_all(file.number(), bytes, next);
+  auto written = write_all(file.number(), bytes, next);
+  if (!written) ::unlink(next.c_str());
+  return written;
+}
+
+// A name that no other process takes: the file beside may be one of several in the making.
+std::string name_beside(const std::string& path) {
+  std::string out = path + ".";
+  for (const char byte : random_bytes(8))
+    out += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return out + ".next";
+}
+
+// Gives `next` the name `path`, which is free; 0, or the reason as in errno.
+int move_to_free(const std::string& next, const std::string& path) {
+  if (::renameat2(AT_FDCWD, next.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL) return errno;
+  // A file system that knows no such thing: a second name does the same.
+  if (::link(next.c_str(), path.c_str()) != 0) return errno;
+  ::unlink(next.c_str());
+  return 0;
 }
 }  // namespace
 
@@ -92,17 +116,11 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
 }
 
 Result<void> write_new_file(const std::string& path, std::string_view bytes) {
-  const std::string next = path + ".next";
+  const std::string next = name_beside(path);
   auto written = write_beside(next, bytes);
   if (!written) return written;
-  int moved = ::renameat2(AT_FDCWD, next.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
-  if (moved != 0 && errno == EINVAL) {  // a file system that cannot: then nearly as well
-    const bool taken = ::access(path.c_str(), F_OK) == 0;
-    moved = taken ? -1 : std::rename(next.c_str(), path.c_str());
-    if (taken) errno = EEXIST;
-  }
-  if (moved == 0) return sync_folder_of(path);
-  const int why = errno;
+  const int why = move_to_free(next, path);
+  if (why == 0) return sync_folder_of(path);
   ::unlink(next.c_str());
   if (why == EEXIST)
     return fail(ErrorCode::configuration,
@@ -113,9 +131,12 @@ Result<void> write_new_file(const std::string& path, std::string_view bytes) {
 
 Result<void> replace_file(const std::string& path, std::string_view bytes) {
   const std::string next = path + ".next";
+  ::unlink(next.c_str());  // what a crash has left
   auto written = write_beside(next, bytes);
   if (!written) return written;
-  return rename_file(next, path);
+  auto renamed = rename_file(next, path);
+  if (!renamed) ::unlink(next.c_str());
+  return renamed;
 }
 
 Result<void> rename_file(const std::string& from, const std::string& to) {

@@ -26,7 +26,8 @@ Result<LockedBytes> read_locked(int descriptor, std::size_t most);
 // A whole file.   errors   configuration: cannot be opened, more than `most` bytes; io
 Result<std::string> read_file(const std::string& path, std::size_t most);
 
-// Both are on the disk when they return, whole or not at all, and have mode 0600.
+// Both are on the disk when they return, whole or not at all, and have mode 0600. Several processes
+// may make one new file: one of them makes it. To replace a file takes the lock of its vault.
 //   errors   io; for a new file also configuration: there is one already
 Result<void> write_new_file(const std::string& path, std::string_view bytes);
 Result<void> replace_file(const std::string& path, std::string_view bytes);

@@ -87,6 +87,9 @@ Result<OperatorSecret> read_passphrase(const std::string& path) {
 }
 
 Result<OperatorSecret> make_key_file(const std::string& path) {
+  if (path == "-")
+    return fail(ErrorCode::configuration,
+                "a key file is made here, and standard input is none: give the name of a file");
   if (is_there(path)) return read_key_file(path);
   const LockedBytes key = random_key();
   LockedBytes text(key_file_start.size() + 2 * key_bytes + 1);
@@ -95,8 +98,9 @@ Result<OperatorSecret> make_key_file(const std::string& path) {
   sodium_bin2hex(reinterpret_cast<char*>(text.data()) + key_file_start.size(), 2 * key_bytes + 1,
                  reinterpret_cast<const unsigned char*>(key.reveal().data()), key.size());
   text.data()[text.size() - 1] = '\n';
-  auto written = write_new_file(path, text.reveal());
-  if (!written) return std::unexpected(std::move(written).error());
+  const auto written = write_new_file(path, text.reveal());
+  // Where another process was quicker, its key is the one that is kept.
+  if (!written && !is_there(path)) return std::unexpected(written.error());
   return read_key_file(path);
 }
 

@@ -44,7 +44,8 @@ Result<OperatorSecret> read_key_file(const std::string& path);
 Result<OperatorSecret> read_passphrase(const std::string& path);
 
 // Makes a key file (mode 0600, on the disk when this returns) with a new key; when there is one
-// already, reads that.   errors   configuration: it is something else; io
+// already, reads that, also when another process made it meanwhile.
+//   errors   configuration: it is something else, or `path` is "-"; io
 Result<OperatorSecret> make_key_file(const std::string& path);
 
 // The first that is there: `options`, the variables HOLDFAST_VAULT_KEY_FILE,

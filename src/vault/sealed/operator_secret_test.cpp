@@ -1,6 +1,11 @@
 #include "vault/sealed/operator_secret.h"
 
+#include <set>
+#include <thread>
+#include <vector>
+
 #include "config/test_support.h"
+#include "vault/sealed/files.h"
 #include "vault/sealed/lookup.h"
 #include "vault/sealed/test_support.h"
 
@@ -46,14 +51,48 @@ TEST_F(VaultTest, AKeyFileIsMadeOnceForItsOwnerAlone) {
   EXPECT_EQ(bytes_of(folder_ / "other"), "something of the operator's");
 }
 
-TEST_F(VaultTest, AKeyFileThatWasHalfWrittenIsMadeAnew) {
-  std::ofstream(folder_ / "vault.key.next") << "holdfast-vault-key-1 0123";  // as a crash leaves it
+TEST_F(VaultTest, ANewFileIsOfANameOfItsOwn) {
+  // What stands where it might be written beside is nobody's business, and no way elsewhere.
+  std::ofstream(folder_ / "victim") << "of somebody else";
+  fs::create_symlink(folder_ / "victim", folder_ / "vault.key.next");
   EXPECT_EQ(key().value.size(), key_bytes);
-  EXPECT_FALSE(fs::exists(folder_ / "vault.key.next"));
+  EXPECT_EQ(bytes_of(folder_ / "victim"), "of somebody else");
   const auto again = write_new_file((folder_ / "vault.key").string(), "another");
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, ErrorCode::configuration);
-  EXPECT_FALSE(fs::exists(folder_ / "vault.key.next"));
+  // A file that is replaced is beside by one name: a link there goes, and what it leads to stays.
+  fs::create_symlink(folder_ / "victim", folder_ / "head.next");
+  EXPECT_TRUE(replace_file((folder_ / "head").string(), "new"));
+  EXPECT_EQ(bytes_of(folder_ / "head"), "new");
+  EXPECT_EQ(bytes_of(folder_ / "victim"), "of somebody else");
+  fs::create_directory(folder_ / "taken");
+  EXPECT_FALSE(replace_file((folder_ / "taken").string(), "new"));
+  std::set<std::string> left;
+  for (const auto& one : fs::directory_iterator(folder_)) left.insert(one.path().filename());
+  EXPECT_EQ(left,
+            (std::set<std::string>{"head", "taken", "vault.key", "vault.key.next", "victim"}));
+}
+
+TEST_F(VaultTest, ManyWhoMakeOneKeyFileHaveOneKey) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string path = (folder_ / ("key-" + std::to_string(round))).string();
+    std::vector<std::string> keys(8);
+    std::vector<std::thread> threads;
+    for (std::string& mine : keys)
+      threads.emplace_back([&mine, &path] {
+        const auto secret = make_key_file(path);
+        mine = secret ? std::string(secret->value.reveal()) : secret.error().detail;
+      });
+    for (std::thread& one : threads) one.join();
+    for (const std::string& mine : keys) EXPECT_EQ(mine, read_key_file(path)->value.reveal());
+  }
+}
+
+TEST(KeyFile, IsNotStandardInput) {
+  const auto made = make_key_file("-");
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().detail.find("give the name of a file"), std::string::npos);
+  EXPECT_FALSE(fs::exists("-"));
 }
 
 TEST_F(VaultTest, TheOperatorsSecretIsLookedForInOneOrder) {

@@ -117,6 +117,15 @@ Result<void> write_contents(store::Database& database, const Contents& before,
   return transaction->commit();
 }
 
+// What is in the -wal file would not come along to another name. Closing the database would do it
+// too, but not say whether there was room.
+Result<void> bring_into_one_file(store::Database& database) {
+  const auto busy = database.integer("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!busy) return std::unexpected(busy.error());
+  if (*busy != 0) return fail(ErrorCode::io, database.path() + " is in use by another process");
+  return {};
+}
+
 Result<void> make_directory(const std::string& directory) {
   std::error_code error;
   const std::filesystem::path parent = std::filesystem::path(directory).parent_path();
@@ -170,6 +179,17 @@ std::optional<Head> decode_head(std::string_view text) {
   return head;
 }
 
+Result<void> check_directory(const std::string& directory) {
+  return is_there(directory) ? check_owner(directory) : Result<void>();
+}
+
+std::optional<std::int64_t> changes_in(const std::string& directory) {
+  const auto text = read_file(head_path(directory), head_file_bytes);
+  if (!text) return std::nullopt;
+  const auto head = decode_head(*text);
+  return head ? std::optional(head->generation) : std::nullopt;
+}
+
 Result<void> VaultFile::create(const std::string& directory, const Contents& contents,
                                std::string_view seal) {
   if (auto made = make_directory(directory); !made) return made;
@@ -192,7 +212,8 @@ Result<void> VaultFile::create(const std::string& directory, const Contents& con
     if (!database) return std::unexpected(std::move(database).error());
     auto written = write_contents(*database, {}, contents, seal);
     if (!written) return written;
-  }  // which brings all of it into the one file
+    if (auto whole = bring_into_one_file(*database); !whole) return whole;
+  }
   auto headed =
       replace_file(head_path(directory), encode(Head{contents.generation, std::string(seal)}));
   if (!headed) return headed;

@@ -27,6 +27,12 @@ std::string encode(const Head& head);  // one line of text
 // Nothing: not what encode() writes.
 std::optional<Head> decode_head(std::string_view text);
 
+// Whether this user may have a vault in `directory`; anybody may make one that is not there.
+//   errors   configuration: it belongs to another user
+Result<void> check_directory(const std::string& directory);
+// How many changes the vault in `directory` has seen; nothing: there is none.
+std::optional<std::int64_t> changes_in(const std::string& directory);
+
 // An open vault.db, locked against other processes. Used by one thread.
 class VaultFile {
  public:

@@ -1,7 +1,11 @@
 #include "vault/sealed/vault.h"
 
+#include <pwd.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <set>
 
 #include "vault/sealed/test_support.h"
@@ -141,14 +145,45 @@ TEST_F(VaultTest, IsNotMadeOverWhatIsLeftOfAnother) {
   EXPECT_NE(again.error().detail.find("of a vault that is gone"), std::string::npos);
 }
 
-TEST_F(VaultTest, IsUsedByTheUserWhoHasTheStateDirectory) {
-  if (::geteuid() != 0) GTEST_SKIP() << "it takes root to give a folder away";
+TEST_F(VaultTest, IsMadeWholeOrNotAtAllOnAFullDisk) {
+  const std::string disk = (folder_ / "small").string();
+  std::filesystem::create_directory(disk);
   make();
-  ASSERT_EQ(::chown(state_.c_str(), 1, 1), 0);
+  put("a", std::string(8'000, 's'));
+  const std::string backup = *open()->backup();
+  int made = 0, refused = 0;
+  // 8 KiB of room more each time, so that each of the writes is the first for which there is none.
+  for (int pages = 2; pages <= 64; pages += 2) {
+    const std::string size = "size=" + std::to_string(4 * pages) + "k";
+    if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, size.c_str()) != 0)
+      GTEST_SKIP() << "cannot mount a small tmpfs: " << std::strerror(errno);
+    const auto restored = Vault::restore(disk + "/state", backup, key());
+    if (restored) {
+      const auto vault = Vault::open(disk + "/state", key(), store::Access::read);
+      EXPECT_TRUE(vault) << size << ": " << vault.error().detail;
+      if (vault) EXPECT_EQ(read(*vault, "a"), std::string(8'000, 's')) << size;
+    } else {
+      EXPECT_EQ(restored.error().code, ErrorCode::io) << size << ": " << restored.error().detail;
+      EXPECT_FALSE(std::filesystem::exists(disk + "/state/vault.db")) << size;
+    }
+    ++(restored ? made : refused);
+    EXPECT_EQ(::umount(disk.c_str()), 0);
+  }
+  EXPECT_GT(made, 0);
+  EXPECT_GT(refused, 2);
+}
+
+TEST_F(VaultTest, IsUsedByTheUserWhoHasTheStateDirectory) {
+  make();
+  // Root in a container of its own may have no second user.
+  if (::chown(state_.c_str(), 1, 1) != 0)
+    GTEST_SKIP() << "a folder cannot be given away here: " << std::strerror(errno);
+  const passwd* owner = ::getpwuid(1);
+  const std::string name = owner == nullptr ? "#1" : owner->pw_name;
   for (const auto access : {store::Access::read, store::Access::write})
-    EXPECT_EQ(refusal(access), state_ +
-                                   " belongs to daemon: use the vault as that user, as in "
-                                   "\"sudo -u daemon holdfast vault ...\"");
+    EXPECT_EQ(refusal(access), state_ + " belongs to " + name +
+                                   ": use the vault as that user, as in \"sudo -u " + name +
+                                   " holdfast vault ...\"");
 }
 
 TEST_F(VaultTest, ManyReadersShareIt) {
