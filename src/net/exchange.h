@@ -33,9 +33,9 @@ struct ServerShared {
 // What a client's requests come over.
 struct ClientConnection {
   std::unique_ptr<Stream> stream;
-  ReadBuffer buffer;                               // read, and not yet consumed
-  bool secure = false;                             // it is TLS
-  boost::asio::ip::address address{};              // where it comes from; 0.0.0.0: no socket of ours
+  ReadBuffer buffer;                   // read, and not yet consumed
+  bool secure = false;                 // it is TLS
+  boost::asio::ip::address address{};  // where it comes from; 0.0.0.0: no socket of ours
   std::optional<ClientCertificate> certificate{};  // that the client has shown
 };
 

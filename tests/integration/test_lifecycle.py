@@ -1,6 +1,7 @@
 """Start, reload, drain, stop: a bad file changes nothing, a stop loses nobody."""
 
 import json
+import re
 import signal
 import socket
 import threading
@@ -26,7 +27,8 @@ def refused(port: int) -> bool:
 
 def test_the_ready_lines(holdfast, fake):
     instance = holdfast(configs.through(fake()))
-    lines = instance.output().splitlines()
+    password, *lines = instance.output().splitlines()
+    assert re.fullmatch(r"first start: sign in as admin with the one-time password \S+ .*", password)
     assert lines == [
         f"listening on {instance.app_url} (applications)",
         f"listening on {instance.admin_url} (administration)",
