@@ -477,19 +477,19 @@ def test_over_tls_the_cookie_is_bound_to_its_host(holdfast, fake, authority, tmp
 
 @pytest.mark.attack(73)
 def test_away_from_loopback_nothing_but_health_is_open(holdfast, fake, authority, tmp_path):
-    """Unauthenticated access from elsewhere, where reading would be open on loopback."""
+    """Unauthenticated access from elsewhere, also once a reload opens reading on loopback."""
     pair = authority.leaf(f"away-{tmp_path.name}", ["127.0.0.1"])
     config = listener_tls.config_for(fake("one"), pair)
-    config["admin"] |= {"listen": "0.0.0.0:0", "open_reading": True}
+    config["admin"] |= {"listen": "0.0.0.0:0", "open_reading": False}
     instance = holdfast(config)
     instance.tls = listener_tls.client(authority)
-    for path in (
-        "/api/v1/status",
-        "/metrics",
-        "/openapi.json",
-        "/api/v1/audit",
-        "/api/v1/requests",
-    ):
+    closed = ["/api/v1/status", "/metrics", "/openapi.json", "/api/v1/audit", "/api/v1/requests"]
+    for path in closed:
+        assert instance.ask("GET", path, headers=NOBODY, admin=True)[0] == 401, path
+    # The address is another one from the next start on only.
+    config["admin"] |= {"listen": "127.0.0.1:0", "open_reading": True}
+    instance.reload(config)
+    for path in closed:
         assert instance.ask("GET", path, headers=NOBODY, admin=True)[0] == 401, path
     for path in ("/healthz", "/readyz", "/login"):
         assert instance.ask("GET", path, headers=NOBODY, admin=True)[0] == 200, path
