@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "dialect/openai_responses/codec.h"
 #include "dialect/openai_responses/kept.h"
+#include "gateway/virtual_key.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -189,6 +190,7 @@ Task<std::optional<Refusal>> answer_kept(RequestState& state) {
     co_return std::nullopt;
   }
   auto found = co_await state.parts.responses->find(state.key_name, id, by_then(state));
+  if (state.key_ended) co_return key_ended();
   if (!found) co_return not_readable(found.error());
   if (!*found) co_return not_found(id);
   const responses::Entry& entry = **found;

@@ -130,10 +130,10 @@ class Pipeline final : public UnderWay {
                .turn = of.turn,
                .waiting = of.waiting,
                .snapshot = std::move(of.snapshot),
+               .keys = std::move(of.keys),
                .started = of.parts.clock.now(),
                .shadows = of.shadows,
-               .answer_most = state_.snapshot->response_buffer,
-               .keys = std::move(of.keys)} {}
+               .answer_most = state_.snapshot->response_buffer} {}
 
   Task<void> run() {
     parts_.counters.requests_in_flight.up();
@@ -174,6 +174,7 @@ class Pipeline final : public UnderWay {
     if (auto refusal = hold_memory(announced_body())) co_return refusal;
     net::Exchange::Body body = state_.exchange.body_at_hand(max_body).value_or("");
     if (body->empty()) body = co_await state_.exchange.read_body(max_body);
+    if (state_.key_ended) co_return key_ended();
     if (auto refusal = translate_in(body)) co_return refusal;
     if (state_.incoming.body.size() > announced_body())  // it came in chunks
       if (auto refusal = hold_memory(state_.incoming.body.size())) co_return refusal;
@@ -181,6 +182,7 @@ class Pipeline final : public UnderWay {
     if (concerns_kept(state_)) {
       std::optional<Refusal> forgotten = co_await recall(state_);
       if (forgotten) co_return forgotten;
+      if (state_.key_ended) co_return key_ended();
     }
     if (auto limited = limit()) co_return limited;
     CacheStep cache(state_);

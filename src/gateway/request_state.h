@@ -32,6 +32,8 @@ struct RequestState {
   JournalTurn& turn;
   WaitingRoom& waiting;
   std::shared_ptr<const routing::Snapshot> snapshot;
+  // Keeps `key` where that is virtual. It outlives `limits`, whose permits point into it.
+  std::shared_ptr<const routing::PublishedKeys> keys = {};
   std::string request_id = {};
   const routing::Model* model = nullptr;
   Incoming incoming = {};
@@ -65,9 +67,8 @@ struct RequestState {
   bool may_continue = false;    // a stream that breaks may be gone on with elsewhere
   // How a stream broke whose content the client has: what follows goes on with it.
   std::optional<FailureClass> broke_off = {};
-  std::shared_ptr<const routing::PublishedKeys> keys = {};  // keeps `key` where that is virtual
-  const identity::UsableKey* virtual_key = nullptr;         // whose settings `key` are
-  bool key_ended = false;                                   // while it was under way
+  const identity::UsableKey* virtual_key = nullptr;  // whose settings `key` are
+  bool key_ended = false;                            // while it was under way
 
   // Ends whatever is waited for: the client has left, or the process stops.
   void cancel() {

@@ -56,13 +56,13 @@ ShadowCopy::ShadowCopy(const Of& of, const RequestState& original,
              .turn = of.turn,
              .waiting = of.waiting,
              .snapshot = original.snapshot,
+             .keys = original.keys,
              .request_id = original.request_id,
              .model = original.model,
              .started = parts_.clock.now(),
              .deadline = parts_.clock.now() + original.model->deadline,
              .on_trial = true,
-             .answer_most = std::min(original.answer_most, limits::shadow_answer_bytes),
-             .keys = original.keys} {}
+             .answer_most = std::min(original.answer_most, limits::shadow_answer_bytes)} {}
 
 void ShadowCopy::cut(ShadowDrop why) {
   if (!std::exchange(state_.stopping, true)) cut_for_ = why;

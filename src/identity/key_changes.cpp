@@ -103,7 +103,8 @@ KeyResult<NewSecret> rotate_key(VirtualKey key, std::int64_t overlap_us, const P
   if (overlap_us < 0 || overlap_us > limits::key_overlap_most_us)
     return refuse(fmt::format("overlap_s: from 0 to {}", limits::key_overlap_most_us / 1'000'000));
   key.old_hash = key.hash;
-  key.old_until_us = now_us + overlap_us;
+  // Without an overlap never again, also when the clock is set back.
+  key.old_until_us = overlap_us == 0 ? 0 : now_us + overlap_us;
   key.changed_us = now_us;
   Secret text = renew(key, pepper);
   return NewSecret{std::move(key), std::move(text)};

@@ -68,6 +68,8 @@ UsableKey usable(const VirtualKey& key, const ById& by_id) {
   out.providers = scope.providers;
   out.endpoints = bits_of(scope.endpoints);
   out.nothing_left = within.nothing_left;
+  // Endpoints that a newer version knows: no bits, which would be all.
+  if (!scope.endpoints.empty() && out.endpoints == 0) out.nothing_left = "endpoints";
   out.not_before_us = scope.not_before_us;
   out.expires_us = scope.expires_us;
   out.hash = key.hash;

@@ -18,8 +18,9 @@ std::uint64_t Keys::hash(std::string_view text) const {
   std::uint64_t out = 0;
   static_assert(sizeof out == crypto_shorthash_BYTES);
   crypto_shorthash(reinterpret_cast<unsigned char*>(&out),
-                   reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-                   hash_key_.data());
+                   // never null, as an empty view's may be
+                   reinterpret_cast<const unsigned char*>(text.empty() ? "" : text.data()),
+                   text.size(), hash_key_.data());
   return out;
 }
 

@@ -34,22 +34,25 @@ Result<Secret> read_pepper(const std::string& path, int file) {
   return Secret(std::move(bytes));
 }
 
+// Never null, as an empty view's may be.
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data() == nullptr ? "" : text.data());
+}
+
 }  // namespace
 
 static_assert(sizeof(crypto_auth_hmacsha256_state) == 208);
 
 Pepper::Pepper(std::string_view pepper) : prepared_{} {
   crypto_auth_hmacsha256_state state;
-  crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(pepper.data()),
-                              pepper.size());
+  crypto_auth_hmacsha256_init(&state, bytes_of(pepper), pepper.size());
   std::memcpy(prepared_.data(), &state, sizeof state);
 }
 
 KeyHash Pepper::hash(std::string_view key) const {
   crypto_auth_hmacsha256_state state;
   std::memcpy(&state, prepared_.data(), sizeof state);
-  crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(key.data()),
-                                key.size());
+  crypto_auth_hmacsha256_update(&state, bytes_of(key), key.size());
   KeyHash out;
   crypto_auth_hmacsha256_final(&state, out.data());
   return out;

@@ -87,6 +87,7 @@ Result<std::optional<Segment>> Segments::make(store::Database& database) {
   if (!rows) return std::unexpected(std::move(rows).error());
   Segment out;
   out.number = *number;
+  if (sealer_ != nullptr) (void)sealer_->root();  // what a try that failed has left in it
   std::int64_t newest_us = std::numeric_limits<std::int64_t>::min();
   std::string text, leaves;
   while (true) {

@@ -109,11 +109,14 @@ LimitRates rates_of(const config::LimitSettings& settings) {
 }
 
 std::shared_ptr<LimitUse> LocalLimitStore::open(LimitScope scope, std::string_view name) {
-  std::erase_if(uses_, [](const auto& entry) { return entry.second.expired(); });
   std::weak_ptr<LimitUse>& known = uses_[{scope, std::string(name)}];
   if (auto use = known.lock()) return use;
   auto made = std::make_shared<LocalUse>();
   known = made;
+  if (uses_.size() >= swept_at_) {
+    std::erase_if(uses_, [](const auto& entry) { return entry.second.expired(); });
+    swept_at_ = 2 * uses_.size() + 64;
+  }
   return made;
 }
 

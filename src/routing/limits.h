@@ -74,6 +74,7 @@ class LocalLimitStore final : public LimitStore {
 
  private:
   std::map<std::pair<LimitScope, std::string>, std::weak_ptr<LimitUse>> uses_;
+  std::size_t swept_at_ = 64;  // so many: what nobody has any more is looked for
 };
 
 // Somebody's limits; part of the snapshot.

@@ -89,21 +89,41 @@ AdminAnswer admin_problem(int status, std::string_view code, std::string_view me
                       dialect::quote_json_string(message))};
 }
 
+std::expected<Caller, AdminAnswer> AdminHandler::who_acts(const AdminRoute& route,
+                                                          const net::Exchange& exchange) {
+  const auto refused = [this](const AccessProblem& problem) {
+    state_.auditing.request_refused(problem.code);
+    return std::unexpected(admin_problem(problem.status, problem.code, problem.message));
+  };
+  const auto known = state_.access.identify(exchange.head(), exchange.secure());
+  if (!known) return refused(known.error());
+  if (const auto problem = refuse(*known, route.acts, false)) return refused(*problem);
+  const Caller caller = known->value_or(Caller{});
+  if (route.acts != identity::Permission::sign_in)
+    if (const auto problem = refuse_forged(caller, exchange.head(), exchange.secure()))
+      return refused(*problem);
+  return caller;
+}
+
 Task<AdminAnswer> AdminHandler::act(const AdminRoute& route, net::Exchange& exchange,
-                                    const std::string& request_id, const Caller& caller) {
+                                    const std::string& request_id) {
+  if (const auto before = who_acts(route, exchange); !before) co_return before.error();
   if (!is_json(exchange.head()))
     co_return admin_problem(415, "unsupported_media_type", "send content-type: application/json");
   const auto body = co_await exchange.read_body(limits::admin_body_bytes);
   if (!body) co_return admin_problem(body.error().status, "bad_body", body.error().detail);
-  co_return route.act(state_, {*body, request_id, caller.who, caller.session, exchange.secure()});
+  // The body may have taken long: what was revoked meanwhile holds no more.
+  const auto caller = who_acts(route, exchange);
+  if (!caller) co_return caller.error();
+  co_return route.act(state_, {*body, request_id, caller->who, caller->session, exchange.secure()});
 }
 
 // Who asks is known before the body is read.
 Task<AdminAnswer> AdminHandler::answer(net::Exchange& exchange, const AdminRoute& route,
                                        const std::string& request_id) {
   const net::RequestHead& head = exchange.head();
-  const bool acts = head.method == net::Method::post;
-  const identity::Permission needs = acts ? route.acts : route.reads;
+  if (head.method == net::Method::post) co_return co_await act(route, exchange, request_id);
+  const identity::Permission needs = route.reads;
   const auto refused = [this](const AccessProblem& problem) {
     state_.auditing.request_refused(problem.code);
     return admin_problem(problem.status, problem.code, problem.message);
@@ -117,12 +137,8 @@ Task<AdminAnswer> AdminHandler::answer(net::Exchange& exchange, const AdminRoute
     co_return refused(*problem);
   }
   const Caller caller = known->value_or(Caller{});
-  if (!acts && route.self != nullptr) co_return route.self(state_, caller);
-  if (!acts) co_return route.answer(state_, read_query(head.query()));
-  if (needs != identity::Permission::sign_in)
-    if (const auto problem = refuse_forged(caller, head, exchange.secure()))
-      co_return refused(*problem);
-  co_return co_await act(route, exchange, request_id, caller);
+  if (route.self != nullptr) co_return route.self(state_, caller);
+  co_return route.answer(state_, read_query(head.query()));
 }
 
 Task<void> AdminHandler::handle(net::Exchange& exchange) {

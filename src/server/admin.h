@@ -1,6 +1,7 @@
 // The administrative side: health, metrics, the interface under /api/v1 and the status page. One
 // thread of its own, so that a slow query delays no application.
 #pragma once
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
@@ -55,11 +56,13 @@ struct AdminState {
   std::int64_t started_us = 0;
   std::shared_ptr<const routing::Snapshot> snapshot;
   Settings settings;
-  const BudgetKeeper* budgets = nullptr;       // null: there are no budgets
-  const Credentials* credentials = nullptr;    // null: before the workers have started
-  const Alerts* alerts = nullptr;              // likewise
-  VirtualKeys* keys = nullptr;                 // there before the administration answers
-  std::string reload_problem = {};             // why the last reload was refused; empty: it was not
+  const BudgetKeeper* budgets = nullptr;     // null: there are no budgets
+  const Credentials* credentials = nullptr;  // null: before the workers have started
+  const Alerts* alerts = nullptr;            // likewise
+  VirtualKeys* keys = nullptr;               // there before the administration answers
+  std::string reload_problem = {};           // why the last reload was refused; empty: it was not
+  std::string secrets_problem =
+      {};  // why secrets that have changed are not in use; empty: they are
   std::vector<std::string> tls_warnings = {};  // of the listeners' certificates
   bool draining = false;
   bool local = true;  // the administration listens on loopback alone
@@ -132,8 +135,11 @@ class AdminHandler final : public net::Handler {
  private:
   Task<AdminAnswer> answer(net::Exchange& exchange, const AdminRoute& route,
                            const std::string& request_id);
+  // Who asks for the act of `route`, if they may; else the refusal, which is counted.
+  std::expected<Caller, AdminAnswer> who_acts(const AdminRoute& route,
+                                              const net::Exchange& exchange);
   Task<AdminAnswer> act(const AdminRoute& route, net::Exchange& exchange,
-                        const std::string& request_id, const Caller& caller);
+                        const std::string& request_id);
   AdminState& state_;
   Random random_;  // of request ids
 };

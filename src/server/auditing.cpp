@@ -73,9 +73,9 @@ void Auditing::stopped() {
     log::error("audit: the last entries are not signed for: {}", made.error().detail);
 }
 
-void Auditing::reload_refused(std::string_view place, std::size_t problems) {
+void Auditing::reload_refused(std::string_view from, std::string_view place, std::size_t problems) {
   audit::Event event = own_event("configuration.refused", {});
-  event.from = "SIGHUP";
+  event.from = from;
   event.after = {{"first_problem_at", place}, {"problems", problems}};
   // Nothing has changed: there is nothing to refuse.
   [[maybe_unused]] const auto written = log_.append(event);

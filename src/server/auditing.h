@@ -36,7 +36,7 @@ class Auditing {
     log_.conclude(intent, done ? audit::Outcome::done : audit::Outcome::failed);
   }
   // A configuration that was not taken over; `place`: of its first problem.
-  void reload_refused(std::string_view place, std::size_t problems);
+  void reload_refused(std::string_view from, std::string_view place, std::size_t problems);
 
   // What others bring about, as often as they like: the first is written down at once, then one
   // entry a minute says how many there were.

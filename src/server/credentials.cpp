@@ -28,9 +28,15 @@ void Credentials::use(const Settings& settings) {
       continue;
     }
     const std::string name = entry->first;
+    // A new secret of the same account: what was fetched with the old one is good until its end.
+    const bool goes_on = std::ranges::any_of(settings.providers, [&](const auto& provider) {
+      return provider.name == name && provider.auth &&
+             vault::same_account(*provider.auth, entry->second.settings);
+    });
     entry = entries_.erase(entry);  // tells the workers nothing from then on
     // What was fetched for another account, or for a provider of before, is sent nowhere.
-    for (const auto& worker : workers_) worker->use_credential(name, nullptr);
+    if (!goes_on)
+      for (const auto& worker : workers_) worker->use_credential(name, nullptr);
   }
   for (const provider::Settings& provider : settings.providers) {
     if (!provider.auth || entries_.contains(provider.name)) continue;

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 // A change is read when it has been still from one look to the next: a file that is being written
 // is not read half.
 constexpr auto look_interval = 200ms;
+constexpr auto again_after = 10s;  // a change that was refused
 
 // The vault is open while secrets are read, and no longer.
 Reading read_with_secrets(std::shared_ptr<config::Document> document, const ServeOptions& options) {
@@ -59,10 +60,15 @@ bool Loader::ask() {
   return waits;
 }
 
-void Loader::done(const Reading* in_force) {
+void Loader::done(Loaded::Cause cause, const Reading* in_force) {
   {
     const std::lock_guard lock(mutex_);
     handed_ = false;
+    if (in_force != nullptr) refused_ = false;
+    if (in_force == nullptr && cause == Loaded::Cause::secrets) {
+      refused_ = true;
+      again_at_ = std::chrono::steady_clock::now() + again_after;
+    }
     if (in_force != nullptr) {
       in_force_ = {in_force->document, in_force->secrets};
       read_ = seen_ = in_force_.secrets->stamps();
@@ -82,24 +88,27 @@ void Loader::run() {
     auto loaded = asked ? std::make_shared<Loaded>(
                               Loaded{Loaded::Cause::asked, read_configuration(options_), {}})
                         : look_at_secrets();
-    if (loaded) hand_(std::move(loaded));
+    const bool handed = loaded != nullptr;
+    if (handed) hand_(std::move(loaded));
     lock.lock();
-    if (!loaded && !asked) handed_ = false;
+    if (!handed) handed_ = false;  // else done() says when
   }
 }
 
-// Nothing: no secret has changed. A change that cannot be read is told once.
+// Nothing: no secret has changed. A change that was refused is tried again, since what it was
+// refused for may have passed: a full disk, a vault that was in use.
 std::shared_ptr<Loaded> Loader::look_at_secrets() {
   std::vector<config::FileStamp> now = in_force_.secrets->look_again();
   const bool still = now == seen_;
   seen_ = std::move(now);
-  if (!still || seen_ == read_) return nullptr;
+  const bool again = refused_ && std::chrono::steady_clock::now() >= again_at_;
+  if (!still || (seen_ == read_ && !again)) return nullptr;
   read_ = seen_;
   auto loaded = std::make_shared<Loaded>(
       Loaded{Loaded::Cause::secrets, read_with_secrets(in_force_.document, options_), {}});
   if (loaded->reading.settings) {
     loaded->secrets = loaded->reading.secrets->changed_since(*in_force_.secrets);
-    if (loaded->secrets.empty()) return nullptr;
+    if (loaded->secrets.empty() && !refused_) return nullptr;
   }
   return loaded;
 }

@@ -1,6 +1,7 @@
 // Reads the configuration beside the main loop: when it is asked to, and again when a secret that
 // the configuration names has changed. The vault's lock, Argon2id and slow disks hold nobody up.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <expected>
 #include <functional>
@@ -30,7 +31,8 @@ struct Loaded {
   enum class Cause : std::uint8_t { asked, secrets };
   Cause cause = Cause::asked;
   Reading reading;
-  std::vector<std::string> secrets;  // for secrets: the references whose values are new
+  // For secrets: the references whose values are new. None: those in use can be read again.
+  std::vector<std::string> secrets;
 };
 
 class Loader {
@@ -45,8 +47,9 @@ class Loader {
   // it; several of them are one. Returns whether it has to wait. Any thread.
   bool ask();
   // What was handed on is done with: the next may come. Any thread.
-  //   in_force   what is served with from now on; null: still what it was before
-  void done(const Reading* in_force);
+  //   cause      of what was handed on
+  //   in_force   what is served with from now on; null: it was refused
+  void done(Loaded::Cause cause, const Reading* in_force);
 
  private:
   struct InForce {
@@ -62,6 +65,9 @@ class Loader {
   std::condition_variable woken_;
   bool asked_ = false, handed_ = false, stopping_ = false;  // under mutex_
   InForce in_force_;                                        // under mutex_
+  // The loader's thread's, but while something is handed on: then whoever calls done().
+  bool refused_ = false;  // the last change of secrets was
+  std::chrono::steady_clock::time_point again_at_{};
   std::vector<config::FileStamp> read_, seen_;  // how files looked when read, when last looked at
   std::thread thread_;
 };

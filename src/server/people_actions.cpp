@@ -135,8 +135,12 @@ AdminAnswer create_token(AdminState& state, const AdminAct& act, const Wish& wis
     return admin_problem(409, "exists", "there is a token of that name: revoke it first");
   if (people.tokens().size() >= limits::access_tokens)
     return admin_problem(409, "too_many", "there are too many tokens; revoke some");
-  const std::string text = identity::make_access_token();
   const std::int64_t now_us = state.clock.wall_us();
+  const auto own = people.tokens().find(act.who.name);
+  if (act.who.kind == identity::PrincipalKind::token &&
+      (own == people.tokens().end() || now_us + for_s * 1'000'000 > own->second.until_us))
+    return admin_problem(403, "more_than_own", "a token makes none that holds longer than itself");
+  const std::string text = identity::make_access_token();
   const identity::AccessToken token{*wish.roles, vault::sealed::sha256(text), now_us,
                                     now_us + for_s * 1'000'000};
   audit::Event event = event_of(act, wish, "access_token", "token");

@@ -140,10 +140,12 @@ class Server {
   int run() {
     auto lock = lock_state(options_.state_dir);
     if (!lock) return refuse_start(lock.error());
+    lock_.emplace(*std::move(lock));
     auto audited = audit::Log::open(options_.state_dir + "/audit", settings_.audit, clock_);
     if (!audited) return refuse_start(audited.error());
     audit_ = *std::move(audited);
     auditing_.emplace(*audit_, clock_, registry_);
+    auditing_->vault_changes(vault::sealed::changes_in(options_.state_dir));  // from here on
     usage_sealer_.emplace(*audit_, options_.state_dir + "/audit");
     auto drain = records::Drain::open(options_.state_dir, settings_.records, clock_,
                                       records::system_disk(), &*usage_sealer_);
@@ -186,8 +188,8 @@ class Server {
     if (auto opened = open_tls(); !opened) return refuse_start(opened.error());
     if (auto made = make_workers(snapshot); !made) return refuse_start(made.error());
     if (auto made = make_admin(); !made) return refuse_start(made.error());
-    make_first_person();
     auditing_->started(HF_VERSION, settings_.digest);
+    make_first_person();
     start_workers();
     admin_http_->start();
     alerts_.emplace(loop_, watchdog_, clock_, registry_);
@@ -220,7 +222,21 @@ class Server {
 
   // A disk that is full keeps nobody from being served.
   void make_first_person() {
+    if (!access_->people().fresh()) return;
+    audit::Event event;
+    event.action = "person.add";
+    event.actor = "holdfast";
+    event.from = "the first start";
+    event.target = "person:admin";
+    event.after = {{"roles", "administrator"}};
+    const auto intent = auditing_->begin(event);
+    if (!intent) {
+      log::error("no local administrator is made while the audit log cannot be written: {}",
+                 intent.error().detail);
+      return;
+    }
     const auto first = access_->make_first_person();
+    auditing_->conclude(*intent, first.has_value());
     if (!first)
       log::error("no local administrator could be made, the next start tries again: {}",
                  first.error().detail);
@@ -543,6 +559,7 @@ class Server {
   }
 
   void reload() {
+    if (!loader_) return;  // stopping
     if (loader_->ask())
       log::info("a reading of the configuration is under way: the one that was asked for follows");
   }
@@ -551,7 +568,12 @@ class Server {
   void take(Loaded& loaded) {
     if (!loader_) return;  // stopping
     const bool taken = loaded.reading.settings ? use(loaded) : refuse(loaded);
-    loader_->done(taken ? &loaded.reading : nullptr);
+    if (taken) problem_of(loaded.cause).clear();
+    loader_->done(loaded.cause, taken ? &loaded.reading : nullptr);
+  }
+
+  std::string& problem_of(Loaded::Cause cause) {
+    return cause == Loaded::Cause::asked ? admin_->reload_problem : admin_->secrets_problem;
   }
 
   static std::string_view named(Loaded::Cause cause) {
@@ -564,16 +586,24 @@ class Server {
     return {};
   }
 
+  static std::string_view from(Loaded::Cause cause) {
+    return cause == Loaded::Cause::asked ? "SIGHUP" : "their files";
+  }
+
   bool refuse(const Loaded& loaded) {
     const std::vector<config::Problem>& problems = loaded.reading.settings.error();
-    ++reload_failures_;
-    for (const config::Problem& problem : problems)
-      log::error("{} refused: {}", named(loaded.cause), config::to_string(problem));
     const auto first = std::find_if(problems.begin(), problems.end(), [](const auto& one) {
       return one.severity == config::Severity::error;
     });
-    admin_->reload_problem = config::to_string(*first);
-    auditing_->reload_refused(fmt::format("{}:{}: {}", first->file, first->line, first->key),
+    // Secrets that are refused are tried again: the same problem is told once.
+    const std::string why = config::to_string(*first);
+    if (loaded.cause == Loaded::Cause::secrets && admin_->secrets_problem == why) return false;
+    problem_of(loaded.cause) = why;
+    ++reload_failures_;
+    for (const config::Problem& problem : problems)
+      log::error("{} refused: {}", named(loaded.cause), config::to_string(problem));
+    auditing_->reload_refused(from(loaded.cause),
+                              fmt::format("{}:{}: {}", first->file, first->line, first->key),
                               problems.size());
     return false;
   }
@@ -584,12 +614,12 @@ class Server {
       case Loaded::Cause::asked:
         event.action = "configuration.reload";
         event.actor = "operator";
-        event.from = "SIGHUP";
+        event.from = from(loaded.cause);
         return event;
       case Loaded::Cause::secrets:
         event.action = "secrets.change";
         event.actor = "holdfast";
-        event.from = "their files";
+        event.from = from(loaded.cause);
         event.target = fmt::format("{}", fmt::join(loaded.secrets, ", "));
         return event;
     }
@@ -597,11 +627,20 @@ class Server {
   }
 
   bool use(Loaded& loaded_now) {
+    if (loaded_now.cause == Loaded::Cause::secrets && loaded_now.secrets.empty()) {
+      log::info("secrets can be read again, with the values that are in use");
+      return true;
+    }
     Settings* const loaded = &*loaded_now.reading.settings;
     if (const identity::KeySettings* clash = keys_->clash(loaded->keys)) {
-      auditing_->reload_refused(fmt::format("keys.{}", clash->name), 1);
+      auditing_->reload_refused(from(loaded_now.cause), fmt::format("keys.{}", clash->name), 1);
       return refuse(loaded_now.cause, clash_message(*clash));
     }
+    if (loaded->keys.empty() && keys_->keys().empty() &&
+        !net::is_loopback_host(settings_.applications.address))
+      return refuse(loaded_now.cause,
+                    "keys: the last one cannot go while server.listen is no loopback address; "
+                    "another address takes effect at the next start");
     audit::Event event = event_of(loaded_now);
     event.before = {{"configuration_sha256", settings_.digest}};
     event.after = {{"configuration_sha256", loaded->digest}};
@@ -631,7 +670,6 @@ class Server {
     access_->use(loaded->sessions);
     if (auto read = access_->reload(); !read)
       log::error("reload: the machine's token stays as it was: {}", read.error().detail);
-    admin_->reload_problem.clear();
     engines_.keep_only(*loaded);
     settings_.drain_timeout = loaded->drain_timeout;
     cache_.set_max_bytes(loaded->cache_size);
@@ -648,8 +686,9 @@ class Server {
   }
 
   bool refuse(Loaded::Cause cause, const std::string& why) {
+    if (cause == Loaded::Cause::secrets && admin_->secrets_problem == why) return false;
     ++reload_failures_;
-    admin_->reload_problem = why;
+    problem_of(cause) = why;
     log::error("{} refused: {}", named(cause), why);
     return false;
   }
@@ -731,6 +770,7 @@ class Server {
     const auto drained = drain_->stop();
     if (!drained) log::error("records: {}", drained.error().detail);
     if (keeper_) keeper_->stop();
+    auditing_->vault_changes(vault::sealed::changes_in(options_.state_dir));
     auditing_->stopped();
     log::info("stopped");
     log::flush();
@@ -752,6 +792,7 @@ class Server {
   std::optional<OperatorState> operators_;
   std::optional<Access> access_;
   std::unique_ptr<VirtualKeys> keys_;
+  std::optional<store::StateLock> lock_;  // goes after all that writes there
   std::unique_ptr<audit::Log> audit_;
   std::optional<Auditing> auditing_;
   std::optional<audit::UsageSealer> usage_sealer_;  // the drain's

@@ -239,6 +239,9 @@ std::vector<std::string> warnings_of(const AdminState& state) {
   if (!state.reload_problem.empty())
     out.push_back("the last reload was refused, the configuration before it is in force: " +
                   state.reload_problem);
+  if (!state.secrets_problem.empty())
+    out.push_back("secrets that have changed are not in use, those before them are: " +
+                  state.secrets_problem);
   out.insert(out.end(), state.tls_warnings.begin(), state.tls_warnings.end());
   if (state.alerts != nullptr)
     for (std::string& page : state.alerts->pages()) out.push_back(std::move(page));

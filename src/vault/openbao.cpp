@@ -11,6 +11,7 @@ namespace {
 namespace json = boost::json;
 constexpr std::int64_t us_per_s = 1'000'000;
 constexpr int permission_denied = 403, not_found = 404;
+constexpr std::int64_t renew_again_us = std::int64_t{60} * us_per_s;  // after a refusal
 constexpr std::int64_t between_denied_logins_us = std::int64_t{600} * us_per_s;
 
 // Visible ASCII as a JSON text.
@@ -76,8 +77,13 @@ class OpenBaoSource final : public CredentialSource {
       if (!entered) co_return std::unexpected(std::move(entered).error());
       fresh = true;
     } else if (exchange.wall_us() >= session_.renew_us) {
-      auto renewed = co_await renew(exchange, *server);
-      if (!renewed) co_return std::unexpected(std::move(renewed).error());
+      // Refused or not, the token is good until its end: what is read by it says the rest.
+      const Session before = session_;
+      const auto renewed = co_await renew(exchange, *server);
+      if (!renewed) {
+        session_ = before;
+        session_.renew_us = exchange.wall_us() + renew_again_us;
+      }
     }
     TokenRequest request = secret_request(*server, settings_, session_.token.reveal());
     auto answer = co_await exchange.send(request);

@@ -311,6 +311,18 @@ bool operator==(const AuthSettings& a, const AuthSettings& b) {
   return *a.base == *b.base;
 }
 
+bool same_account(const AuthSettings& a, const AuthSettings& b) {
+  const auto bare = [](AuthSettings settings) {
+    settings.secret_id = settings.token = settings.client_secret = {};
+    settings.identity_header = settings.secret_access_key = settings.session_token = {};
+    settings.base = nullptr;
+    return settings;
+  };
+  if (!(bare(a) == bare(b))) return false;
+  if (a.base == nullptr || b.base == nullptr) return a.base == b.base;
+  return same_account(*a.base, *b.base);
+}
+
 std::optional<AuthSettings> read_auth(Section& provider, const AuthOffer& offer) {
   const bool set = provider.has("auth");
   AuthSettings settings;

@@ -67,6 +67,8 @@ struct AuthSettings {  // what a source does not use keeps its default
 };
 // Whether both get the same credential in the same way, so that one that runs may be kept.
 bool operator==(const AuthSettings& a, const AuthSettings& b);
+// Whether what was fetched with `a` is good for who is told `b`: all but the secrets that prove it.
+bool same_account(const AuthSettings& a, const AuthSettings& b);
 
 // What the kind of provider that is read can use, and what it needs where the file says nothing.
 struct AuthOffer {

@@ -152,8 +152,8 @@ def test_a_sealed_openbao_is_outlived_for_a_lease_and_no_longer(holdfast, fake, 
 
 def test_a_restart_of_openbao_is_not_noticed(holdfast, fake, bao):
     one = fake("one")
-    env = prepared(bao, "restarted", life_s=6)
-    instance = holdfast(config(one, bao.url, "restarted", lease="6s"), env=env)
+    env = prepared(bao, "restarted", life_s=30)
+    instance = holdfast(config(one, bao.url, "restarted", lease="30s"), env=env)
     has_come(instance)
     bao.stop()
     try:

@@ -117,6 +117,9 @@ def test_a_bad_content_keeps_the_old_and_says_so(holdfast, fake, tmp_path, case)
     assert "providers.one.key" in line and said in line
     assert sent_now(instance, one) == "sk-file-first"
     assert any(said in warning for warning in instance.admin("/readyz")["warnings"])
+    path.write_text("sk-file-first\n")
+    path.chmod(0o600)
+    eventually(lambda: instance.admin("/readyz")["warnings"] == [], "the value that was in use")
     path.write_text("sk-file-third\n")
     path.chmod(0o600)
     comes_to(instance, one, "sk-file-third")
