@@ -169,9 +169,14 @@ TEST_F(OpenBao, ATokenIsLookedAtAndRenewed) {
   EXPECT_EQ(fetch(), "sk@1");
   later(60);
   refuse(403, "permission denied");
+  exchange_.answer(secret("sk"));
+  EXPECT_EQ(fetch(), "sk@1") << "the token is good until its end, renewed or not";
+  later(30);
+  refuse(403, "permission denied");
   EXPECT_TRUE(fetch().starts_with("!")) << "nobody can log in anew";
   EXPECT_EQ(sent(), (Sent{"GET /v1/auth/token/lookup-self t-given", read_line + "t-given",
-                          renew_line + "t-given", read_line + "t-given", renew_line + "t-given"}));
+                          renew_line + "t-given", read_line + "t-given", renew_line + "t-given",
+                          read_line + "t-given", "GET /v1/auth/token/lookup-self t-given"}));
   source_ = make_openbao_source(given);
   exchange_.answer(R"({"data":{"ttl":0,"renewable":false}})");  // a root token
   exchange_.answer(secret("sk"));

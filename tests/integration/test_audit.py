@@ -108,10 +108,10 @@ def test_pages_of_the_log(holdfast, fake):
     for _ in range(3):
         assert act(instance, "freeze")[0] == 200
     everything = instance.admin("/api/v1/audit")
-    assert everything["entries"] == len(everything["data"]) == 8
+    assert everything["entries"] == len(everything["data"]) == 10
     assert [e["index"] for e in entries_of(instance, "from=2&limit=3")] == [2, 3, 4]
-    assert [e["index"] for e in entries_of(instance, "limit=2")] == [6, 7]
-    assert entries_of(instance, "from=8") == []
+    assert [e["index"] for e in entries_of(instance, "limit=2")] == [8, 9]
+    assert entries_of(instance, "from=10") == []
     for query in ("limit=0", "limit=1001", "limit=x", "from=-1", "since=1"):
         assert instance.ask("GET", f"/api/v1/audit?{query}", admin=True)[0] == 400
     assert "target.freeze" in audit("tail", "--state", instance.state, "--lines", 2)

@@ -28,7 +28,9 @@ def refused(port: int) -> bool:
 def test_the_ready_lines(holdfast, fake):
     instance = holdfast(configs.through(fake()))
     password, *lines = instance.output().splitlines()
-    assert re.fullmatch(r"first start: sign in as admin with the one-time password \S+ .*", password)
+    assert re.fullmatch(
+        r"first start: sign in as admin with the one-time password \S+ .*", password
+    )
     assert lines == [
         f"listening on {instance.app_url} (applications)",
         f"listening on {instance.admin_url} (administration)",

@@ -129,8 +129,11 @@ def test_what_a_person_does_is_written_under_their_name(gateway):
     assert ann.acts() == 200
     freeze = entries(gateway, "target.freeze")[0]
     assert freeze["actor"] == "person:ann"
-    assert entries(gateway, "person.add")[0]["actor"] == "machine"
-    assert entries(gateway, "person.add")[0]["after"] == {"roles": "operator"}
+    added = {one["target"]: one for one in entries(gateway, "person.add") if "target" in one}
+    assert added["person:ann"]["actor"] == "machine"
+    assert added["person:ann"]["after"] == {"roles": "operator"}
+    assert added["person:admin"]["actor"] == "holdfast"
+    assert added["person:admin"]["from"] == "the first start"
     assert entries(gateway, "person.change_password")[0]["actor"] == "person:ann"
     assert entries(gateway, "session.open")[0]["target"] == "person:ann"
 
