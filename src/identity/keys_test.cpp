@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace holdfast::identity {
 namespace {
 KeySettings key(std::string name, const char* secret, std::vector<std::string> models) {
@@ -62,12 +64,14 @@ TEST(Keys, FindsTheKeyThatACertificateStandsFor) {
 
 TEST(Keys, FindsEachOfMany) {
   std::vector<KeySettings> many;
+  many.reserve(500);
   for (int i = 0; i < 500; ++i)
     many.push_back(key("k" + std::to_string(i), ("sk-" + std::to_string(i)).c_str(), {}));
   const Keys keys(many);
-  const Keys copy = keys;
+  Keys copy;
+  copy = keys;
   for (const KeySettings& one : many)
-    for (const Keys* set : {&keys, &copy}) {
+    for (const Keys* set : {&keys, &std::as_const(copy)}) {
       const KeySettings* found = set->find_key(one.key.reveal());
       ASSERT_NE(found, nullptr) << one.name;
       EXPECT_EQ(found->name, one.name);

@@ -98,7 +98,7 @@ std::expected<Caller, AdminAnswer> AdminHandler::who_acts(const AdminRoute& rout
   const auto known = state_.access.identify(exchange.head(), exchange.secure());
   if (!known) return refused(known.error());
   if (const auto problem = refuse(*known, route.acts, false)) return refused(*problem);
-  const Caller caller = known->value_or(Caller{});
+  Caller caller = known->value_or(Caller{});
   if (route.acts != identity::Permission::sign_in)
     if (const auto problem = refuse_forged(caller, exchange.head(), exchange.secure()))
       return refused(*problem);

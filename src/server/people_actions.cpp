@@ -16,7 +16,8 @@ namespace {
 
 namespace json = boost::json;
 using identity::Person;
-constexpr std::int64_t usual_token_s = 90 * 86'400, longest_token_s = 366 * 86'400;
+constexpr std::int64_t day_s = 86'400;
+constexpr std::int64_t usual_token_s = 90 * day_s, longest_token_s = 366 * day_s;
 constexpr std::string_view roles_there_are = "viewer, operator, approver, auditor, administrator";
 
 AdminAnswer answer_json(const json::value& body) {

@@ -78,6 +78,7 @@ TEST_F(VaultTest, ManyWhoMakeOneKeyFileHaveOneKey) {
     const std::string path = (folder_ / ("key-" + std::to_string(round))).string();
     std::vector<std::string> keys(8);
     std::vector<std::thread> threads;
+    threads.reserve(keys.size());
     for (std::string& mine : keys)
       threads.emplace_back([&mine, &path] {
         const auto secret = make_key_file(path);

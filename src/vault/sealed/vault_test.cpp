@@ -1,5 +1,6 @@
 #include "vault/sealed/vault.h"
 
+#include <fmt/format.h>
 #include <pwd.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -181,9 +182,9 @@ TEST_F(VaultTest, IsUsedByTheUserWhoHasTheStateDirectory) {
   const passwd* owner = ::getpwuid(1);
   const std::string name = owner == nullptr ? "#1" : owner->pw_name;
   for (const auto access : {store::Access::read, store::Access::write})
-    EXPECT_EQ(refusal(access), state_ + " belongs to " + name +
-                                   ": use the vault as that user, as in \"sudo -u " + name +
-                                   " holdfast vault ...\"");
+    EXPECT_EQ(refusal(access), fmt::format("{} belongs to {}: use the vault as that user, as in "
+                                           "\"sudo -u {} holdfast vault ...\"",
+                                           state_, name, name));
 }
 
 TEST_F(VaultTest, ManyReadersShareIt) {
