@@ -276,7 +276,7 @@ def predicted(
     scenario: str, binary: str, rate: int, folder: pathlib.Path, stream_percent: int = 50
 ) -> dict:
     config, file = folder / "holdfast.yaml", folder / f"{scenario}.yaml"
-    config.write_text(holdfast_config(dict.fromkeys(NAMES, 1), 1, 2))
+    config.write_text(holdfast_config(dict.fromkeys(NAMES, 1), 2, 3))  # nobody is asked
     fault = SCENARIOS[scenario] | {"at": f"{WARM_UP_S}s", "lasts": f"{FAULT_S}s"}
     file.write_text(json.dumps({
         "name": scenario,
