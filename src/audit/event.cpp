@@ -206,6 +206,17 @@ bool take(json::object& from, std::string_view name, const std::array<std::strin
 
 }  // namespace
 
+Event own_event(std::string action, boost::json::object after) {
+  return {.action = std::move(action),
+          .actor = "holdfast",
+          .from = {},
+          .target = {},
+          .reason = {},
+          .request_id = {},
+          .before = {},
+          .after = std::move(after)};
+}
+
 std::string_view to_string(Phase phase) { return phases[static_cast<std::size_t>(phase)]; }
 std::string_view to_string(Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }
 

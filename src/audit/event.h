@@ -36,6 +36,9 @@ struct Event {
   boost::json::object before, after;  // texts, whole numbers and flags by ASCII names
 };
 
+// What Holdfast does by itself.
+Event own_event(std::string action, boost::json::object after = {});
+
 struct Entry {
   std::uint64_t index = 0;
   std::int64_t time_us = 0;  // UTC, microseconds; may go back when a clock is set

@@ -137,14 +137,7 @@ void Log::resume() {
     if (auto loaded = load(); !loaded) return note_failure(loaded.error());
   if (!settle_owed()) return;
   if (status_.refused > told_refused_) {
-    const Event gap{.action = "log.resumed",
-                    .actor = "holdfast",
-                    .from = {},
-                    .target = {},
-                    .reason = {},
-                    .request_id = {},
-                    .before = {},
-                    .after = {{"refused", status_.refused - told_refused_}}};
+    const Event gap = own_event("log.resumed", {{"refused", status_.refused - told_refused_}});
     if (!write_whole_entry(entry_of(gap, Phase::fact))) return;
   }
   log::info("audit: entries can be written again");

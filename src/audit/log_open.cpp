@@ -123,14 +123,7 @@ Result<std::unique_ptr<Log>> Log::open(const std::string& folder, Settings setti
 }
 
 Result<void> Log::begin_new() {
-  const Event event{.action = "log.began",
-                    .actor = "holdfast",
-                    .from = {},
-                    .target = {},
-                    .reason = {},
-                    .request_id = {},
-                    .before = {},
-                    .after = {{"key", signer_.public_key().text()}}};
+  const Event event = own_event("log.began", {{"key", signer_.public_key().text()}});
   auto written = write(entry_of(event, Phase::fact));
   if (!written) return std::unexpected(std::move(written).error());
   return {};

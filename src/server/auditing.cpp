@@ -16,14 +16,9 @@ using namespace std::chrono_literals;
 constexpr auto silence = 60s;  // between two entries of one kind
 
 audit::Event own_event(std::string action, std::string target) {
-  return {.action = std::move(action),
-          .actor = "holdfast",
-          .from = {},
-          .target = std::move(target),
-          .reason = {},
-          .request_id = {},
-          .before = {},
-          .after = {}};
+  audit::Event event = audit::own_event(std::move(action));
+  event.target = std::move(target);
+  return event;
 }
 
 std::uint64_t clients_refused_of(const observe::Registry& registry) {

@@ -83,7 +83,7 @@ void Loader::run() {
     woken_.wait_for(lock, look_interval, [&] { return stopping_ || (asked_ && !handed_); });
     if (stopping_ || handed_) continue;
     const bool asked = std::exchange(asked_, false);
-    handed_ = true;  // busy from here on: what is asked for now follows
+    handed_ = true;  // busy from here on: another wish waits for its turn
     lock.unlock();
     auto loaded = asked ? std::make_shared<Loaded>(
                               Loaded{Loaded::Cause::asked, read_configuration(options_), {}})
